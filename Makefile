@@ -1,0 +1,64 @@
+# Everything that a developer, a visitor or the CI types. Each target sets .venv up by itself, exactly as the lock files say.
+#
+#   make demo [SCENARIO=cable-cut] [ROUTES=main|reserve|both] [FIBRE_PAIRS=8] [SECONDS=60] [PORTS_FILE=PATH] [MQTT_URL=mqtt://host:1883]
+#     (MQTT_URL reaches the demo by the environment, as make hands on what is set on its command line.)
+#   make test [TESTS=tests/wire]    make lint    make bench [BENCH=bus]    make lock [UPGRADE=--upgrade]
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet
+DEMO_READY := $(VENV)/.ready-demo
+DEV_READY := $(VENV)/.ready-dev
+
+TESTS ?= tests
+DEMO_WORDS = $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(ROUTES),--routes $(ROUTES)) \
+	$(if $(FIBRE_PAIRS),--fibre-pairs $(FIBRE_PAIRS)) $(if $(SECONDS),--seconds $(SECONDS)) \
+	$(if $(PORTS_FILE),--ports-file $(PORTS_FILE))
+
+.PHONY: demo test lint bench lock clean
+.DELETE_ON_ERROR:
+
+demo: $(DEMO_READY)
+	@exec $(BIN)/stationd demo $(DEMO_WORDS)
+
+test: $(DEV_READY)
+	$(BIN)/python -m pytest $(TESTS)
+
+lint: $(DEV_READY)
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(DEMO_READY)
+	$(BIN)/stationd bench $(BENCH)
+
+lock: $(DEV_READY)
+	$(BIN)/uv pip compile $(LOCK_WORDS) --all-extras --output-file requirements-dev.lock pyproject.toml
+	$(BIN)/uv pip compile $(LOCK_WORDS) --extra demo --extra build --constraints requirements-dev.lock \
+		--output-file requirements.lock pyproject.toml
+
+# No address of a package index may get into the files; --no-annotate keeps a change of them readable.
+LOCK_WORDS = --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	--no-header --no-annotate $(UPGRADE)
+
+clean:
+	rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "$(PYTHON) is not Python 3.11 or newer; name another one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' \
+		|| { echo "$(PYTHON) cannot make a virtual environment; install the Debian package python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(DEMO_READY): requirements.lock pyproject.toml | $(VENV)/.made
+	$(PIP) --require-hashes --requirement requirements.lock
+	$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DEV_READY): requirements-dev.lock pyproject.toml | $(VENV)/.made
+	$(PIP) --require-hashes --requirement requirements-dev.lock
+	$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@ $(DEMO_READY)

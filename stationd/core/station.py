@@ -1,0 +1,107 @@
+"""The station: events in, effects out, in one place and without a clock.
+
+    fresh --(no good answer for max(3 x period, 2 s))--> stale --(good answer)--> fresh
+    fresh --(port lost)--> stale           never read --(failure)--> bad, with the reason of the failure
+
+A stale reading keeps its value and the time of the exchange that brought it, and is never shown as new. A point that was
+never read has no value at all. Silence is found by the deadline, not by whoever looks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from stationd.core.model import (
+    Effect,
+    Event,
+    Level,
+    LinkChanged,
+    PointId,
+    Quality,
+    ReadFailed,
+    Reading,
+    Reason,
+    Restate,
+    Tick,
+    WriteDone,
+)
+
+STALE_PERIODS = 3.0
+STALE_AT_LEAST_S = 2.0
+
+
+def stale_after_s(every_s: float) -> float:
+    """Return how long a point that is read every `every_s` seconds may go without a good answer."""
+    return max(STALE_PERIODS * every_s, STALE_AT_LEAST_S)
+
+
+class Station:
+    """Everything that is decided here, and nothing that is done. `periods` gives the reading period of every point."""
+
+    def __init__(self, periods: Mapping[PointId, float]) -> None:
+        self._limit_s = {point: stale_after_s(every_s) for point, every_s in periods.items()}
+        self._of_device: dict[str, list[PointId]] = {}
+        for point in periods:
+            self._of_device.setdefault(point.device, []).append(point)
+        self._fresh: dict[PointId, Reading] = {}
+        self._stale: set[PointId] = set()
+        self._why: dict[PointId, Reason] = {}
+        self._next: float | None = None
+
+    def handle(self, event: Event, now: float) -> list[Effect]:
+        """Take one event and return what follows from it. `now` is never earlier than the event."""
+        match event:
+            case Reading():
+                self._read(event)
+                return []
+            case ReadFailed(points, reason, t):
+                return self._failed(points, reason, t)
+            case LinkChanged(_, False, devices, t):
+                return self._cut_off(devices, t)
+            case LinkChanged() | WriteDone():
+                return []
+            case Tick():
+                return self._expire(now)
+
+    def deadline(self) -> float | None:
+        """Return the time at which a Tick is due if nothing else happens, or None."""
+        return self._next
+
+    def _read(self, reading: Reading) -> None:
+        self._stale.discard(reading.point)
+        if reading.value is None:
+            self._fresh.pop(reading.point, None)
+            return
+        self._fresh[reading.point] = reading
+        self._why.pop(reading.point, None)
+        end = reading.t + self._limit_s[reading.point]
+        if self._next is None or end < self._next:
+            self._next = end
+
+    def _failed(self, points: Iterable[PointId], reason: Reason, t: float) -> list[Effect]:
+        effects: list[Effect] = []
+        for point in points:
+            self._why[point] = reason
+            if point not in self._fresh and point not in self._stale:
+                effects.append(Restate(Reading(point, None, Quality(Level.BAD, reason), t)))
+        return effects
+
+    def _cut_off(self, devices: Iterable[str], t: float) -> list[Effect]:
+        effects: list[Effect] = []
+        for device in devices:
+            points = self._of_device.get(device, [])
+            effects += self._failed(points, Reason.LINK_DOWN, t)
+            effects += [self._age(point) for point in points if point in self._fresh]
+        return effects
+
+    def _expire(self, now: float) -> list[Effect]:
+        ended = [point for point, reading in self._fresh.items() if now >= reading.t + self._limit_s[point]]
+        effects = [self._age(point) for point in ended]
+        self._next = min((reading.t + self._limit_s[point] for point, reading in self._fresh.items()), default=None)
+        return effects
+
+    def _age(self, point: PointId) -> Effect:
+        reading = self._fresh.pop(point)
+        self._stale.add(point)
+        why = self._why.get(point, Reason.TIMEOUT)
+        return Restate(Reading(point, reading.value, Quality(Level.STALE, why), reading.t))

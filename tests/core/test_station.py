@@ -1,0 +1,123 @@
+"""Freshness: what is old is shown as old, what is missing as missing, and nothing is ever invented."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stationd.core.model import GOOD, Effect, Level, LinkChanged, PointId, Quality, ReadFailed, Reading, Reason, Restate, Tick
+from stationd.core.station import Station, stale_after_s
+
+FAST = PointId("amp", "output_power")
+SLOW = PointId("amp", "case_temperature")
+OTHER = PointId("pfe", "output_current")
+PERIODS = {FAST: 1.0, SLOW: 10.0, OTHER: 0.5}
+
+
+def good(point: PointId, t: float, value: float = 1.0) -> Reading:
+    return Reading(point, value, GOOD, t)
+
+
+def restated(effects: list[Effect]) -> dict[PointId, Reading]:
+    return {effect.reading.point: effect.reading for effect in effects if isinstance(effect, Restate)}
+
+
+@pytest.mark.parametrize(("every_s", "limit_s"), [(0.1, 2.0), (0.5, 2.0), (1.0, 3.0), (10.0, 30.0)])
+def test_a_point_is_stale_after_three_periods_and_never_before_two_seconds(every_s: float, limit_s: float) -> None:
+    assert stale_after_s(every_s) == limit_s
+    station = Station({FAST: every_s})
+    station.handle(good(FAST, 100.0), 100.0)
+    assert station.deadline() == 100.0 + limit_s
+    assert station.handle(Tick(100.0 + limit_s - 0.001), 100.0 + limit_s - 0.001) == []
+    assert FAST in restated(station.handle(Tick(100.0 + limit_s), 100.0 + limit_s))
+
+
+def test_a_stale_reading_keeps_its_value_and_the_time_of_its_own_exchange() -> None:
+    station = Station(PERIODS)
+    station.handle(good(FAST, 100.0, 17.5), 100.0)
+    stale = restated(station.handle(Tick(104.0), 104.0))[FAST]
+    assert (stale.value, stale.t, stale.quality) == (17.5, 100.0, Quality(Level.STALE, Reason.TIMEOUT))
+
+
+def test_a_stale_reading_says_why_the_last_exchanges_failed() -> None:
+    station = Station(PERIODS)
+    station.handle(good(FAST, 100.0), 100.0)
+    station.handle(ReadFailed((FAST,), Reason.CHECKSUM, 101.0), 101.0)
+    assert restated(station.handle(Tick(103.0), 103.0))[FAST].quality == Quality(Level.STALE, Reason.CHECKSUM)
+
+
+def test_one_failed_exchange_does_not_spoil_what_is_still_fresh() -> None:
+    station = Station(PERIODS)
+    station.handle(good(FAST, 100.0), 100.0)
+    assert station.handle(ReadFailed((FAST,), Reason.TIMEOUT, 101.0), 101.0) == []
+
+
+def test_a_point_that_was_never_read_says_why_and_has_no_value() -> None:
+    station = Station(PERIODS)
+    shown = restated(station.handle(ReadFailed((FAST, SLOW), Reason.TIMEOUT, 101.0), 101.0))
+    assert {reading.value for reading in shown.values()} == {None}
+    assert {reading.quality for reading in shown.values()} == {Quality(Level.BAD, Reason.TIMEOUT)}
+
+
+def test_a_lost_port_makes_its_points_stale_at_once_and_no_others() -> None:
+    station = Station(PERIODS)
+    for point in PERIODS:
+        station.handle(good(point, 100.0), 100.0)
+    shown = restated(station.handle(LinkChanged("amps", False, ("amp",), 100.5), 100.5))
+    assert set(shown) == {FAST, SLOW}
+    assert {reading.quality for reading in shown.values()} == {Quality(Level.STALE, Reason.LINK_DOWN)}
+    assert {reading.t for reading in shown.values()} == {100.0}
+
+
+def test_a_refused_point_does_not_become_stale_afterwards() -> None:
+    station = Station(PERIODS)
+    station.handle(good(FAST, 100.0), 100.0)
+    station.handle(Reading(FAST, None, Quality(Level.BAD, Reason.ILLEGAL_ADDRESS), 101.0), 101.0)
+    assert station.handle(Tick(200.0), 200.0) == []
+
+
+events = st.lists(
+    st.tuples(
+        st.sampled_from(["read", "fail", "down", "tick", "refuse"]),
+        st.sampled_from(sorted(PERIODS)),
+        st.floats(0.0, 5.0, allow_nan=False),
+    ),
+    max_size=60,
+)
+
+
+@given(events)
+def test_after_any_history_nothing_older_than_its_limit_is_fresh_and_no_value_is_newer_than_its_exchange(
+    history: list[tuple[str, PointId, float]],
+) -> None:
+    station, now = Station(PERIODS), 100.0
+    shown: dict[PointId, Reading] = {}
+    brought: dict[PointId, set[float]] = {point: set() for point in PERIODS}
+    for kind, point, pause in history:
+        target = now + pause
+        while (deadline := station.deadline()) is not None and deadline <= target:
+            now = max(now, deadline)
+            shown |= restated(station.handle(Tick(now), now))
+            assert station.deadline() is None or station.deadline() > now  # type: ignore[operator]
+        now = target
+        match kind:
+            case "read":
+                shown[point] = good(point, now)
+                brought[point].add(now)
+                station.handle(shown[point], now)
+            case "fail":
+                shown |= restated(station.handle(ReadFailed((point,), Reason.TIMEOUT, now), now))
+            case "down":
+                shown |= restated(station.handle(LinkChanged("x", False, (point.device,), now), now))
+            case "refuse":
+                shown[point] = Reading(point, None, Quality(Level.BAD, Reason.REFUSED), now)
+                station.handle(shown[point], now)
+            case _:
+                shown |= restated(station.handle(Tick(now), now))
+        for name, reading in shown.items():
+            assert (reading.value is None) == (reading.quality.level is Level.BAD)
+            if reading.value is not None:
+                assert reading.t in brought[name]
+            if reading.quality.good:
+                assert now < reading.t + stale_after_s(PERIODS[name])

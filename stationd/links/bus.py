@@ -1,0 +1,385 @@
+"""The owner of a line: one task for each port, one question at a time, and no late answer ever taken for the next one.
+
+Rules (the numbers are those of "Rules of the bus" in the README's picture of the house):
+
+* Callers wait in a queue by priority; what they ask is answered by a value, `Done`, whatever happens on the line.
+* After a time-out or a damaged answer the unit is in *quarantine* for its late window: nothing that a late answer could be
+  mistaken for is asked of it. On a line whose answers carry no address the whole line keeps quiet. Answers that carry the
+  number of their question (Modbus TCP, 0x68 frames) need no quarantine.
+* Late frames are recognised by what they answer, counted, learnt from, and dropped; the question in flight keeps waiting.
+* A caller that gives up only takes its future away; the answer is still collected and thrown away.
+* Reads may be asked again by the caller; writes are never repeated here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from stationd.core.model import Reason
+from stationd.links.listener import LateFrame, Listener, Sent
+from stationd.links.port import Link, LinkError, PortSettings
+from stationd.links.queue import QUEUE_LIMIT, Done, Failure, Queue
+from stationd.links.serial import open_serial
+from stationd.links.statistics import BusStatistics, Priority
+from stationd.links.tcp import open_tcp
+from stationd.links.trace import Direction, FrameTrace
+from stationd.links.turnaround import Timing, Turnaround
+from stationd.wire.exchange import Answer, Exchange, Found, FrameError, Garbled, Refusal, WireFault
+
+log = structlog.get_logger()
+
+REOPEN_S = 1.0
+SHORTEST_GAP_S = 0.00175  # serial line specification: fixed above 19200 baud, where 3.5 characters would be shorter
+HUSH_S = 0.02  # a frame whose bytes have all come and that is not the answer ends after this silence
+BABBLE_S = 1.0  # a line that is never silent for so long cannot be used
+MUTE_CONNECTION = 3  # time-outs in a row without a single byte after which a connection is made anew
+REST_S = 0.003  # waits shorter than this are not worth putting the port to rest
+UNKNOWN_LENGTH = 80  # characters allowed for an answer that was never heard and that the protocol does not fix
+
+
+@dataclass(slots=True)
+class _Unit:
+    """What the owner knows of one unit of its line."""
+
+    turnaround: Turnaround
+    quarantine: dict[tuple[Any, ...], float] = field(default_factory=dict)
+
+
+async def open_link(settings: PortSettings, bus: Bus) -> Link:
+    """Open the port that the settings name: TCP for "tcp://" and "socket://", else a terminal device."""
+    return await (open_tcp if settings.network else open_serial)(settings, bus)
+
+
+class Bus:
+    """One line. `run` is its owner task; everybody else calls `ask`."""
+
+    def __init__(
+        self,
+        name: str,
+        settings: PortSettings,
+        *,
+        read_only: bool = True,
+        opener: Callable[[PortSettings, Bus], Awaitable[Link]] = open_link,
+    ) -> None:
+        self.name = name
+        self.settings = settings
+        self.read_only = read_only
+        self.up = False
+        self.statistics = BusStatistics()
+        self.trace = FrameTrace()
+        self.on_change: Callable[[bool], None] = lambda up: None
+        self._opener = opener
+        self._link: Link | None = None
+        self._lost: str | None = None
+        self._units: dict[int, _Unit] = {}
+        self._queue = Queue()
+        self._number = 0
+        self._listener = Listener(self.statistics)
+        self._in_flight: Sent | None = None
+        self._answered: asyncio.Future[Found | None] | None = None
+        self._last_byte = 0.0
+        self._hush: asyncio.TimerHandle | None = None
+        self._quiet_until = 0.0
+        self._selected: int | None = None
+        self._mute_run = 0
+
+    # ------------------------------------------------------------------ for callers
+
+    def declare(self, unit: int, timing: Timing) -> None:
+        """Tell the timing of a unit before asking it; several devices of one unit share the slowest of each."""
+        known = self._units.get(unit)
+        if known is not None:
+            old = known.turnaround.timing
+            timing = Timing(max(old.gap_s, timing.gap_s), max(old.answer_s, timing.answer_s), max(old.late_s, timing.late_s))
+        self._units[unit] = _Unit(Turnaround(timing))
+
+    async def ask(self, exchange: Exchange, priority: Priority) -> Done:
+        """Wait for one's turn and for the answer. Never raises for what happens on the line."""
+        now = asyncio.get_running_loop().time()
+        refused = self._refused(exchange)
+        if refused is not None:
+            self.statistics.failures[refused.reason] += 1
+            return Done(refused, now)
+        return await self._queue.put(exchange, priority, now)
+
+    def quiet_until(self, exchange: Exchange) -> float:
+        """Return the time before which this question would only wait, because a late answer could be taken for its own."""
+        unit = self._unit(exchange.unit)
+        own = unit.quarantine.get(exchange.codec.shape(exchange.question), 0.0)
+        return max(own, self._quiet_until)
+
+    def time_out(self, exchange: Exchange) -> float:
+        """Return the longest time that this question can hold the line once its own bytes have left."""
+        expected = self._listener.expected(exchange)
+        length = UNKNOWN_LENGTH if expected is None else expected
+        return self._wire_s(length) + self._unit(exchange.unit).turnaround.answer_s
+
+    def _refused(self, exchange: Exchange) -> Failure | None:
+        if exchange.writes and self.read_only:
+            return Failure(Reason.READ_ONLY, "this station is read only: [station] read_only = true")
+        if not self.up:
+            return Failure(Reason.LINK_DOWN, self._lost or "the port is not open yet")
+        if self._queue.full:
+            return Failure(Reason.QUEUE_FULL, f"{QUEUE_LIMIT} questions wait already")
+        return None
+
+    def _unit(self, unit: int) -> _Unit:
+        known = self._units.get(unit)
+        if known is None:
+            known = self._units[unit] = _Unit(Turnaround(Timing()))
+        return known
+
+    def _wire_s(self, characters: int) -> float:
+        return characters * self.settings.character_s if self.settings.paced else 0.0
+
+    # ------------------------------------------------------------------ the owner task
+
+    async def run(self) -> None:
+        """Own the port: open it, serve the queue, open it again when it is lost. Ends only by cancellation."""
+        try:
+            while True:
+                if await self._open():
+                    await self._serve()
+                await asyncio.sleep(REOPEN_S)
+        finally:
+            self._close("the daemon ends")
+
+    async def _open(self) -> bool:
+        try:
+            self._link = await self._opener(self.settings, self)
+        except LinkError as error:
+            if self._lost != str(error):
+                self._lost = str(error)
+                log.warning("port cannot be opened", bus=self.name, cause=self._lost)
+            return False
+        self._lost, self._selected, self._mute_run = None, None, 0
+        self._listener.reset()
+        self.statistics.openings += 1
+        self.up = True
+        log.info("port open", bus=self.name, port=self.settings.port)
+        self.on_change(True)
+        return True
+
+    async def _serve(self) -> None:
+        while self._lost is None:
+            now = asyncio.get_running_loop().time()
+            waiting = self._queue.take(now, self.quiet_until)
+            if waiting is None:
+                await self._wait_for_news(now)
+                continue
+            self.statistics.queue_s[waiting.priority].observe(now - waiting.since)
+            done = Done(Failure(Reason.LINK_DOWN, "the daemon ends"), now)
+            try:
+                done = await self._transact(waiting.exchange)
+            finally:
+                if not waiting.future.done():
+                    waiting.future.set_result(done)
+
+    async def _wait_for_news(self, now: float) -> None:
+        chance = self._queue.next_chance(self.quiet_until)
+        try:
+            async with asyncio.timeout(None if chance is None else chance - now):
+                await self._queue.news.wait()
+        except TimeoutError:
+            return
+
+    # ------------------------------------------------------------------ one exchange
+
+    async def _transact(self, exchange: Exchange) -> Done:
+        selector = exchange.codec.selector(exchange.question)
+        if selector is not None and self._selected != exchange.unit:
+            self._selected = None
+            done = await self._exchange(Exchange(exchange.codec, exchange.unit, selector))
+            if not isinstance(done.outcome, Answer):
+                return done
+            self._selected = exchange.unit
+        return await self._exchange(exchange)
+
+    async def _exchange(self, exchange: Exchange) -> Done:
+        self._number = (self._number + 1) & 0xFFFF
+        try:
+            frame = exchange.codec.encode(exchange.question, self._number)
+            await self._silence(exchange)
+            sent = self._send(exchange, frame)
+        except LinkError as error:
+            self.lost(str(error))
+            return self._failed(Reason.LINK_DOWN, str(error))
+        except FrameError as error:
+            return self._failed(Reason.REFUSED, str(error))
+        except TimeoutError:
+            return self._failed(Reason.BABBLE, f"the line was not silent for {BABBLE_S} s")
+        return await self._finish(sent)
+
+    async def _finish(self, sent: Sent) -> Done:
+        """Wait for the answer of a question that has left, and judge it."""
+        try:
+            found = await self._answer(sent)
+        except LinkError as error:
+            self._quarantine(sent, asyncio.get_running_loop().time())
+            return self._failed(Reason.LINK_DOWN, str(error))
+        finally:
+            self._listener.stop()
+            self._in_flight = self._answered = None
+        now = asyncio.get_running_loop().time()
+        self.statistics.transactions += 1
+        self.statistics.busy_s += now - sent.t
+        return self._unanswered(sent, now) if found is None else self._judge(sent, found, now)
+
+    async def _silence(self, exchange: Exchange) -> None:
+        """Wait until the line has been silent for as long as protocol and unit want; TimeoutError if it never is."""
+        loop = asyncio.get_running_loop()
+        gap = max(self.silence_s(exchange), self._unit(exchange.unit).turnaround.timing.gap_s)
+        give_up = loop.time() + BABBLE_S + gap
+        while (pause := self._last_byte + gap - loop.time()) > 0:
+            if loop.time() >= give_up:
+                raise TimeoutError
+            await asyncio.sleep(pause)
+
+    def silence_s(self, exchange: Exchange) -> float:
+        """Return the protocol's silence before a frame: 3.5 characters for Modbus RTU, but never under 1.75 ms."""
+        characters = exchange.codec.silence_characters
+        if not characters or not self.settings.paced:
+            return 0.0
+        return max(SHORTEST_GAP_S, characters * self.settings.character_s)
+
+    def _send(self, exchange: Exchange, frame: bytes) -> Sent:
+        if self._link is None or self._lost is not None:
+            raise LinkError(self._lost or "the port is closed")
+        loop = asyncio.get_running_loop()
+        sent = Sent(exchange, self._number, loop.time(), self._wire_s(len(frame)))
+        self._listener.expect(sent)
+        self._in_flight, self._answered = sent, loop.create_future()
+        self._link.send(frame)
+        self._last_byte = sent.t + sent.wire_s
+        self.trace.note(sent.t, Direction.OUT, frame)
+        return sent
+
+    async def _answer(self, sent: Sent) -> Found | None:
+        """Return what was found, or None after the time-out; LinkError when the port is lost meanwhile."""
+        loop = asyncio.get_running_loop()
+        answered = self._answered
+        assert answered is not None
+        if not sent.exchange.codec.answers(sent.exchange.question):
+            await asyncio.sleep(sent.wire_s)
+            return Found(0, 0, Answer([]))
+        timer = loop.call_at(sent.t + sent.wire_s + self.time_out(sent.exchange), self._resolve, None)
+        try:
+            return await answered
+        finally:
+            timer.cancel()
+            if self._hush is not None:
+                self._hush.cancel()
+                self._hush = None
+
+    def _resolve(self, found: Found | None) -> None:
+        if self._answered is not None and not self._answered.done():
+            self._answered.set_result(found)
+
+    def _judge(self, sent: Sent, found: Found, now: float) -> Done:
+        self._mute_run = 0
+        match found.outcome:
+            case Garbled(fault, detail):
+                self._quarantine(sent, now)
+                return self._failed(Reason(fault.value), detail)
+            case Refusal(fault, _):
+                self.statistics.failures[Reason(fault.value)] += 1
+        answer_s = now - sent.t - sent.wire_s - self._wire_s(found.end - found.start)
+        self._unit(sent.exchange.unit).turnaround.learn(max(0.0, answer_s))
+        return Done(found.outcome, now)
+
+    def _unanswered(self, sent: Sent, now: float) -> Done:
+        self._quarantine(sent, now)
+        if self._listener.heard:
+            self._mute_run = 0
+            return self._failed(Reason.GARBLED, self._noise())
+        self._mute_run += 1
+        if self._mute_run >= MUTE_CONNECTION and self.settings.network:
+            self.lost(f"{self.settings.port}: {self._mute_run} questions in a row without a byte; connecting anew")
+        return self._failed(Reason.TIMEOUT, f"no answer within {now - sent.t:.3f} s")
+
+    def _noise(self) -> str:
+        dropped = self._listener.drop(self._listener.heard)
+        return f"{len(dropped)} bytes, no answer among them: {dropped[:32].hex(' ')}"
+
+    def _failed(self, reason: Reason, detail: str) -> Done:
+        self.statistics.failures[reason] += 1
+        return Done(Failure(reason, detail), asyncio.get_running_loop().time())
+
+    def _quarantine(self, sent: Sent, now: float) -> None:
+        """Keep late answers apart: remember what was asked, and do not ask anything they could be taken for."""
+        if sent.exchange.codec.numbered:
+            return
+        self.statistics.quarantines += 1
+        self._selected = None
+        unit = self._unit(sent.exchange.unit)
+        until = now + unit.turnaround.late_s
+        if sent.exchange.codec.addressed:
+            self._listener.remember(sent, now + 2.0 * unit.turnaround.late_s)
+            unit.quarantine[sent.exchange.codec.shape(sent.exchange.question)] = until
+        else:
+            self._quiet_until = until
+
+    # ------------------------------------------------------------------ what the link reports
+
+    def received(self, data: bytes) -> None:
+        """Take bytes from the link: the answer in flight, late ones, or noise."""
+        now = asyncio.get_running_loop().time()
+        self._last_byte = now
+        self.trace.note(now, Direction.IN, data)
+        answer, late = self._listener.hear(data)
+        for frame in late:
+            self._late_frame(frame, now)
+        if answer is not None:
+            self._resolve(answer)
+        elif self._in_flight is not None and not self._resolved():
+            self._await_rest(self._in_flight)
+
+    def _late_frame(self, late: LateFrame, now: float) -> None:
+        self.statistics.late_frames += 1
+        answer_s = now - late.sent.t - late.sent.wire_s - self._wire_s(late.found.end - late.found.start)
+        self._unit(late.sent.exchange.unit).turnaround.learn_late(answer_s)
+
+    def _resolved(self) -> bool:
+        return self._answered is None or self._answered.done()
+
+    def _await_rest(self, sent: Sent) -> None:
+        """Rest until the answer can be whole; end early on a frame that is whole, is not the answer, and is followed by nothing."""
+        codec = sent.exchange.codec
+        expected = self._listener.expected(sent.exchange)
+        if self._hush is not None:
+            self._hush.cancel()
+            self._hush = None
+        if expected is None:
+            return
+        if codec.silence_characters and self._listener.heard >= expected:
+            self._hush = asyncio.get_running_loop().call_later(HUSH_S, self._hushed)
+        rest = self._wire_s(expected - self._listener.heard - 1)
+        if rest >= REST_S and self._link is not None:
+            self._link.rest(rest)
+
+    def _hushed(self) -> None:
+        self._resolve(Found(0, 0, Garbled(WireFault.CHECKSUM, self._noise())))
+
+    def lost(self, cause: str) -> None:
+        """Take the news that the port is gone: everybody who waits learns it at once."""
+        if self._lost is not None:
+            return
+        self._lost = cause
+        log.warning("port lost", bus=self.name, cause=cause)
+        self._close(cause)
+
+    def _close(self, cause: str) -> None:
+        if self._link is not None:
+            self._link.close()
+            self._link = None
+        if self._answered is not None and not self._answered.done():
+            self._answered.set_exception(LinkError(cause))
+        self._queue.dismiss(Done(Failure(Reason.LINK_DOWN, cause), asyncio.get_running_loop().time()))
+        if self.up:
+            self.up = False
+            self.on_change(False)

@@ -1,0 +1,100 @@
+"""Terminal devices, on real pseudo terminals."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import termios
+import tty
+from pathlib import Path
+
+import pytest
+
+from stationd.links.port import LinkError, PortSettings
+from stationd.links.serial import open_serial
+
+
+class Ear:
+    def __init__(self) -> None:
+        self.heard = bytearray()
+        self.causes: list[str] = []
+        self.news = asyncio.Event()
+
+    def received(self, data: bytes) -> None:
+        self.heard += data
+        self.news.set()
+
+    def lost(self, cause: str) -> None:
+        self.causes.append(cause)
+        self.news.set()
+
+    async def next(self) -> None:
+        await self.news.wait()
+        self.news.clear()
+
+
+def _pty() -> tuple[int, int, PortSettings]:
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    return master, slave, PortSettings(os.ttyname(slave), baud=9600)
+
+
+async def test_bytes_go_both_ways_and_a_hang_up_is_seen_at_once() -> None:
+    master, slave, settings = _pty()
+    ear = Ear()
+    link = await open_serial(settings, ear)
+    os.close(slave)
+    link.send(b"MV?\r")
+    assert os.read(master, 100) == b"MV?\r"
+    os.write(master, b"12.0\r")
+    await ear.next()
+    assert bytes(ear.heard) == b"12.0\r"
+    os.close(master)
+    await ear.next()
+    assert len(ear.causes) == 1
+    assert settings.port in ear.causes[0]
+
+
+async def test_opening_and_closing_never_drops_the_modem_lines() -> None:
+    master, slave, settings = _pty()
+    attributes = termios.tcgetattr(slave)
+    attributes[2] |= termios.HUPCL
+    termios.tcsetattr(slave, termios.TCSANOW, attributes)
+    link = await open_serial(settings, Ear())
+    assert not termios.tcgetattr(slave)[2] & termios.HUPCL
+    link.close()
+    assert not termios.tcgetattr(slave)[2] & termios.HUPCL
+    os.close(slave)
+    os.close(master)
+
+
+async def test_a_port_is_opened_by_one_owner_only() -> None:
+    master, slave, settings = _pty()
+    link = await open_serial(settings, Ear())
+    with pytest.raises(LinkError, match=settings.port):
+        await open_serial(settings, Ear())
+    link.close()
+    (await open_serial(settings, Ear())).close()
+    os.close(slave)
+    os.close(master)
+
+
+async def test_a_port_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(LinkError, match="no-such-port"):
+        await open_serial(PortSettings(str(tmp_path / "no-such-port")), Ear())
+
+
+async def test_bytes_that_come_while_the_port_rests_are_kept() -> None:
+    master, slave, settings = _pty()
+    ear = Ear()
+    link = await open_serial(settings, ear)
+    os.write(master, b"1")
+    await ear.next()
+    link.rest(0.02)
+    os.write(master, b"2")
+    os.write(master, b"3")
+    await ear.next()
+    assert bytes(ear.heard) == b"123"
+    link.close()
+    os.close(slave)
+    os.close(master)

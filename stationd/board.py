@@ -1,0 +1,90 @@
+"""The board: what is known now, one reading for each point; written by the engine alone, read by every output.
+
+It is not a history and not a queue. A subscriber that is slow sees the latest reading of each point that changed, never a
+backlog.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+from stationd.core.model import NEVER_READ, NOT_OFFERED, PointId, Reading
+from stationd.device import Device
+from stationd.driver import Missing, Point
+
+
+class Subscription:
+    """The points that changed since they were last taken; at most one entry for a point."""
+
+    def __init__(self) -> None:
+        self._changed: set[PointId] = set()
+        self._news = asyncio.Event()
+
+    def mark(self, point: PointId) -> None:
+        """Note that a point has a new reading."""
+        self._changed.add(point)
+        self._news.set()
+
+    async def wait(self) -> None:
+        """Return when something has changed since the last `take`."""
+        await self._news.wait()
+
+    def take(self) -> frozenset[PointId]:
+        """Return the changed points and forget them."""
+        changed = frozenset(self._changed)
+        self._changed.clear()
+        self._news.clear()
+        return changed
+
+
+class Board:
+    """The latest reading of every point of every device, from the first instant: never read is BAD, never absent."""
+
+    def __init__(self, devices: Iterable[Device], now: float) -> None:
+        self.devices: Mapping[str, Device] = MappingProxyType({device.name: device for device in devices})
+        self.points: Mapping[PointId, Point] = MappingProxyType(
+            {
+                PointId(device.name, point.name): point
+                for device in self.devices.values()
+                for point in device.driver.points
+            }
+        )
+        self._readings = {name: _first(name, point, now) for name, point in self.points.items()}
+        self._last_success: dict[PointId, float] = {}
+        self._subscriptions: list[Subscription] = []
+
+    def show(self, reading: Reading) -> None:
+        """Replace what is shown of a point. Only the engine calls this."""
+        self._readings[reading.point] = reading
+        if reading.value is not None:
+            self._last_success[reading.point] = reading.t
+        for subscription in self._subscriptions:
+            subscription.mark(reading.point)
+
+    def __getitem__(self, point: PointId) -> Reading:
+        """Return the reading of a point; KeyError for a point that no driver has."""
+        return self._readings[point]
+
+    def snapshot(self) -> Mapping[PointId, Reading]:
+        """Return a copy of all readings, safe to render in another thread."""
+        return dict(self._readings)
+
+    def last_success(self) -> Mapping[PointId, float]:
+        """Return a copy of the monotonic time of each point's last good exchange (absent: none yet)."""
+        return dict(self._last_success)
+
+    def subscribe(self) -> Subscription:
+        """Return a new subscription that starts with nothing changed."""
+        subscription = Subscription()
+        self._subscriptions.append(subscription)
+        return subscription
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """End a subscription."""
+        self._subscriptions.remove(subscription)
+
+
+def _first(name: PointId, point: Point, now: float) -> Reading:
+    return Reading(name, None, NOT_OFFERED if isinstance(point.at, Missing) else NEVER_READ, now)

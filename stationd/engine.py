@@ -1,0 +1,83 @@
+"""The engine: the only task that changes the station's state. Events in order, board first, then what follows from them.
+
+The inbox is bounded. When it is full the newest readings are dropped and counted: their points grow stale, which is the safe
+side; nothing is shown twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+
+import structlog
+
+from stationd.board import Board
+from stationd.core.model import Effect, Event, PointId, Reading, Restate, Tick, Value, Write, WriteDone
+from stationd.core.station import Station
+
+log = structlog.get_logger()
+
+INBOX_EVENTS = 20_000
+
+Writer = Callable[[PointId, Value, bool], Awaitable[WriteDone]]
+
+
+class Engine:
+    """inbox -> board -> Station.handle -> effects. `write` carries out a Write and is awaited in a task of `run`."""
+
+    def __init__(self, board: Board, station: Station, write: Writer) -> None:
+        self.dropped_events = 0
+        self._board = board
+        self._station = station
+        self._write = write
+        self._inbox: deque[Event] = deque()
+        self._news = asyncio.Event()
+
+    def post(self, events: Sequence[Event]) -> None:
+        """Put events into the inbox, in order; those that do not fit are dropped and counted."""
+        room = INBOX_EVENTS - len(self._inbox)
+        self._inbox.extend(events[:room])
+        self.dropped_events += max(0, len(events) - room)
+        self._news.set()
+
+    async def run(self) -> None:
+        """Handle events for ever; ends only by cancellation."""
+        async with asyncio.TaskGroup() as writes:
+            while True:
+                await self._wait()
+                self._drain(writes)
+
+    async def _wait(self) -> None:
+        deadline = self._station.deadline()
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._news.wait()
+        except TimeoutError:
+            now = asyncio.get_running_loop().time()
+            self._inbox.append(Tick(now))
+        self._news.clear()
+
+    def _drain(self, writes: asyncio.TaskGroup) -> None:
+        now = asyncio.get_running_loop().time()
+        while self._inbox:
+            event = self._inbox.popleft()
+            if isinstance(event, Reading):
+                self._board.show(event)
+            self._perform(self._station.handle(event, now), writes)
+        deadline = self._station.deadline()
+        if deadline is not None and now >= deadline:
+            self._perform(self._station.handle(Tick(now), now), writes)
+
+    def _perform(self, effects: list[Effect], writes: asyncio.TaskGroup) -> None:
+        for effect in effects:
+            match effect:
+                case Restate(reading):
+                    self._board.show(reading)
+                case Write():
+                    writes.create_task(self._carry_out(effect))
+
+    async def _carry_out(self, write: Write) -> None:
+        log.info("write", target=str(write.target), value=write.value, why=write.why)
+        done = await self._write(write.target, write.value, write.emergency)
+        self.post([done])

@@ -1,0 +1,206 @@
+"""When each block of a line is read: absolute periods, mute units apart, illegal addresses alone.
+
+Pure: the poller brings the time and the outcomes. Decisions:
+
+* A block is due at start + k x period for whole k; an overrun skips periods, it never queues them up.
+* A unit that fails twice in a row is mute. It is probed after 1, 2, 4, 8, 10 s: as soon as the slack before the next block of
+  a healthy unit is long enough for a time-out, and at the end of its pause in any case.
+* A block that is refused for its addresses is halved until the place is found; that place is then read alone, rarely.
+* A block that stays silent while its unit answers others (a feature that the unit lacks) is asked ever more rarely.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from stationd.core.model import Reason
+from stationd.device import Block, Device
+from stationd.driver import At
+
+PAUSES_S = (1.0, 2.0, 4.0, 8.0, 10.0)
+EARLY = 0.85  # a probe may come after this share of its pause when it fits into the slack
+MUTE_AFTER = 2  # failures in a row
+BUSY_RETRY_S = 0.1
+BUSY_RETRIES = 3
+RETRY_ILLEGAL_S = 600.0
+SILENT_PAUSES_S = (10.0, 60.0, 600.0)
+PATIENCE_S = 0.01  # how soon to look again for room for a probe
+FAST_S = 1.0  # blocks with this period or a shorter one go before the others
+
+UNANSWERED = (Reason.TIMEOUT, Reason.GARBLED, Reason.CHECKSUM, Reason.MALFORMED, Reason.GATEWAY)
+ILLEGAL = (Reason.ILLEGAL_ADDRESS, Reason.ILLEGAL_VALUE)
+
+
+@dataclass(eq=False, slots=True)
+class Task:
+    """One block that is read again and again."""
+
+    device: Device
+    block: Block
+    period_s: float
+    due: float
+    barriers: frozenset[At] = frozenset()
+    failures: int = 0
+
+    def advance(self, now: float) -> None:
+        """Set the next due time on the absolute grid, after `now`."""
+        self.due += self.period_s * (max(0.0, (now - self.due) // self.period_s) + 1)
+
+    @property
+    def fast(self) -> bool:
+        """True for blocks whose period is short."""
+        return self.period_s <= FAST_S
+
+
+@dataclass(slots=True)
+class _Unit:
+    """The health of one unit of the line."""
+
+    failures: int = 0
+    probe_from: float = 0.0
+    probe_by: float = 0.0
+
+    @property
+    def mute(self) -> bool:
+        return self.failures >= MUTE_AFTER
+
+    def fail(self, now: float, cost_s: float) -> None:
+        self.failures += 1
+        pause = PAUSES_S[min(max(self.failures - MUTE_AFTER, 0), len(PAUSES_S) - 1)]
+        self.probe_from, self.probe_by = now + EARLY * pause, now + pause - min(cost_s, 0.1 * pause)
+
+
+@dataclass(slots=True)
+class _Places:
+    """What is known of the address map of one device beyond its driver's table."""
+
+    illegal: set[At] = field(default_factory=set)
+    barriers: set[At] = field(default_factory=set)
+
+
+class Schedule:
+    """The tasks of one line. `cost_s` tells how long a time-out of a block takes, `quiet_until` when it may be asked."""
+
+    def __init__(self, devices: Iterable[Device], cost_s: Callable[[Block], float], quiet_until: Callable[[Block], float]) -> None:
+        self._devices = tuple(devices)
+        self._cost_s = cost_s
+        self._quiet_until = quiet_until
+        self._places = {device.name: _Places() for device in self._devices}
+        self._units = {device.unit: _Unit() for device in self._devices}
+        self._tasks: list[Task] = []
+
+    def start(self, now: float, phase_s: float = 0.0) -> None:
+        """Begin anew: every block is due at `now + phase_s`, every unit has the benefit of the doubt."""
+        self._units = {device.unit: _Unit() for device in self._devices}
+        self._tasks = []
+        for device in self._devices:
+            self._plan(device, now + phase_s)
+
+    def next(self, now: float) -> Task | None:
+        """Return the block to ask now, or None."""
+        due = [task for task in self._tasks if task.due <= now and not self._mute(task) and self._quiet_until(task.block) <= now]
+        if due:
+            return min(due, key=lambda task: (not task.fast and now - task.due < task.period_s, task.due))
+        return self._probe(now)
+
+    def wake_at(self, now: float) -> float:
+        """Return when `next` may have something, if nothing happens before."""
+        healthy = [max(task.due, self._quiet_until(task.block)) for task in self._tasks if not self._mute(task)]
+        probes = [unit.probe_from if now < unit.probe_from else unit.probe_by for unit in self._units.values() if unit.mute]
+        return min(healthy + [max(probe, now + PATIENCE_S) for probe in probes], default=now + 1.0)
+
+    def answered(self, task: Task, now: float) -> None:
+        """Note a good answer."""
+        unit = self._units[task.device.unit]
+        if unit.mute:
+            for other in self._tasks:
+                if other.device.unit == task.device.unit and other is not task:
+                    other.due = min(other.due, now)
+        unit.failures = 0
+        task.failures = 0
+        task.advance(now)
+        places = self._places[task.device.name]
+        if task.block.cells[0].at in places.illegal:
+            places.illegal.discard(task.block.cells[0].at)
+            self._plan(task.device, now)
+
+    def failed(self, task: Task, reason: Reason, now: float) -> bool:
+        """Note a failure; True when the points of this block are to be shown as bad for good reason, not just as late."""
+        task.failures += 1
+        if reason in UNANSWERED:
+            self._silent(task, now)
+            return False
+        self._units[task.device.unit].failures = 0
+        if reason in ILLEGAL and len(task.block.cells) > 1:
+            self._halve(task, now)
+            return False
+        if reason in ILLEGAL or reason is Reason.ILLEGAL_FUNCTION:
+            self._isolate(task, now)
+            return True
+        if reason is Reason.BUSY and task.failures <= BUSY_RETRIES:
+            task.due = now + BUSY_RETRY_S
+            return False
+        task.advance(now)
+        return reason in (Reason.DEVICE_FAILURE, Reason.REFUSED)
+
+    # ------------------------------------------------------------------ mute units
+
+    def _mute(self, task: Task) -> bool:
+        return self._units[task.device.unit].mute
+
+    def _silent(self, task: Task, now: float) -> None:
+        unit = self._units[task.device.unit]
+        unit.fail(now, self._cost_s(task.block))
+        if task.failures > MUTE_AFTER and not unit.mute:
+            task.due = now + SILENT_PAUSES_S[min(task.failures - MUTE_AFTER, len(SILENT_PAUSES_S)) - 1]
+        elif task.failures == 1:
+            task.due = now  # one retry as soon as a late answer can no longer be taken for the new one
+        else:
+            task.advance(now)
+
+    def _probe(self, now: float) -> Task | None:
+        """Return a block of the mute unit that waits longest, if it fits into the slack or must not wait any longer."""
+        waiting = [(unit.probe_by, address) for address, unit in self._units.items() if unit.mute and now >= unit.probe_from]
+        if not waiting:
+            return None
+        probe_by, address = min(waiting)
+        own = [task for task in self._tasks if task.device.unit == address]
+        task = min(own, key=lambda task: (task.period_s, task.due))
+        slack = min((other.due for other in self._tasks if not self._mute(other)), default=now + 3600.0) - now
+        fits = self._quiet_until(task.block) <= now and (now >= probe_by or slack >= self._cost_s(task.block))
+        return task if fits else None
+
+    # ------------------------------------------------------------------ illegal addresses
+
+    def _plan(self, device: Device, now: float) -> None:
+        """Lay out the device's blocks; those that stay as they were keep their time."""
+        places = self._places[device.name]
+        before = {_places_of(task.block): task for task in self._tasks if task.device is device}
+        self._tasks = [task for task in self._tasks if task.device is not device]
+        for block in device.plan(frozenset(places.illegal), frozenset(places.barriers)):
+            illegal = block.cells[0].at in places.illegal
+            period_s = RETRY_ILLEGAL_S if illegal else block.every_s
+            new = Task(device, block, period_s, now + RETRY_ILLEGAL_S if illegal else now)
+            self._tasks.append(before.get(_places_of(block), new))
+            self._tasks[-1].period_s = period_s
+
+    def _halve(self, task: Task, now: float) -> None:
+        first, second = task.device.split(task.block)
+        barriers = task.barriers | {second.cells[0].at}
+        self._places[task.device.name].barriers.update(barriers)
+        self._tasks.remove(task)
+        self._tasks += [Task(task.device, half, half.every_s, now, barriers) for half in (first, second)]
+
+    def _isolate(self, task: Task, now: float) -> None:
+        """The place is found (or the whole block is of no use): read it alone and rarely, and close the gaps again."""
+        places = self._places[task.device.name]
+        places.illegal.update(cell.at for cell in task.block.cells)
+        places.barriers.difference_update(task.barriers)
+        task.due, task.period_s = now + RETRY_ILLEGAL_S, RETRY_ILLEGAL_S
+        self._plan(task.device, now)
+
+
+def _places_of(block: Block) -> tuple[At, ...]:
+    """Return what tells one block of a device from the others."""
+    return tuple(cell.at for cell in block.cells)

@@ -1,0 +1,284 @@
+"""Checks of the line, the power feeds, the sampler, the alarms and the outputs against each other and the devices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+
+from stationd.config import values
+from stationd.config.devices import Catalogue, also, driver_of, ratings_of
+from stationd.config.draft import Draft
+from stationd.config.model import Alarm, Channel, Device, Line, PowerFeed, Profile
+from stationd.config.plant import Plant
+from stationd.config.problem import Finding, Path, did_you_mean, listed, shown, written
+from stationd.core.model import Value
+from stationd.driver import Missing, Point
+from stationd.wire import registers, text
+
+CONDITIONS = ("below", "above", "equals")
+
+
+def check_line(plant: Plant, catalogue: Catalogue) -> list[Finding]:
+    """Return what is wrong between sections other than buses and devices."""
+    return [
+        *_line(plant),
+        *_far_station(plant),
+        *_fibre_pairs(plant),
+        *_missing_devices(plant),
+        *_power_feeds(plant, catalogue),
+        *_channels(plant.channel),
+        *_alarms(plant, catalogue),
+        *_login(plant),
+    ]
+
+
+# The line.
+
+
+def _line(plant: Plant) -> Iterator[Finding]:
+    line = plant.line
+    if line is None:
+        return
+    yield from _repeaters(line)
+    if line.sound("length_km", "demarcation_km") and line.item.demarcation_km > line.item.length_km:
+        yield line.finding("demarcation_km", f"is beyond the line, which is {line.item.length_km} km long")
+    if line.sound("profile") and line.item.profile is Profile.UNREPEATERED:
+        feeds = [f"[{written(feed.path)}]" for feed in plant.pfe.values()]
+        extra = [*(["repeaters_km"] if line.item.repeaters_km else []), *feeds]
+        if extra:
+            reason = "an unrepeatered line has no repeaters and no power feed"
+            yield line.finding("profile", reason, f"take out {listed(extra)}, or set profile = \"repeatered\"")
+
+
+def _repeaters(line: Draft[Line]) -> Iterator[Finding]:
+    if not line.sound("repeaters_km"):
+        return
+    positions, length_km = line.item.repeaters_km, line.item.length_km
+    for place, km in enumerate(positions, 1):
+        if line.sound("length_km") and km >= length_km:
+            path: Path = (*line.path, "repeaters_km", place)
+            yield Finding(path, shown(km), f"is not on the line, which is {length_km} km long", "km from end a")
+    for (before, after), place in zip(pairwise(positions), range(2, len(positions) + 1), strict=True):
+        if after <= before:
+            reason = "is there twice" if after == before else f"comes after {before}: repeaters must ascend"
+            yield Finding((*line.path, "repeaters_km", place), shown(after), reason, "km from end a")
+
+
+def _far_station(plant: Plant) -> Iterator[Finding]:
+    line, far, station = plant.line, plant.far_station, plant.station
+    named = line.item.far_station if line else None
+    if far and "line" not in plant.unread and (line is None or line.sound("far_station")) and named is None:
+        hint = 'for example far_station = "siyazan"'
+        yield Finding(far.path, "", "whose messages are these? [line] names no far_station", hint)
+    if line and line.sound("far_station") and station.sound("name") and named == station.item.name:
+        yield line.finding("far_station", "is this station itself")
+
+
+def _fibre_pairs(plant: Plant) -> Iterator[Finding]:
+    line = plant.line
+    if line is None or not line.sound("fibre_pairs"):
+        return
+    users: list[Draft[Device] | Draft[Channel]] = [*plant.device.values(), *plant.channel]
+    used = [(user.item.fibre_pair or 0, user) for user in users if user.sound("fibre_pair")]
+    highest = max((pair for pair, _ in used), default=0)
+    if "fibre_pairs" not in line.given and highest > line.item.fibre_pairs:
+        yield Finding((*line.path, "fibre_pairs"), "", "is missing", f"fibre pair {highest} is in use")
+        return
+    for pair, user in used:
+        if pair > line.item.fibre_pairs:
+            yield user.finding("fibre_pair", f"the line has {line.item.fibre_pairs} fibre pairs", "see line.fibre_pairs")
+
+
+# What names a device.
+
+
+def _missing_devices(plant: Plant) -> Iterator[Finding]:
+    """Find names of devices that are not there; a name that is used in many places is one mistake."""
+    if "device" in plant.unread:
+        return
+    uses: dict[str, list[Finding]] = {}
+    for device, path, value in _references(plant):
+        if device not in plant.device:
+            finding = Finding(path, value, f"there is no [{written(('device', device))}]", did_you_mean(device, plant.device))
+            uses.setdefault(device, []).append(finding)
+    for first, *rest in uses.values():
+        others = [written(each.path) for each in rest]
+        yield Finding(first.path, first.value, first.reason, first.hint + also(others))
+
+
+def _references(plant: Plant) -> Iterator[tuple[str, Path, str]]:
+    for name, feed in plant.pfe.items():
+        yield name, feed.path, ""
+        for place, point in enumerate(_interlocks(feed), 1):
+            yield point.partition(".")[0], (*feed.path, "interlocks", place), shown(point)
+    for alarm in plant.alarm:
+        if alarm.sound("point"):
+            yield alarm.item.point.partition(".")[0], (*alarm.path, "point"), shown(alarm.item.point)
+
+
+def _interlocks(feed: Draft[PowerFeed]) -> tuple[str, ...]:
+    named = feed.item.interlocks
+    return named if isinstance(named, tuple) and feed.sound("interlocks") else ()
+
+
+def _point(plant: Plant, catalogue: Catalogue, name: str, path: Path) -> tuple[Point | None, Finding | None]:
+    """Return the point of that name, or what is wrong with the name; neither where its device is not known."""
+    device_name, _, point_name = name.partition(".")
+    device = plant.device.get(device_name)
+    driver = driver_of(device, catalogue) if device else None
+    if driver is None:
+        return None, None
+    point = driver.point(point_name)
+    if point is None:
+        hint = did_you_mean(point_name, [each.name for each in driver.points])
+        return None, Finding(path, shown(name), f"{driver.model} has no point {shown(point_name)}", hint)
+    if isinstance(point.at, Missing):
+        return None, Finding(path, shown(name), f"{driver.model} does not offer it: {point.at.why}")
+    return point, None
+
+
+# Power feeds.
+
+
+def _power_feeds(plant: Plant, catalogue: Catalogue) -> Iterator[Finding]:
+    for name, feed in plant.pfe.items():
+        yield from _interlock_points(plant, catalogue, feed)
+        yield from _reason(feed)
+        device = plant.device.get(name)
+        driver = driver_of(device, catalogue) if device else None
+        if device is None or driver is None:
+            continue
+        if driver.kind.name != "pfe":
+            reason = f"[{written(device.path)}] is no power feed: {driver.model} is of kind {driver.kind.name}"
+            yield Finding(feed.path, "", reason)
+        elif device.sound("ratings"):
+            yield from _beyond_rating(feed, ratings_of(device, catalogue))
+
+
+def _interlock_points(plant: Plant, catalogue: Catalogue, feed: Draft[PowerFeed]) -> Iterator[Finding]:
+    names = _interlocks(feed)
+    for place, name in enumerate(names, 1):
+        path: Path = (*feed.path, "interlocks", place)
+        finding = _point(plant, catalogue, name, path)[1]
+        if name in names[: place - 1]:
+            yield Finding(path, shown(name), "is there twice")
+        elif finding is not None:
+            yield finding
+
+
+def _reason(feed: Draft[PowerFeed]) -> Iterator[Finding]:
+    if not feed.sound("interlocks", "interlocks_reason"):
+        return
+    bare, reason = feed.item.interlocks == values.HARDWARE_ONLY, feed.item.interlocks_reason
+    if bare and reason is None:
+        yield feed.finding("interlocks", "needs interlocks_reason", "why no point of an interlock can be read here")
+    if reason is not None and not bare:
+        yield feed.finding("interlocks_reason", 'belongs to interlocks = "hardware-only"', "leave the key out")
+
+
+def _beyond_rating(feed: Draft[PowerFeed], ratings: Mapping[str, float | None]) -> Iterator[Finding]:
+    for key, rating, unit in (("nominal_ma", "current_ma", "mA"), ("max_v", "voltage_v", "V")):
+        limit = ratings.get(rating)
+        if limit is not None and feed.sound(key) and getattr(feed.item, key) > limit:
+            yield feed.finding(key, f"is above the rating of the supply, {shown(limit)} {unit}")
+
+
+# Sampler, alarms, outputs.
+
+
+def _channels(channels: Sequence[Draft[Channel]]) -> Iterator[Finding]:
+    first: dict[int, str] = {}
+    for channel in channels:
+        if channel.sound("index"):
+            owner = first.setdefault(channel.item.index, written(channel.path))
+            if owner != written(channel.path):
+                yield channel.finding("index", f"is already the input of {owner}")
+        if channel.sound("los_dbm", "clear_dbm") and channel.item.clear_dbm <= channel.item.los_dbm:
+            yield channel.finding("clear_dbm", f"must be above los_dbm, {channel.item.los_dbm}", "2 dB apart is usual")
+
+
+def _alarms(plant: Plant, catalogue: Catalogue) -> Iterator[Finding]:
+    first: dict[tuple[str, str], str] = {}
+    for alarm in plant.alarm:
+        yield from _condition(alarm)
+        if not alarm.sound("point"):
+            continue
+        point, finding = _point(plant, catalogue, alarm.item.point, (*alarm.path, "point"))
+        if finding is not None:
+            yield finding
+        if point is not None:
+            yield from _threshold(alarm, point, point.limits or _rated_limits(plant, catalogue, alarm, point))
+        if not alarm.sound("type"):
+            continue
+        owner = first.setdefault((alarm.item.type, alarm.item.point), written(alarm.path))
+        if owner != written(alarm.path):
+            yield alarm.finding("type", f"{owner} is the same alarm", "another type, or one of the two")
+
+
+def _condition(alarm: Draft[Alarm]) -> Iterator[Finding]:
+    if not alarm.sound(*CONDITIONS):
+        return
+    given = [key for key in CONDITIONS if key in alarm.given]
+    if len(given) != 1:
+        reason = f"has {' and '.join(given)}" if given else "has no condition"
+        yield Finding(alarm.path, "", reason, "give exactly one of below, above, equals")
+    elif given == ["equals"] and alarm.sound("deadband") and alarm.item.deadband > 0:
+        yield alarm.finding("deadband", "belongs to below or above", "leave the key out")
+
+
+def _rated_limits(
+    plant: Plant, catalogue: Catalogue, alarm: Draft[Alarm], point: Point
+) -> tuple[float, float] | None:
+    """Return what a point can be by the rating of its unit, where that is known."""
+    device = plant.device.get(alarm.item.point.partition(".")[0])
+    if device is None or point.rated_limits is None or not device.sound("ratings"):
+        return None
+    name, low, high = point.rated_limits
+    rating = ratings_of(device, catalogue).get(name)
+    return None if rating is None else (rating * low, rating * high)
+
+
+def _threshold(alarm: Draft[Alarm], point: Point, limits: tuple[float, float] | None) -> Iterator[Finding]:
+    """Find conditions that can never come true for the kind of value that the point has."""
+    words = point_words(point)
+    for key in CONDITIONS:
+        value = getattr(alarm.item, key)
+        if key not in alarm.given or not alarm.sound(key):
+            continue
+        if words:
+            if key != "equals" or not any(_same(value, word) for word in words):
+                reason = f"{point.name} is {' or '.join(shown(word) for word in words)}"
+                yield alarm.finding(key, reason, f"for example equals = {shown(words[0])}")
+        elif is_text(point) != isinstance(value, str) or isinstance(value, bool):
+            yield alarm.finding(key, f"{point.name} is {'text' if is_text(point) else 'a number'}")
+        elif limits and key != "equals" and not limits[0] <= value <= limits[1]:
+            low, high = (float(f"{limit:.6g}") for limit in limits)
+            yield alarm.finding(key, f"{point.name} lies within {shown(low)} to {shown(high)} {point.unit}".rstrip())
+
+
+def point_words(point: Point) -> list[Value]:
+    """Return the words or truth values that a point can have; none for a number or free text."""
+    if point.values is not None:
+        return list(dict.fromkeys(point.values.values()))
+    return [True, False] if point.mask is not None or point.fmt is None else []
+
+
+def is_text(point: Point) -> bool:
+    """Tell whether a point without words of its own is free text, such as a serial number."""
+    match point.fmt:
+        case text.Field():
+            return point.fmt.read_as is text.As.TEXT
+        case registers.Format():
+            return point.fmt.kind == "char"
+        case _:
+            return False
+
+
+def _same(value: Value, word: Value) -> bool:
+    return value == word and isinstance(value, bool) == isinstance(word, bool)
+
+
+def _login(plant: Plant) -> Iterator[Finding]:
+    mqtt = plant.mqtt
+    if mqtt and mqtt.sound("username", "password") and mqtt.item.password and not mqtt.item.username:
+        yield mqtt.finding("password", "needs a username beside it")

@@ -1,0 +1,301 @@
+"""The sections of `station.toml` as frozen models: every key with its type, limits, default and meaning.
+
+Names mirror the file: `[bus.pfe] baud` is `config.bus["pfe"].baud`. Nothing is converted: "19200" is not a number and true
+is not 1. What concerns several keys or sections is checked in stationd.config.devices and stationd.config.line; what the
+limits protect from is a slip of a digit or a unit, never a design value. [E] marks an assumption of ours that a station
+may change; [M] a figure to be checked against the maker's document.
+
+The `examples` of a key without a default also stand in for it while the rest of a faulty section is checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
+
+from stationd.config import values
+from stationd.driver import Protocol
+
+STRICT = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Mode(Enum):
+    """What is at the other end of the wires. It labels; it never relaxes a rule."""
+
+    LIVE = "live"
+    SIM = "sim"
+    HIL = "hil"
+
+
+class Profile(Enum):
+    """Whether the line has repeaters that are fed through the cable."""
+
+    REPEATERED = "repeatered"
+    UNREPEATERED = "unrepeatered"
+
+
+class End(Enum):
+    """Which end of the line this station is; distances are counted from end a."""
+
+    A = "a"
+    B = "b"
+
+
+class Parity(Enum):
+    """The parity bit of a serial line."""
+
+    NONE = "none"
+    EVEN = "even"
+    ODD = "odd"
+
+
+class Role(Enum):
+    """What a device does for the line."""
+
+    PFE = "pfe"
+    BOOSTER = "booster"
+    PREAMP = "preamp"
+    RAMAN = "raman"
+    ROPA_PUMP = "ropa-pump"
+    LINE = "line"
+    IO = "io"
+
+
+class Severity(Enum):
+    """How bad an alarm is, the words of ITU-T X.733 and RFC 8632."""
+
+    CRITICAL = "critical"
+    MAJOR = "major"
+    MINOR = "minor"
+    WARNING = "warning"
+
+
+Name = Annotated[str, AfterValidator(values.name)]
+Secret = Annotated[str, AfterValidator(values.secret)]
+TopicWord = Annotated[str, AfterValidator(values.topic_word)]
+Text = Annotated[str, Field(max_length=200)]
+# A line has 24 pairs at most today (domain figures for this length: 16-24); 64 leaves room.
+FibrePair = Annotated[int, Field(ge=1, le=64)]
+PositionKm = Annotated[float, Field(gt=0.0, le=20_000.0)]
+Rating = Annotated[float, Field(gt=0.0, le=1_000_000.0)]
+
+
+class Station(BaseModel):
+    """This station."""
+
+    model_config = STRICT
+
+    name: Annotated[Name, Field(description="id in topics and labels", examples=["aktau"])]
+    title: Annotated[Text, Field(description="name as people write it; empty: the name")] = ""
+    mode: Annotated[Mode, Field(strict=False, description="label in every prompt, header and JSON")] = Mode.LIVE
+    time_zone: Annotated[
+        str, AfterValidator(values.time_zone), Field(description="zone of the times that people read; data are UTC")
+    ] = "UTC"
+    read_only: Annotated[bool, Field(description="true: provably no write leaves the box")] = True
+    operator: Annotated[Text, Field(description="who runs the station")] = ""
+
+
+class Line(BaseModel):
+    """The sea cable that ends here. Absent: no line model, no fault location."""
+
+    model_config = STRICT
+
+    name: Annotated[Name, Field(description="id of the line in labels")] = "line"
+    profile: Annotated[
+        Profile,
+        Field(strict=False, description="fed repeaters in the cable, or none", examples=["repeatered"]),
+    ]
+    length_km: Annotated[float, Field(gt=0.0, le=20_000.0, description="length of the cable", examples=[341.0])]
+    end: Annotated[End, Field(strict=False, description="which end this station is", examples=["a"])]
+    far_station: Annotated[Name | None, Field(description="name of the station at the other end")] = None
+    fibre_pairs: Annotated[FibrePair, Field(description="fibre pairs of the cable")] = 1
+    # 0.6-1.4 ohm/km are known of real cables [E]; the true value is fitted at commissioning.
+    conductor_ohm_per_km: Annotated[
+        float, Field(gt=0.0, le=10.0, description="resistance of the power conductor")
+    ] = 1.0
+    repeaters_km: Annotated[
+        tuple[PositionKm, ...], Field(strict=False, description="positions from end a, ascending")
+    ] = ()
+    repeater_drop_v: Annotated[float, Field(ge=0.0, le=500.0, description="voltage of one repeater at nominal current")] = 40.0
+    demarcation_km: Annotated[
+        float, Field(ge=0.0, le=20_000.0, description="from here on it is sea cable: is the fault ours?")
+    ] = 0.0
+    capacity_tbps: Annotated[float | None, Field(gt=0.0, le=100_000.0, description="design capacity, shown only")] = None
+
+
+class FarStation(BaseModel):
+    """How the other end's messages are trusted. Absent: nothing from the far end is read."""
+
+    model_config = STRICT
+
+    key: Annotated[
+        Secret, Field(description="secret that signs and checks its messages", examples=["credential:far.key"])
+    ]
+    # 2 s is the age at which far data refuses to arm and holds a running operation; 10 s is for slow leased lines [E].
+    max_age_s: Annotated[float, Field(ge=0.5, le=10.0, description="older far data counts as missing")] = 2.0
+
+
+class Bus(BaseModel):
+    """One port, and what is spoken on it."""
+
+    model_config = STRICT
+
+    port: Annotated[
+        str,
+        AfterValidator(values.port),
+        Field(
+            description="serial port, tcp:// (Modbus TCP) or socket:// (serial port behind a gateway)",
+            examples=["/dev/serial/by-id/usb-FTDI_USB-RS485_A1-if00-port0"],
+        ),
+    ]
+    protocol: Annotated[Protocol, Field(strict=False, description="what the units speak", examples=["modbus-rtu"])]
+    baud: Annotated[int, Field(ge=300, le=4_000_000, description="speed in bit/s, also of the line behind a gateway")] = 19200
+    parity: Annotated[Parity, Field(strict=False, description="parity bit; 8 data bits always")] = Parity.NONE
+    stop_bits: Annotated[int, Field(ge=1, le=2, description="stop bits")] = 1
+    rs485: Annotated[bool, Field(description="the kernel switches the transmitter (TIOCSRS485)")] = False
+    connect_timeout_s: Annotated[float, Field(ge=0.1, le=60.0, description="longest wait for the port to open")] = 3.0
+
+
+class Device(BaseModel):
+    """One unit on a bus, or one channel of it."""
+
+    model_config = STRICT
+
+    driver: Annotated[str, Field(description="name of the catalogue: stationd drivers", examples=["ea-ps10000"])]
+    bus: Annotated[str, Field(description="name of a [bus.NAME]", examples=["pfe"])]
+    address: Annotated[int, Field(ge=0, le=247, description="address on the bus; without meaning on point-to-point lines")] = 1
+    channel: Annotated[int, Field(ge=1, le=255, description="which amplifier, path or channel of the unit")] = 1
+    role: Annotated[
+        Role | None, Field(strict=False, description="what it does for the line; not set: pfe, line or io by its kind")
+    ] = None
+    fibre_pair: Annotated[FibrePair | None, Field(description="fibre pair that it serves")] = None
+    dialect: Annotated[str | None, Field(description="variant of the protocol; not set: the driver's first")] = None
+    ratings: Annotated[
+        Mapping[str, Rating], Field(description="nameplate values by name, for drivers that scale by them")
+    ] = Field(default_factory=dict)
+
+
+class PowerFeed(BaseModel):
+    """Limits of the machine that drives a power feed."""
+
+    model_config = STRICT
+
+    # Lines of this length are fed with 0.7-1.6 A and less than 1 kV; 15 kV is the top of transoceanic systems.
+    nominal_ma: Annotated[float, Field(gt=0.0, le=5_000.0, description="line current in service")] = 1000.0
+    max_v: Annotated[float, Field(gt=0.0, le=15_000.0, description="highest voltage that is ever asked for")] = 800.0
+    ramp_ma_per_s: Annotated[float, Field(gt=0.0, le=100.0, description="slope of a ramp; 10 mA/s is an assumption")] = 10.0
+    interlocks: Annotated[
+        tuple[str, ...] | Literal["hardware-only"],
+        PlainValidator(values.interlocks),
+        Field(description='points that must all be true, or the word "hardware-only"; none: cannot be armed'),
+    ] = ()
+    interlocks_reason: Annotated[
+        str | None, Field(min_length=8, max_length=200, description="why hardware-only; shown on every arming screen")
+    ] = None
+
+
+class Channel(BaseModel):
+    """One input of the optical sampler."""
+
+    model_config = STRICT
+
+    name: Annotated[str, Field(description="id in labels", examples=["fp1-rx"])]
+    index: Annotated[int, Field(ge=0, le=255, description="input of the converter, counted from 0", examples=[0])]
+    fibre_pair: Annotated[FibrePair | None, Field(description="fibre pair that it watches")] = None
+    los_dbm: Annotated[float, Field(ge=-80.0, le=30.0, description="below: light is lost; compared in C, in counts")] = -38.0
+    clear_dbm: Annotated[float, Field(ge=-80.0, le=30.0, description="above: light is back")] = -36.0
+
+
+class Sampler(BaseModel):
+    """Fast optical power through an analogue converter. Absent: no sampling."""
+
+    model_config = STRICT
+
+    source: Annotated[
+        str,
+        AfterValidator(values.sample_source),
+        Field(description="iio:DEVICE, spi:/dev/..., mmap:/dev/... or sim", examples=["iio:iio:device0"]),
+    ]
+    rate_hz: Annotated[int, Field(ge=1, le=50_000, description="samples per second of each channel")] = 1000
+    channel: Annotated[tuple[Channel, ...], Field(description="its inputs, [[sampler.channel]]")] = ()
+
+
+class Alarm(BaseModel):
+    """One alarm: a point and the condition that raises it. Exactly one of below, above and equals."""
+
+    model_config = STRICT
+
+    type: Annotated[str, AfterValidator(values.alarm_type), Field(description="kind of alarm", examples=["LOW-OUTPUT"])]
+    point: Annotated[
+        str,
+        AfterValidator(values.point),
+        Field(description="device.point that is watched", examples=["fp1-booster.output_power"]),
+    ]
+    below: Annotated[float | None, Field(description="raised below this value, in the point's unit")] = None
+    above: Annotated[float | None, Field(description="raised above this value, in the point's unit")] = None
+    equals: Annotated[
+        bool | int | float | str | None, PlainValidator(values.plain), Field(description="raised at this value or word")
+    ] = None
+    deadband: Annotated[float, Field(ge=0.0, description="how far back it must come to clear, in the point's unit")] = 0.0
+    on_delay_s: Annotated[float, Field(ge=0.0, le=86_400.0, description="how long before it is raised")] = 0.0
+    off_delay_s: Annotated[float, Field(ge=0.0, le=86_400.0, description="how long before it is cleared")] = 0.0
+    severity: Annotated[Severity, Field(strict=False, description="how bad it is")] = Severity.MAJOR
+
+
+class Mqtt(BaseModel):
+    """The broker that receives readings and events. Absent: nothing is published."""
+
+    model_config = STRICT
+
+    url: Annotated[
+        str,
+        AfterValidator(values.broker),
+        Field(description="mqtts://host:port (TLS) or mqtt://host:port", examples=["mqtts://broker.example:8883"]),
+    ]
+    group: Annotated[TopicWord, Field(description="Sparkplug group")] = "caspian"
+    username: Annotated[Text | None, Field(min_length=1, description="login at the broker")] = None
+    password: Annotated[Secret | None, Field(description="reference to its secret")] = None
+    client_id: Annotated[TopicWord | None, Field(description="client id; not set: the station's name")] = None
+    keepalive_s: Annotated[int, Field(ge=5, le=1200, description="longest silence on the connection")] = 30
+    queue_records: Annotated[int, Field(ge=100, le=1_000_000, description="records kept while the broker is away")] = 10_000
+
+
+class Prometheus(BaseModel):
+    """The page of metrics. Absent: nothing listens."""
+
+    model_config = STRICT
+
+    listen: Annotated[
+        str, AfterValidator(values.listener), Field(description="host:port; port 0: the system chooses")
+    ] = "127.0.0.1:9464"
+
+
+class Control(BaseModel):
+    """The socket of stationctl. Absent: nothing listens."""
+
+    model_config = STRICT
+
+    socket: Annotated[
+        str, AfterValidator(values.socket_path), Field(description="path of the Unix socket")
+    ] = "/run/stationd/io.stationd"
+
+
+@dataclass(frozen=True, slots=True)
+class StationConfig:
+    """A whole configuration that passed every check. A section that the file leaves out is None or empty."""
+
+    station: Station
+    line: Line | None
+    far_station: FarStation | None
+    bus: Mapping[str, Bus]
+    device: Mapping[str, Device]
+    pfe: Mapping[str, PowerFeed]
+    sampler: Sampler | None
+    alarm: tuple[Alarm, ...]
+    mqtt: Mqtt | None
+    prometheus: Prometheus | None
+    control: Control | None

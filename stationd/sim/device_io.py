@@ -1,0 +1,109 @@
+"""A simulated Modbus I/O module at a station, and a bare block of registers for tests and benchmarks.
+
+The I/O module has the map that such modules use most (an assumption, as in the driver catalogue): contacts from discrete
+input 0, loops in microamperes from input register 0, relays from coil 0. A closed contact reads 1 and means that all is well
+(door shut, key in place). Loops 1 and 2 carry the line current and voltage of its end, 3 the room's temperature, 4 the
+current in the station earth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pymodbus.constants import ExcCodes
+
+from stationd.sim.cable import End
+from stationd.sim.modbus_server import FUNCTIONS, Bank, ModbusUnit
+from stationd.sim.stage import Stage
+
+CONTACTS = 8
+RELAYS = 4
+LOW_UA, SPAN_UA = 4000, 16000  # 4 to 20 mA
+TOP_MA, TOP_V, TOP_C, TOP_EARTH_MA = 2000.0, 1000.0, 50.0, 100.0  # what 20 mA stands for
+ROOM_C = 22.0  # [E]
+EARTH_MA = 1.2  # leakage of a sound station [E]
+
+
+class IoModule:
+    """`contacts` and `broken_loops` belong to whoever plays the station."""
+
+    functions = FUNCTIONS
+
+    def __init__(self, stage: Stage, end: End) -> None:
+        self.contacts = [True] * CONTACTS
+        self.relays = [False] * RELAYS
+        self.broken_loops: set[int] = set()
+        self._stage = stage
+        self._end = end
+
+    def snapshot(self, bank: Bank) -> Mapping[int, int]:
+        """Return contacts, loops or relays as they are now."""
+        match bank:
+            case Bank.DISCRETE:
+                return dict(enumerate(map(int, self.contacts)))
+            case Bank.COILS:
+                return dict(enumerate(map(int, self.relays)))
+            case Bank.INPUT:
+                return dict(enumerate(self._loops()))
+            case Bank.HOLDING:
+                return {}
+
+    def _loops(self) -> list[int]:
+        now = self._stage.settle()
+        current_ma, voltage_v = self._stage.plant.measure(self._end, now)
+        shares = (current_ma / TOP_MA, voltage_v / TOP_V, ROOM_C / TOP_C, EARTH_MA / TOP_EARTH_MA)
+        return [0 if n in self.broken_loops else LOW_UA + round(SPAN_UA * share) for n, share in enumerate(shares, 1)]
+
+    def write(self, bank: Bank, address: int, values: Sequence[int]) -> ExcCodes | None:
+        """Switch relays."""
+        if bank is not Bank.COILS:
+            return ExcCodes.ILLEGAL_ADDRESS
+        self.relays[address : address + len(values)] = [bool(value) for value in values]
+        return None
+
+
+class RegisterBlock:
+    """Holding registers that tell where they come from: unit * 256 + address; register 0 counts the answers instead.
+
+    A value that was taken from another unit, another address or an older answer is therefore known as such.
+    """
+
+    functions = frozenset((3, 6, 16))
+
+    def __init__(self, unit: int, count: int) -> None:
+        self._values = {at: (unit * 256 + at) & 0xFFFF for at in range(count)}
+        self._values[0] = 0
+
+    def snapshot(self, bank: Bank) -> Mapping[int, int]:
+        """Return all registers."""
+        if bank is not Bank.HOLDING:
+            return {}
+        self._values[0] = (self._values[0] + 1) & 0xFFFF
+        return self._values
+
+    def write(self, bank: Bank, address: int, values: Sequence[int]) -> ExcCodes | None:
+        """Keep what is written."""
+        self._values.update(enumerate(values, address))
+        return None
+
+
+class Lacking:
+    """A unit without some of its holding registers, as older firmware may be."""
+
+    def __init__(self, unit: ModbusUnit, holes: frozenset[int]) -> None:
+        self.unit = unit
+        self._holes = holes
+
+    @property
+    def functions(self) -> frozenset[int]:
+        """The function codes of the whole unit."""
+        return self.unit.functions
+
+    def snapshot(self, bank: Bank) -> Mapping[int, int]:
+        """Return what the unit has left."""
+        whole = self.unit.snapshot(bank)
+        return {at: value for at, value in whole.items() if at not in self._holes} if bank is Bank.HOLDING else whole
+
+    def write(self, bank: Bank, address: int, values: Sequence[int]) -> ExcCodes | None:
+        """Pass on what is written to registers that are there."""
+        return self.unit.write(bank, address, values)

@@ -1,0 +1,333 @@
+"""The whole simulated plant: one line, two power feeds, the amplifiers of both stations, what is broken, and the meters.
+
+What it is: the one mutable object behind all simulated devices. Devices write set-points into it and read measured values
+out of it; scenarios apply and clear events. It has one owner and no lock.
+What it is not: no clock of its own (`now` is given, in seconds), no protocol, no alarm, no trip: a device that protects
+itself writes `output_on=False` here. The physics is in `cable`, `optics` and `amplifier`.
+Numbers tagged [E] are assumptions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import cos, floor, log, pi, sin, sqrt
+
+from stationd.sim.amplifier import (
+    RAMAN_PUMP_DBM,
+    ROPA_PUMP_DBM,
+    AmplifierSettings,
+    AmplifierState,
+    amplify,
+    default_settings,
+    lost,
+    pump_fibre,
+)
+from stationd.sim.cable import (
+    S1_341,
+    CableParameters,
+    Cut,
+    Electrical,
+    ElectricalFault,
+    End,
+    PowerFeed,
+    balanced,
+    check_fault,
+    solve,
+)
+from stationd.sim.optics import (
+    DARK_DBM,
+    AmplifierPumpLoss,
+    ConnectorOpen,
+    Direction,
+    FibreBreak,
+    FibreParameters,
+    Light,
+    OpticalEvent,
+    RepeaterPumpLoss,
+    Role,
+    SpanLossStep,
+    TransmitterOff,
+    fibres,
+    light,
+)
+
+Event = ElectricalFault | OpticalEvent
+Place = tuple[End, int, Role]
+
+_DAY_S = 86400.0
+_CASE_SWING_K = 1.5  # day and night in the equipment room [E]
+_WORD = (1 << 64) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """An instrument: adds noise, then rounds to its resolution.
+
+    The noise is a function of seed, channel and conversion number alone, so a run can be repeated exactly, and two
+    readings within one conversion agree, as on a real converter.
+    """
+
+    resolution: float
+    noise_rms: float
+    seed: int = 1
+    conversion_s: float = 0.02  # one mains period [E]
+
+    def read(self, true: float, channel: int, now: float) -> float:
+        """What it shows at `now`; `channel` tells instruments of one kind apart."""
+        noisy = true + self.noise_rms * _gaussian(self.seed, channel, floor(now / self.conversion_s))
+        return round(round(noisy / self.resolution) * self.resolution, 9) + 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Meters:
+    """The instruments of the plant, by quantity."""
+
+    current_ma: Meter = Meter(0.1, 0.05)
+    voltage_v: Meter = Meter(0.1, 0.05)
+    level_db: Meter = Meter(0.01, 0.02)  # [E]
+    pump_ma: Meter = Meter(0.1, 0.2)  # [E]
+    temperature_c: Meter = Meter(0.01, 0.02)  # [E]
+
+    def seeded(self, seed: int) -> Meters:
+        """The same instruments with another run of noise."""
+        names = (self.current_ma, self.voltage_v, self.level_db, self.pump_ma, self.temperature_c)
+        return Meters(*(replace(meter, seed=seed) for meter in names))
+
+
+def quiet(meters: Meters) -> Meters:
+    """The same instruments without their noise: only the resolution is left."""
+    every = (meters.current_ma, meters.voltage_v, meters.level_db, meters.pump_ma, meters.temperature_c)
+    return Meters(*(replace(meter, noise_rms=0.0) for meter in every))
+
+
+class Plant:
+    """See the module. Pairs count from 1. Every change bumps `version`; results are kept until then."""
+
+    def __init__(
+        self,
+        cable: CableParameters = S1_341,
+        fibre_pairs: int = 8,
+        *,
+        feeds: tuple[PowerFeed, PowerFeed] | None = None,
+        fibre: FibreParameters | None = None,
+        meters: Meters | None = None,
+        seed: int = 1,
+    ) -> None:
+        if fibre_pairs < 1:
+            raise ValueError(f"fibre_pairs is {fibre_pairs}, it must be 1 or more")
+        self.cable = cable
+        self.fibre = fibres(cable) if fibre is None else fibre
+        self.fibre_pairs = fibre_pairs
+        self.meters = (Meters() if meters is None else meters).seeded(seed)
+        self.version = 0
+        a, b = _feeds(cable) if feeds is None else feeds
+        self._feeds = {End.A: a, End.B: b}
+        self._fault: ElectricalFault | None = None
+        self._events: tuple[OpticalEvent, ...] = ()
+        roles = tuple(Role) if self.fibre.unrepeatered else (Role.BOOSTER, Role.PREAMP)
+        places: list[Place] = [(end, pair, role) for end in End for pair in range(1, fibre_pairs + 1) for role in roles]
+        self._settings = {place: default_settings(place[2], self.fibre) for place in places}
+        self._los = dict.fromkeys(self._settings, False)
+        self._electrical: Electrical | None = None
+        self._states: dict[Place, AmplifierState] = {}
+
+    # The line and its power
+
+    @property
+    def fault(self) -> ElectricalFault | None:
+        """The electrical fault of the line, if any."""
+        return self._fault
+
+    @property
+    def events(self) -> tuple[OpticalEvent, ...]:
+        """The optical events, oldest first."""
+        return self._events
+
+    def power_feed(self, end: End) -> PowerFeed:
+        """Set-points and states of one end."""
+        return self._feeds[end]
+
+    def set_power_feed(self, end: End, feed: PowerFeed) -> None:
+        """Change one with `plant.set_power_feed(end, replace(plant.power_feed(end), output_on=False))`."""
+        if feed != self._feeds[end]:
+            self._feeds[end] = feed
+            self._changed()
+
+    def set_earth_potential(self, earth_potential_v: float) -> None:
+        """Earth of B minus earth of A, from tide or a magnetic storm."""
+        self.cable = replace(self.cable, earth_potential_v=earth_potential_v)
+        self._changed()
+
+    def apply(self, event: Event) -> None:
+        """Let it happen. The line has one electrical fault, a new one takes its place. ValueError if it is not on this line."""
+        if isinstance(event, ElectricalFault):
+            check_fault(self.cable, event)
+            self._fault = event
+        else:
+            self._check(event)
+            self._events = (*(e for e in self._events if e != event), event)
+        self._changed()
+
+    def clear(self, event: Event) -> None:
+        """Undo one event. ValueError if it is not there."""
+        if event == self._fault:
+            self._fault = None
+        elif event in self._events:
+            self._events = tuple(e for e in self._events if e != event)
+        else:
+            raise ValueError(f"{event} is not on the line; there are {[self._fault, *self._events]}")
+        self._changed()
+
+    def repair(self) -> None:
+        """Undo every event. Set-points stay."""
+        self._fault, self._events = None, ()
+        self._changed()
+
+    def electrical(self) -> Electrical:
+        """The exact state, without meters. Kept while nothing changes."""
+        if self._electrical is None:
+            self._electrical = solve(self.cable, self._feeds[End.A], self._feeds[End.B], self._fault)
+        return self._electrical
+
+    def measure(self, end: End, now: float) -> tuple[float, float]:
+        """Current in mA and voltage in V as the feed's own meters show them; they have no minus sign."""
+        state, channel = self.electrical(), 0 if end is End.A else 2
+        current_ma = self.meters.current_ma.read(state.current_ma(end), channel, now)
+        voltage_v = self.meters.voltage_v.read(state.voltage_v(end), channel + 1, now)
+        return max(0.0, current_ma), max(0.0, voltage_v)
+
+    # The fibres and their amplifiers
+
+    def light(self, pair: int, direction: Direction) -> Light:
+        """Exact levels along one fibre."""
+        transmit_dbm = self._state((direction.transmitter, pair, Role.BOOSTER)).output_dbm
+        breaks = (*self._events, FibreBreak(self._fault.km)) if isinstance(self._fault, Cut) else self._events
+        gain_db = self._pump_gain_db(direction.receiver, pair)
+        powered = self.electrical().repeaters_powered
+        return light(self.fibre, breaks, pair, direction, transmit_dbm, powered, gain_db)
+
+    def amplifier_settings(self, end: End, pair: int, role: Role) -> AmplifierSettings:
+        """ValueError if there is no such amplifier."""
+        return self._settings[self._place(end, pair, role)]
+
+    def set_amplifier(self, end: End, pair: int, role: Role, settings: AmplifierSettings) -> None:
+        """ValueError if there is no such amplifier."""
+        place = self._place(end, pair, role)
+        if settings != self._settings[place]:
+            self._settings[place] = settings
+            self._changed()
+
+    def amplifier(self, end: End, pair: int, role: Role, now: float) -> AmplifierState:
+        """What the amplifier shows at `now`. Loss of signal keeps its hysteresis from reading to reading."""
+        place = self._place(end, pair, role)
+        state, meters = self._state(place), self.meters
+        channel = 16 + 16 * (list(Role).index(role) + len(Role) * (2 * pair + list(End).index(end)))
+        input_dbm = _level(meters.level_db, state.input_dbm, channel, now)
+        output_dbm = _level(meters.level_db, state.output_dbm, channel + 1, now)
+        first_ma, second_ma = state.pump_currents_ma
+        first_c, second_c = state.pump_temperatures_c
+        case_c = state.case_temperature_c + _CASE_SWING_K * sin(2 * pi * now / _DAY_S)
+        return replace(
+            state,
+            input_dbm=input_dbm,
+            output_dbm=output_dbm,
+            gain_db=None if state.gain_db is None else round(output_dbm - input_dbm, 9),
+            pump_currents_ma=(_current(meters.pump_ma, first_ma, channel + 2, now), _current(meters.pump_ma, second_ma, channel + 3, now)),
+            pump_temperatures_c=(
+                meters.temperature_c.read(first_c, channel + 4, now),
+                meters.temperature_c.read(second_c, channel + 5, now),
+            ),
+            case_temperature_c=meters.temperature_c.read(case_c, channel + 6, now),
+            return_loss_db=meters.level_db.read(state.return_loss_db, channel + 7, now),
+        )
+
+    def _state(self, place: Place) -> AmplifierState:
+        if place not in self._states:
+            self._states[place] = self._settle(place)
+        return self._states[place]
+
+    def _settle(self, place: Place) -> AmplifierState:
+        end, pair, role = place
+        settings = self._settings[place]
+        pump_lost = AmplifierPumpLoss(end, pair, role) in self._events
+        line_open = ConnectorOpen(end, pair, role) in self._events
+        if role in (Role.RAMAN, Role.ROPA_PUMP):
+            return pump_fibre(settings, pump_lost=pump_lost, line_open=line_open)
+        if role is Role.PREAMP:
+            input_dbm = self.light(pair, Direction.leaving(end.other)).receive_dbm
+        else:
+            input_dbm = DARK_DBM if TransmitterOff(end, pair) in self._events else self.fibre.transmitter_dbm
+        self._los[place] = lost(settings, input_dbm, self._los[place])
+        return amplify(settings, input_dbm, self._los[place], pump_lost=pump_lost, line_open=line_open)
+
+    def _pump_gain_db(self, end: End, pair: int) -> float:
+        """On-off gain of the pumped fibre at the receiving end; in dB it follows the pump power [E]."""
+        if not self.fibre.unrepeatered:
+            return 0.0
+        raman_dbm = self._state((end, pair, Role.RAMAN)).output_dbm
+        ropa_dbm = self._state((end, pair, Role.ROPA_PUMP)).output_dbm
+        raman_share, ropa_share = 10 ** ((raman_dbm - RAMAN_PUMP_DBM) / 10), 10 ** ((ropa_dbm - ROPA_PUMP_DBM) / 10)
+        return float(self.fibre.raman_gain_db * raman_share + self.fibre.ropa_gain_db * ropa_share)
+
+    def _changed(self) -> None:
+        self.version += 1
+        self._electrical = None
+        self._states.clear()
+
+    def _place(self, end: End, pair: int, role: Role) -> Place:
+        place = (end, pair, role)
+        if place not in self._settings:
+            raise ValueError(f"no {role.value} on pair {pair}: pairs are 1 to {self.fibre_pairs}, {self._roles()}")
+        return place
+
+    def _roles(self) -> str:
+        return "this line has Raman and ROPA pumps" if self.fibre.unrepeatered else "this line has repeaters, so boosters and preamps only"
+
+    def _check(self, event: OpticalEvent) -> None:
+        match event:
+            case AmplifierPumpLoss() | ConnectorOpen():
+                self._place(event.end, event.pair, event.role)
+            case TransmitterOff():
+                self._place(event.end, event.pair, Role.BOOSTER)
+            case FibreBreak(km=km):
+                self._within("km", km, self.cable.length_km)
+            case SpanLossStep(span=span):
+                self._within("span", span, len(self.fibre.spans_km) - 1)
+            case RepeaterPumpLoss(repeater=repeater):
+                self._within("repeater", repeater, len(self.fibre.spans_km) - 2)
+        if event.pair is not None:
+            self._within("pair", event.pair, self.fibre_pairs, bottom=1)
+
+    @staticmethod
+    def _within(name: str, value: float, top: float, bottom: float = 0) -> None:
+        if not bottom <= value <= top:
+            raise ValueError(f"{name} of the event is {value}, it must be between {bottom} and {top}")
+
+
+def _feeds(cable: CableParameters) -> tuple[PowerFeed, PowerFeed]:
+    """Balanced double-end feed; a line without repeaters is not fed."""
+    a, b = balanced(cable)
+    return (a, b) if cable.repeaters_km else (replace(a, output_on=False), replace(b, output_on=False))
+
+
+def _level(meter: Meter, true_dbm: float, channel: int, now: float) -> float:
+    return DARK_DBM if true_dbm <= DARK_DBM else max(DARK_DBM, meter.read(true_dbm, channel, now))
+
+
+def _current(meter: Meter, true_ma: float, channel: int, now: float) -> float:
+    return 0.0 if true_ma == 0 else max(0.0, meter.read(true_ma, channel, now))
+
+
+def _gaussian(seed: int, channel: int, sample: int) -> float:
+    """A standard normal number that depends on nothing but these three (Box-Muller on two hashed words)."""
+    word = _mixed(_mixed(_mixed(seed) + channel) + sample)
+    first, second = (word + 1) / (_WORD + 2), _mixed(word) / (_WORD + 1)
+    return sqrt(-2 * log(first)) * cos(2 * pi * second)
+
+
+def _mixed(number: int) -> int:
+    """The finishing steps of splitmix64: neighbouring numbers give unrelated words."""
+    z = (number + 0x9E3779B97F4A7C15) & _WORD
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _WORD
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _WORD
+    return z ^ (z >> 31)

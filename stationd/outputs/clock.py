@@ -1,0 +1,37 @@
+"""Where monotonic time becomes the time of day: once for each document or scrape, at the very edge of the program.
+
+Inside the daemon every time is CLOCK_MONOTONIC, which a set clock cannot bend. A Clock is one simultaneous look at both
+clocks, so that all times of one document agree with each other even while the clock of the machine is being set.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime
+
+
+class Clock:
+    """One simultaneous look at the time of day and at the monotonic clock, both in seconds."""
+
+    def __init__(self, utc_s: float, monotonic_s: float) -> None:
+        self._ahead_s = utc_s - monotonic_s
+        self._written: dict[float, str] = {}  # the points of one exchange share their time, so most are written once
+        self.now = monotonic_s
+
+    @classmethod
+    def read(cls) -> Clock:
+        """Look at both clocks now, the monotonic one being that of the running loop."""
+        return cls(time.time(), asyncio.get_running_loop().time())
+
+    def utc_s(self, t: float) -> float:
+        """Return the Unix time, in seconds, of a monotonic time."""
+        return t + self._ahead_s
+
+    def written(self, t: float) -> str:
+        """Return the UTC of a monotonic time as in RFC 3339 with milliseconds, for example 2026-03-01T12:00:00.250Z."""
+        text = self._written.get(t)
+        if text is None:
+            text = datetime.fromtimestamp(self.utc_s(t), UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+            self._written[t] = text
+        return text

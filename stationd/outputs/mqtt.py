@@ -1,0 +1,285 @@
+"""The JSON connection to an MQTT 3.1.1 broker: retained documents for people and scripts, and whether the station is there.
+
+Topics are below `stationd/<station>/`: `availability` is "online" or "offline" (also the will), `status` and
+`device/<device>` are the documents of stationd.outputs.document. All of them are retained and sent with QoS 1, so that
+"published" means that the broker has it.
+
+A topic is sent at most once a second. What waits to be sent is at most one document for each topic, made from the board when
+its turn comes: while the broker is slow or away the newer replaces the older, which is counted as dropped, and nothing grows.
+After a reconnection every document is sent again. Nothing here can hold up the polling of the equipment.
+
+Each connection is a new Client: publications pending in an old one would be sent by a later connection as if they were new.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import ssl
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import structlog
+from aiomqtt import Client, MqttError, Will
+
+from stationd.board import Board
+from stationd.outputs.clock import Clock
+from stationd.outputs.document import Documents, Identity, encode
+from stationd.outputs.metrics import MqttStatistics
+
+log = structlog.get_logger()
+
+KEEPALIVE_S = 10
+ANSWER_S = 10.0  # a broker that has not acknowledged a message for so long is gone; never longer than the keepalive
+EVERY_S = 1.0  # shortest time between two documents of a topic
+HEARTBEAT_S = 5.0  # the status is sent at least so often, so that a dead connection shows also when no value changes
+GATHER_S = 0.05  # blocks that are read one after the other go into one document
+WINDOW = 20  # documents sent and not yet acknowledged
+FIRST_PAUSE_S = 1.0
+LONGEST_PAUSE_S = 30.0
+STEADY_S = 30.0  # a connection that lasted so long is no failure
+FAREWELL_S = 1.0
+QOS = 1
+STATUS = "status"
+AVAILABILITY = "availability"
+ONLINE, OFFLINE = b"online", b"offline"
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """Where the broker is and how to log in. `authorities` is a file of certificates to trust instead of the system's."""
+
+    host: str
+    port: int
+    tls: bool = False
+    username: str | None = None
+    password: str | None = None
+    authorities: Path | None = None
+    keepalive_s: int = KEEPALIVE_S
+
+    @classmethod
+    def at(cls, url: str, username: str | None = None, password: str | None = None) -> Broker:
+        """Return the broker of "mqtt://host:port" or "mqtts://host:port" (TLS); ValueError for anything else."""
+        parts = urlsplit(url)
+        if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
+            raise ValueError(f'"{url}" is not the address of a broker; right would be mqtt://host:port or mqtts://host:port')
+        tls = parts.scheme == "mqtts"
+        return cls(parts.hostname, parts.port or (8883 if tls else 1883), tls, username, password)
+
+
+class Waiting:
+    """The topics whose document is to be sent: each released at most once a second, each waiting at most once."""
+
+    def __init__(self, topics: tuple[str, ...], statistics: MqttStatistics) -> None:
+        self._topics = topics
+        self._statistics = statistics
+        self._changed: dict[str, None] = {}
+        self._not_before = dict.fromkeys(topics, 0.0)
+        self._queue: deque[str] = deque()
+        self._queued: set[str] = set()
+        self._news = asyncio.Event()
+
+    def mark(self, topic: str) -> None:
+        """Note that the document of a topic has changed."""
+        self._changed[topic] = None
+
+    def release(self, now: float) -> None:
+        """Let the changed topics wait whose last document is a second old; the document of one that waits already is dropped."""
+        for topic in [topic for topic in self._changed if now >= self._not_before[topic]]:
+            del self._changed[topic]
+            self._not_before[topic] = now + EVERY_S
+            self._statistics.dropped += topic in self._queued
+            self._put(topic)
+
+    def release_all(self) -> None:
+        """Let every topic wait, as after a reconnection."""
+        for topic in self._topics:
+            self._put(topic)
+
+    async def take(self) -> str:
+        """Return the topic that has been waiting longest, as soon as there is one."""
+        while not self._queue:
+            self._news.clear()
+            await self._news.wait()
+        topic = self._queue.popleft()
+        self._queued.discard(topic)
+        return topic
+
+    def _put(self, topic: str) -> None:
+        if topic not in self._queued:
+            self._queued.add(topic)
+            self._queue.append(topic)
+            self._news.set()
+
+
+class JsonPublisher:
+    """Publishes the documents of one station. `run` is its one task and ends only when cancelled.
+
+    `client_id` is the station's name unless the broker wants another one.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        identity: Identity,
+        board: Board,
+        buses_up: Callable[[], Mapping[str, bool]],
+        statistics: MqttStatistics,
+        client_id: str = "",
+    ) -> None:
+        self._broker = broker
+        self._station = identity.name
+        self._client_id = client_id or identity.name
+        self._board = board
+        self._buses_up = buses_up
+        self._statistics = statistics
+        self._documents = Documents(identity, board)
+        self._device_of = {f"device/{device}": device for device in board.devices}
+        self._topic_of = {device: topic for topic, device in self._device_of.items()}
+        self._waiting = Waiting((STATUS, *self._device_of), statistics)
+
+    async def run(self) -> None:
+        """Follow the board and keep the connection up; when cancelled, say that the station is offline."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._follow_board())
+            tasks.create_task(self._stay_connected())
+
+    async def _follow_board(self) -> None:
+        loop = asyncio.get_running_loop()
+        subscription = self._board.subscribe()
+        beat = 0.0
+        try:
+            while True:
+                changed = {point.device for point in subscription.take()}
+                for device in changed:
+                    self._waiting.mark(self._topic_of[device])
+                if changed or loop.time() >= beat + HEARTBEAT_S:
+                    beat = loop.time()
+                    self._waiting.mark(STATUS)
+                self._waiting.release(loop.time())
+                await asyncio.sleep(GATHER_S)
+        finally:
+            self._board.unsubscribe(subscription)
+
+    async def _stay_connected(self) -> None:
+        loop = asyncio.get_running_loop()
+        failures = 0
+        while True:
+            begun, connections, reason = loop.time(), self._statistics.connections, ""
+            try:
+                await asyncio.create_task(self._connection())
+            except* (MqttError, OSError) as lost:
+                reason = _sentence(lost)
+            was_connected = self._statistics.connections > connections
+            if was_connected:
+                log.warning("mqtt broker lost", broker=self._address, reason=reason)
+            elif failures == 0:  # said once, however long it lasts
+                log.warning("mqtt broker not reached", broker=self._address, reason=reason)
+            await asyncio.sleep(pause_s(failures))
+            failures = 0 if was_connected and loop.time() - begun >= STEADY_S else failures + 1
+
+    async def _connection(self) -> None:
+        """Serve one connection until it ends, which is always an exception. A task of its own, see `_check_cancelled`."""
+        async with await self._client() as client:
+            self._statistics.connected = True
+            self._statistics.connections += 1
+            log.info("mqtt broker connected", broker=self._address)
+            try:
+                await self._publish(client, AVAILABILITY, ONLINE)
+                self._waiting.release_all()
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self._stay_available(client))
+                    for _ in range(WINDOW):
+                        tasks.create_task(self._send(client))
+            except asyncio.CancelledError:
+                await self._say_goodbye(client)
+                raise
+            finally:
+                self._statistics.connected = False
+
+    async def _client(self) -> Client:
+        context = await asyncio.to_thread(_trust, self._broker.authorities) if self._broker.tls else None
+        client = Client(
+            self._broker.host,
+            self._broker.port,
+            username=self._broker.username,
+            password=self._broker.password,
+            identifier=self._client_id,
+            will=Will(self._topic(AVAILABILITY), OFFLINE, QOS, retain=True),
+            keepalive=self._broker.keepalive_s,
+            timeout=min(ANSWER_S, self._broker.keepalive_s),
+            max_inflight_messages=2 * WINDOW,
+            tls_context=context,
+        )
+        client.pending_calls_threshold = 2 * WINDOW
+        return client
+
+    async def _send(self, client: Client) -> None:
+        while True:
+            topic = await self._waiting.take()
+            await self._publish(client, topic, self._payload(topic))
+
+    async def _stay_available(self, client: Client) -> None:
+        """Say again that the station is online whenever a late will of an older connection has said the contrary.
+
+        Reading what comes from the broker is also how the end of the connection is seen at once.
+        """
+        await client.subscribe(self._topic(AVAILABILITY), QOS)
+        _check_cancelled()
+        async for message in client.messages:
+            if message.payload != ONLINE:
+                await self._publish(client, AVAILABILITY, ONLINE)
+
+    async def _say_goodbye(self, client: Client) -> None:
+        client.timeout = FAREWELL_S
+        try:
+            await client.publish(self._topic(AVAILABILITY), OFFLINE, QOS, retain=True)
+        except MqttError as error:
+            log.warning("mqtt broker did not take the farewell", broker=self._address, reason=str(error))
+
+    async def _publish(self, client: Client, topic: str, payload: bytes) -> None:
+        await client.publish(self._topic(topic), payload, QOS, retain=True)
+        self._statistics.published += 1
+        _check_cancelled()
+
+    def _payload(self, topic: str) -> bytes:
+        clock = Clock.read()
+        if topic == STATUS:
+            return encode(self._documents.status(self._buses_up(), clock))
+        return encode(self._documents.device(self._device_of[topic], clock))
+
+    def _topic(self, name: str) -> str:
+        return f"stationd/{self._station}/{name}"
+
+    @property
+    def _address(self) -> str:
+        return f"{self._broker.host}:{self._broker.port}"
+
+
+def pause_s(failures: int) -> float:
+    """Return how long to wait for the next connection after so many failures in a row: growing, and never in step."""
+    return min(FIRST_PAUSE_S * 2.0 ** min(failures, 10), LONGEST_PAUSE_S) * random.uniform(0.5, 1.0)
+
+
+def _check_cancelled() -> None:
+    """Carry out a cancellation that came together with an answer of the broker, which Python 3.11's wait_for forgets.
+
+    Needs a task that was never cancelled before: a group of tasks that fails leaves such a mark on its task until 3.13.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
+def _trust(authorities: Path | None) -> ssl.SSLContext:
+    """Read the certificates to trust; slow, therefore for another thread."""
+    return ssl.create_default_context(cafile=authorities)
+
+
+def _sentence(error: BaseException) -> str:
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error.__cause__ or error) or type(error).__name__

@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import subprocess
+import time
+from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families
+
+import drivers
+import stationd
+from stationd.board import Board
+from stationd.outputs.metrics import FAMILIES, Line, Metrics, MqttStatistics, Sources
+from tests.outputs.plant import BAD, LIVE, SIMULATED, STALE, UNCERTAIN, Bus, board, busy_bus, show
+
+Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+def parsed(page: bytes) -> Series:
+    samples = [sample for family in text_string_to_metric_families(page.decode()) for sample in family.samples]
+    assert all(sample.timestamp is None for sample in samples)
+    series = {(sample.name, frozenset(sample.labels.items())): sample.value for sample in samples}
+    assert len(series) == len(samples), "a series stands twice on the page"
+    return series
+
+
+def key(name: str, /, **labels: str) -> tuple[str, frozenset[tuple[str, str]]]:
+    return name, frozenset(labels.items())
+
+
+async def scraped(target: Board, sources: Sources | None = None) -> Series:
+    return parsed(await Metrics(LIVE, target, sources or Sources()).scrape())
+
+
+def names(series: Series) -> set[str]:
+    return {name for name, _ in series}
+
+
+async def test_points_of_the_kinds_have_families_in_base_units() -> None:
+    target = board()
+    show(target, "pfe-a.output_current", 1000.0)
+    show(target, "pfe-a.output_voltage", 437.5)
+    show(target, "fp1-booster.input_power", -12.5)
+    show(target, "fp1-booster.output_power", 14.0)
+    show(target, "fp1-booster.gain", 26.5)
+    show(target, "fp1-booster.pump1_current", 250.0)
+    show(target, "fp1-booster.pump2_current", 251.0)
+    show(target, "fp1-booster.pump1_temperature", 25.1)
+    series = await scraped(target)
+    assert series[key("stationd_pfe_output_current_amperes", device="pfe-a")] == 1.0
+    assert series[key("stationd_pfe_output_voltage_volts", device="pfe-a")] == 437.5
+    assert series[key("stationd_amplifier_input_power_dbm", device="fp1-booster")] == -12.5
+    assert series[key("stationd_amplifier_output_power_dbm", device="fp1-booster")] == 14.0
+    assert series[key("stationd_amplifier_gain_decibels", device="fp1-booster")] == 26.5
+    assert series[key("stationd_amplifier_pump_current_amperes", device="fp1-booster", pump="1")] == 0.25
+    assert series[key("stationd_amplifier_pump_current_amperes", device="fp1-booster", pump="2")] == 0.251
+    assert series[key("stationd_amplifier_pump_temperature_celsius", device="fp1-booster", pump="1")] == 25.1
+    assert "stationd_point_value" not in names(series)
+
+
+async def test_a_point_without_a_family_appears_with_its_own_unit() -> None:
+    target = board()
+    show(target, "fp1-booster.case_temperature", 31.5)
+    show(target, "fp1-booster.los", False)
+    show(target, "pfe-a.output_on", True)
+    show(target, "meter.inlet", 231)
+    series = await scraped(target)
+    assert series[key("stationd_point_value", device="fp1-booster", point="case_temperature", unit="degC")] == 31.5
+    assert series[key("stationd_point_value", device="fp1-booster", point="los", unit="")] == 0.0
+    assert series[key("stationd_point_value", device="pfe-a", point="output_on", unit="")] == 1.0
+    assert series[key("stationd_point_value", device="meter", point="inlet", unit='V "ac"')] == 231.0
+
+
+async def test_a_value_that_is_not_good_is_absent_and_never_repeated() -> None:
+    target = board()
+    for name in ("pfe-a.output_current", "fp1-booster.input_power", "meter.inlet", "fp1-booster.gain"):
+        show(target, name, 1.0)
+    metrics = Metrics(LIVE, target, Sources())
+    assert "stationd_point_value" in names(parsed(await metrics.scrape()))
+    show(target, "pfe-a.output_current", 1.0, quality=STALE)
+    show(target, "fp1-booster.input_power", None, quality=BAD)
+    show(target, "fp1-booster.gain", 1.0, quality=UNCERTAIN)
+    show(target, "meter.inlet", float("nan"))
+    left = names(parsed(await metrics.scrape()))
+    assert not {name for name in left if name.startswith(("stationd_pfe", "stationd_amplifier", "stationd_point_value"))}
+
+
+async def test_words_are_no_numbers() -> None:
+    target = board()
+    show(target, "pfe-a.regulation", "1")
+    assert "stationd_point_value" not in names(await scraped(target))
+
+
+async def test_a_device_is_up_while_one_of_its_points_is_fresh() -> None:
+    target = board()
+    show(target, "pfe-a.output_current", 1.0, quality=STALE)
+    show(target, "fp1-booster.los", True)
+    series = await scraped(target)
+    assert [series[key("stationd_device_up", device=name)] for name in ("pfe-a", "fp1-booster", "meter")] == [0.0, 1.0, 0.0]
+
+
+async def test_the_last_success_is_the_wall_clock_time_of_the_exchange() -> None:
+    target = board()
+    show(target, "meter.inlet", 230.0, t=time.monotonic() - 60.0)
+    show(target, "meter.inlet", None, t=time.monotonic(), quality=BAD)
+    series = await scraped(target)
+    seen = series[key("stationd_point_last_success_timestamp_seconds", device="meter", point="inlet")]
+    assert abs(time.time() - 60.0 - seen) < 5.0
+    assert len([name for name, _ in series if name == "stationd_point_last_success_timestamp_seconds"]) == 1
+
+
+async def test_the_counters_of_the_buses_are_on_the_page() -> None:
+    buses: dict[str, Line] = {"pfe": busy_bus(), "amps": Bus(up=False)}
+    series = await scraped(board(), Sources(buses))
+    assert series[key("stationd_bus_transactions_total", bus="pfe")] == 7
+    assert series[key("stationd_bus_failures_total", bus="pfe", reason="timeout")] == 2
+    assert series[key("stationd_bus_failures_total", bus="pfe", reason="illegal-address")] == 1
+    assert series[key("stationd_bus_quarantines_total", bus="pfe")] == 2
+    assert [series[key("stationd_bus_up", bus=bus)] for bus in buses] == [1.0, 0.0]
+    assert key("stationd_bus_failures_total", bus="amps", reason="timeout") not in series
+
+
+async def test_waiting_times_of_all_buses_are_one_histogram_for_each_class() -> None:
+    series = await scraped(board(), Sources({"pfe": busy_bus(), "amps": busy_bus()}))
+    bucket = "stationd_bus_queue_seconds_bucket"
+    assert series[key(bucket, **{"class": "read-back", "le": "0.01"})] == 0
+    assert series[key(bucket, **{"class": "read-back", "le": "0.03"})] == 2
+    assert series[key(bucket, **{"class": "read-back", "le": "+Inf"})] == 4
+    assert series[key("stationd_bus_queue_seconds_count", **{"class": "emergency"})] == 4
+    assert abs(series[key("stationd_bus_queue_seconds_sum", **{"class": "emergency"})] - 10.04) < 1e-9
+
+
+async def test_a_busy_ratio_lies_between_0_and_1_and_does_not_depend_on_who_asks() -> None:
+    bus = Bus()
+    metrics = Metrics(LIVE, board(), Sources({"pfe": bus}))
+    bus.statistics.busy_s = 1e9
+    for _ in range(2):
+        assert parsed(await metrics.scrape())[key("stationd_bus_busy_ratio", bus="pfe")] == 1.0
+
+
+async def test_the_daemon_tells_of_itself() -> None:
+    mqtt = MqttStatistics(connected=True, connections=2, published=30, dropped=4)
+    series = parsed(await Metrics(SIMULATED, board(), Sources(mqtt=mqtt, inbox_dropped=lambda: 5)).scrape())
+    assert series[key("stationd_build_info", version=stationd.__version__)] == 1
+    assert series[key("stationd_station_info", station="aktau", mode="sim")] == 1
+    assert abs(series[key("stationd_up_since_timestamp_seconds")] - time.time()) < 60
+    assert series[key("stationd_engine_inbox_dropped_total")] == 5
+    assert series[key("stationd_mqtt_connected")] == 1
+    assert series[key("stationd_mqtt_published_total")] == 30
+    assert series[key("stationd_mqtt_dropped_total")] == 4
+    assert series[key("stationd_scrape_duration_seconds")] > 0
+    assert key("stationd_event_loop_lag_seconds_count") in series
+
+
+async def test_without_mqtt_and_buses_their_families_are_absent() -> None:
+    assert not {name for name in names(await scraped(board())) if name.startswith(("stationd_mqtt", "stationd_bus"))}
+
+
+async def test_the_page_passes_the_linter_of_prometheus(promtool: Path) -> None:
+    target = board()
+    for name in target.points:
+        show(target, str(name), 1.5)
+    page = await Metrics(LIVE, target, Sources({"pfe": busy_bus()}, MqttStatistics())).scrape()
+    done = subprocess.run([promtool, "check", "metrics"], input=page, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_every_family_has_the_unit_that_the_drivers_use() -> None:
+    for driver in drivers.CATALOG.values():
+        for point in driver.points:
+            family = FAMILIES.get((driver.kind.name, point.name))
+            assert family is None or family.unit == point.unit, f"{driver.model}.{point.name}"
+
+
+def test_the_catalogue_gives_each_family_one_help_text_and_no_series_twice() -> None:
+    texts = {(family.name, family.text) for family in FAMILIES.values()}
+    assert len({name for name, _ in texts}) == len(texts)
+    assert len({(family.name, family.labels) for family in FAMILIES.values()}) == len(FAMILIES)

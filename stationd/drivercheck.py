@@ -59,6 +59,9 @@ def _head(driver: Driver) -> Iterator[Note]:
         yield "point", "a driver without points measures nothing", "add a [[point]] for each value"
     if not 1 <= driver.max_block <= MAX_READ_REGISTERS:
         yield "max_block", f"must be within 1 to {MAX_READ_REGISTERS} registers", "what one Modbus read can carry"
+    longest = max((length(point) for point in driver.points if isinstance(point.at, Register)), default=0)
+    if driver.max_block < longest <= MAX_READ_REGISTERS:
+        yield "max_block", f"one point alone has {longest} registers", ""
     if not 0 <= driver.max_gap < MAX_READ_REGISTERS:
         yield "max_gap", f"must be within 0 to {MAX_READ_REGISTERS - 1} registers", ""
     if not 1 <= driver.channels <= 64:

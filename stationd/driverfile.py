@@ -56,12 +56,14 @@ def parse(source: str, file: str, taken: Collection[str] = ()) -> tuple[Driver |
     except RecursionError:
         return None, (Problem(file, "", "", "is not TOML: nested too deeply"),)
     except ValueError as error:  # TOMLDecodeError, and a number of thousands of digits
-        return None, (Problem(file, "", "", f"is not TOML: {error}", "nothing else could be checked"),)
+        return None, (Problem(file, "", "", _plain(f"is not TOML: {error}"), "nothing else could be checked"),)
     driver, notes = _driver(raw)
     if driver.model in taken:
         notes.append(Note(("model",), "is the name of a driver that exists already", "give it a name of its own"))
     notes.sort(key=lambda note: int(note.path[1]) if note.path[:1] == ("point",) and len(note.path) > 1 else 0)
-    problems = tuple(Problem(file, _written(note.path), _shown(raw, note.path), note.reason, note.hint) for note in notes)
+    problems = tuple(
+        Problem(file, _plain(_written(note.path)), _shown(raw, note.path), _plain(note.reason), _plain(note.hint)) for note in notes
+    )
     return (None if problems else driver), problems
 
 
@@ -190,6 +192,11 @@ def _written(path: KeyPath) -> str:
     for part in path:
         words += f"[{part}]" if isinstance(part, int) else f"{'.' if words else ''}{part}"
     return words
+
+
+def _plain(words: str) -> str:
+    """Return words without the control characters that a file may bring into a message."""
+    return "".join(character if character.isprintable() else "?" for character in words)
 
 
 def _shown(raw: object, path: KeyPath) -> str:

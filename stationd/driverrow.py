@@ -106,7 +106,7 @@ def _format(row: Row, at: At, mask: int | None, found: list[Note]) -> Format:
     try:
         return registers.parse_format(row.format)
     except FrameError as error:
-        found.append(Note(("format",), str(error) if row.format else "is missing", "" if row.format else "for example u16"))
+        found.append(Note(("format",), "is unknown" if row.format else "is missing", str(error).partition("; ")[2]))
         return None
 
 

@@ -77,7 +77,7 @@ def tables(draw: st.DrawFn) -> Driver:
     points = [Point(f"r{n}", make(at), draw(formats), every_s=draw(periods)) for n, (make, at) in enumerate(places)]
     points += [Point(f"b{n}", make(at), every_s=draw(periods)) for n, (make, at) in enumerate(bits)]
     points.append(Point("gone", Missing("never built")))
-    return driver(*points, max_block=draw(st.integers(1, 30)), max_gap=draw(st.integers(0, 10)))
+    return driver(*points, max_block=draw(st.integers(5, 30)), max_gap=draw(st.integers(0, 10)))
 
 
 def spans(block: Block) -> list[tuple[int, int]]:

@@ -271,6 +271,8 @@ MISTAKES = [
     (changed(HEAD + INLET, "max_block = 100", "max_block = 126"), "max_block", "must be within 1 to 125"),
     (changed(HEAD + INLET, "max_block = 100", 'max_block = "100"'), "max_block", "must be a whole number"),
     (changed(HEAD + INLET, "max_block", "max_blok"), "max_blok", "unknown key (did you mean \"max_block\"?)"),
+    (changed(HEAD + INLET, "max_block = 100", "max_block = 0"), "max_block", "must be within 1 to 125"),
+    (HEAD.replace("100", "19") + row(name='"p"', at='"holding:1"', format='"char 40"', doc='"P"'), "max_block", "20 registers"),
     (HEAD + "late_s = 0.5\n" + INLET, "late_s", "must be within 1 to 60 s"),
     (HEAD + "late_s = nan\n" + INLET, "late_s", "must be a finite number"),
     (HEAD + "addresses = [247, 1]\n" + INLET, "addresses", "must be [lowest, highest] within 0 to 255"),
@@ -300,8 +302,8 @@ MISTAKES = [
     (pointed(at='"query:MV?"', format='"(.+)"'), "point[2].at", "a query is read over a text protocol only"),
     (pointed(at='"holding:10"', format='"u32"'), "point[2].at", "its registers overlap those of inlet_voltage (10 to 10)"),
     (pointed(missing='"not built"'), "point[2].at", "stands beside missing"),
-    (pointed(format='"u17"'), "point[2].format", 'format "u17" is unknown'),
-    (pointed(format='"f32 abdc"'), "point[2].format", 'format "f32 abdc" is unknown'),
+    (pointed(format='"u17"'), "point[2].format", "is unknown (one of u16, i16, u32, i32, f32"),
+    (pointed(format='"f32 abdc"'), "point[2].format", "is unknown (one of u16, i16, u32, i32, f32"),
     (pointed(format='"bool"'), "point[2].format", "a register needs a number format"),
     (pointed(format='"bits"'), "point[2].format", "needs the bits that are meant"),
     (pointed(format=""), "point[2].format", "is missing"),
@@ -394,7 +396,7 @@ def test_all_mistakes_are_told_at_once_in_the_order_of_the_file() -> None:
         ("model", '"acme-meter"', "is the name of a driver that exists already"),
         ("point[1].name", '"A"', "must be a-z, 0-9 and _, begin with a letter and be at most 40 long"),
         ("point[2].at", '"holding:x"', "is no place that can be asked"),
-        ("point[2].format", '"u99"', 'format "u99" is unknown'),
+        ("point[2].format", '"u99"', "is unknown"),
         ("point[2].doc", "", "must say in a few words what it is"),
         ("point[2].scale", "0", "must not be 0: every reading would be 0"),
         ("point[2].limits", "[2, 1]", "must be [lowest, highest], the lowest first"),
@@ -415,6 +417,12 @@ def test_a_point_with_mistakes_still_counts_as_there() -> None:
     assert lines(changed(TALKER, "'PS=(\\S+)'", "'PS='")) == [
         'acme.toml: point[3].format = "PS=": the pattern has 0 groups; exactly one (...) catches the value (write (?:...) for the others)'
     ]
+
+
+def test_a_message_is_printable_whatever_stands_in_the_file() -> None:
+    source = HEAD + INLET + '"\\u0007" = 1\n' + row(name='"p"', at='"holding:3"', format='"\\u0000"', doc='"\\u001b[2J"')
+    assert len(lines(source)) == 3
+    assert all(line.isprintable() for line in lines(source))
 
 
 def test_what_is_not_toml_is_said_with_its_line() -> None:

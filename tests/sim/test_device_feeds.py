@@ -10,6 +10,7 @@ from stationd.sim.device_ea import EaSupply
 from stationd.sim.device_genesys import AC_FAIL, ENABLE_OPEN, SHUT_OFF, Genesys, GenesysLine
 from stationd.sim.device_io import IoModule, Lacking
 from stationd.sim.device_spellman import Spellman, check_character
+from stationd.sim.devices import text_line
 from stationd.sim.modbus_server import Bank
 from tests.sim.stand import Stand, words
 
@@ -79,8 +80,8 @@ def test_fug_remembers_its_last_error() -> None:
 
 def test_fug_speaks_probus_4_as_well() -> None:
     unit = Stand("fug-probus5").text()
-    assert [unit.ask(command) for command in ("U700", "I0.9", "N1")] == ["E0"] * 3
-    assert float(unit.ask("?") or "") == pytest.approx(0.9, abs=0.002)
+    assert [unit.ask(command) for command in ("U700", "I0.9", "N3")] == ["E0"] * 3
+    assert unit.ask("?") == "1000.000000"
     assert [unit.ask(command) for command in ("G1", "I0.8")] == ["E0", "E0"]
     assert unit.ask(">S1 ?") == "S1:0.900000"
     assert (unit.ask("X"), unit.ask(">S1 ?")) == ("E0", "S1:0.800000")
@@ -169,8 +170,6 @@ def test_ea_over_voltage_alarm_stays_until_it_is_acknowledged() -> None:
 
 def genesys() -> tuple[GenesysLine, list[Genesys]]:
     """Two units on one line, one at each end of the cable."""
-    from stationd.sim.devices import text_line
-
     first = Stand("tdk-genesys", address=5)
     second = first.device.model_copy(update={"address": 6, "end": End.B})
     line, panels = text_line(first.stage, {"five": first.device, "six": second})

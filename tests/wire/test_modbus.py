@@ -255,6 +255,17 @@ def test_an_answer_with_the_wrong_number_of_items_is_never_taken(read: Read, fil
 
 
 @quick
+@given(reads(), numbers, numbers, st.integers(1, 255))
+def test_an_answer_whose_byte_count_is_not_its_length_is_never_taken(read: Read, fill: int, number: int, shift: int) -> None:
+    pdu, _ = answer_pdu(read, fill)
+    wrong = pdu[:1] + bytes(((pdu[1] + shift) % 256,)) + pdu[2:]
+    assert RTU.find(read, 0, rtu_frame(read.unit, wrong)) is None
+    found = TCP.find(read, number, tcp_frame(number, read.unit, wrong))
+    assert found is not None
+    assert isinstance(found.outcome, Garbled)
+
+
+@quick
 @given(questions, numbers, st.data())
 def test_a_single_damaged_bit_is_never_taken(question: Question, fill: int, data: st.DataObject) -> None:
     frame = bytearray(rtu_frame(question.unit, answer_pdu(question, fill)[0]))

@@ -1,0 +1,174 @@
+"""The command line: words in, exit code out.
+
+0 ended as asked, 1 failed, 2 usage or a faulty configuration. Heavy rooms are imported only by the command that needs them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+import stationd
+
+OK, FAILED, USAGE = 0, 1, 2
+DEFAULT_CONFIG = Path("/etc/stationd/station.toml")
+
+
+def main(words: list[str] | None = None) -> None:
+    """Run one command and exit with its code."""
+    arguments = _parser().parse_args(words)
+    sys.exit(_run(arguments))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="stationd", description="Controller daemon of submarine-cable landing stations.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    run = commands.add_parser("run", help="the daemon")
+    run.add_argument("--config", type=Path, default=DEFAULT_CONFIG, metavar="FILE", help=f"station file (default {DEFAULT_CONFIG})")
+    run.add_argument("--ports-file", type=Path, metavar="PATH", help="write where the pages are, as JSON, once they are served")
+    check = commands.add_parser("check", help="every mistake of a station file at once")
+    check.add_argument("config", type=Path, nargs="?", metavar="CONFIG")
+    check.add_argument("--defaults", action="store_true", help="print every key with its default and meaning")
+    sim = commands.add_parser("sim", help="only simulated equipment, for any client")
+    sim.add_argument("rig", type=Path, metavar="RIG.toml")
+    sim.add_argument("--ports-file", type=Path, metavar="PATH", help="write where the ports are, as JSON, once they are open")
+    drivers = commands.add_parser("drivers", help="the catalogue of drivers, or one driver's points")
+    drivers.add_argument("name", nargs="?", metavar="NAME")
+    drivers.add_argument("--directory", type=Path, action="append", default=[], metavar="DIR", help="also driver files of this directory")
+    _add_demo(commands.add_parser("demo", help="the whole simulated line with two real daemons"))
+    bench = commands.add_parser("bench", help="the benchmarks, each with its own baseline in the same run")
+    bench.add_argument("name", nargs="?", metavar="NAME")
+    bench.add_argument("--json", action="store_true", help="one JSON object a line")
+    commands.add_parser("version", help="the version")
+    return parser
+
+
+def _add_demo(demo: argparse.ArgumentParser) -> None:
+    demo.add_argument("--scenario", metavar="NAME", help="play a scenario, for example cable-cut")
+    demo.add_argument("--seconds", type=float, metavar="N", help="end after N seconds (default: at Ctrl-C)")
+    demo.add_argument("--routes", choices=("main", "reserve", "both"), default="main")
+    demo.add_argument("--fibre-pairs", type=int, default=8, metavar="N", help="1 to 24, default 8")
+    demo.add_argument("--ports-file", type=Path, metavar="PATH", help="write where everything is, as JSON, once it is ready")
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    match arguments.command:
+        case "run":
+            return _daemon(arguments.config, arguments.ports_file)
+        case "check":
+            return _check(arguments.config, arguments.defaults)
+        case "sim":
+            return _sim(arguments.rig, arguments.ports_file)
+        case "drivers":
+            return _drivers(arguments.name, arguments.directory)
+        case "demo":
+            from stationd.demo import demo
+
+            return demo(arguments.scenario, arguments.seconds, arguments.routes, arguments.fibre_pairs, arguments.ports_file)
+        case "bench":
+            from stationd.bench import bench
+
+            return bench(arguments.name, as_json=arguments.json)
+        case _:
+            print(f"stationd {stationd.__version__}")
+            return OK
+
+
+def _daemon(path: Path, ports_file: Path | None) -> int:
+    from stationd import app, log
+    from stationd.config import SecretError
+    from stationd.links.exact_loop import exact_loop
+
+    log.set_up()
+    loaded = app.load(path)
+    if loaded.config is None:
+        return _report(loaded.mistakes)
+    config = loaded.config
+
+    async def daemon() -> None:
+        await app.App(config, loaded.catalogue).run(ports_file)
+
+    try:
+        with asyncio.Runner(loop_factory=exact_loop) as runner:
+            runner.run(_until_signal(daemon()))
+    except ExceptionGroup as group:
+        expected, bugs = group.split((OSError, SecretError))
+        if bugs is not None:
+            raise bugs from None
+        for error in expected.exceptions if expected else ():
+            print(f"stationd: {error}", file=sys.stderr)
+        return FAILED
+    return OK
+
+
+async def _until_signal(work: Coroutine[Any, Any, None]) -> None:
+    """Run until SIGTERM or SIGINT, then let everything end in order."""
+    task = asyncio.ensure_future(work)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    try:
+        await task
+    except asyncio.CancelledError:
+        return
+
+
+def _report(problems: tuple[Any, ...]) -> int:
+    for problem in problems:
+        print(problem.render(), file=sys.stderr)
+    print(f"{len(problems)} mistake{'s' if len(problems) != 1 else ''}; nothing was started", file=sys.stderr)
+    return USAGE
+
+
+def _check(path: Path | None, list_defaults: bool) -> int:
+    from stationd import app, config
+
+    if list_defaults:
+        print(config.defaults(), end="")
+        return OK
+    if path is None:
+        print("stationd check: name a station file, or --defaults", file=sys.stderr)
+        return USAGE
+    loaded = app.load(path)
+    for mistake in loaded.mistakes:
+        print(mistake.render())
+    if loaded.config is None:
+        return FAILED
+    print(f"{path}: no mistakes; {len(loaded.config.device)} devices on {len(loaded.config.bus)} buses")
+    return OK
+
+
+def _sim(rig: Path, ports_file: Path | None) -> int:
+    from stationd.sim.rig import RigError
+    from stationd.sim.world import run_sim
+
+    try:
+        asyncio.run(_until_signal(run_sim(rig, ports_file)))
+    except RigError as error:
+        print(error, file=sys.stderr)
+        return USAGE
+    return OK
+
+
+def _drivers(name: str | None, directories: list[Path]) -> int:
+    from stationd import app, catalogue_page
+
+    catalogue, problems = app.catalogue(directories)
+    for problem in problems:
+        print(problem.render(), file=sys.stderr)
+    if name is None:
+        print(catalogue_page.catalogue(catalogue), end="")
+        return FAILED if problems else OK
+    if name not in catalogue:
+        print(f'there is no driver "{name}"; one of: {", ".join(sorted(catalogue))}', file=sys.stderr)
+        return USAGE
+    print(catalogue_page.driver_page(catalogue[name]), end="")
+    return OK
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,182 @@
+"""The composition root: configuration in, one running daemon out. Nothing is decided here, only connected.
+
+    buses -> pollers -> engine -> board -> outputs            every task belongs to the one TaskGroup of `run`
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from drivers import CATALOG
+from stationd.board import Board
+from stationd.config import StationConfig, check, resolve_secret
+from stationd.config import model as config_model
+from stationd.core.model import PointId, Value, WriteDone
+from stationd.core.station import Station
+from stationd.device import Device, codec_for
+from stationd.driver import Driver
+from stationd.driverfile import load_directory
+from stationd.engine import Engine
+from stationd.links.bus import Bus
+from stationd.links.port import PortSettings
+from stationd.outputs.document import Identity, Mode
+from stationd.outputs.http import Health, HttpServer
+from stationd.outputs.metrics import Metrics, MqttStatistics, Sources
+from stationd.outputs.mqtt import Broker, JsonPublisher
+from stationd.poller import Poller
+
+log = structlog.get_logger()
+
+SYSTEM_DRIVERS = Path("/etc/stationd/drivers")
+GOLDEN = 0.6180339887  # multiples of the golden ratio spread the lines' periods evenly over time
+
+
+class Mistake(Protocol):
+    """One thing that is wrong in a file."""
+
+    def render(self) -> str:
+        """Return the line that says what, where, why, and what would be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What `load` found: a configuration if there is no mistake, and the catalogue that it was checked against."""
+
+    config: StationConfig | None
+    mistakes: tuple[Mistake, ...]
+    catalogue: Mapping[str, Driver]
+
+
+def catalogue(directories: Iterable[Path]) -> tuple[Mapping[str, Driver], tuple[Mistake, ...]]:
+    """Return the built-in drivers and those of the files in these directories (one that is not there is empty)."""
+    drivers, mistakes = dict(CATALOG), list[Mistake]()
+    for directory in directories:
+        found, wrong = load_directory(directory, drivers)
+        mistakes += wrong
+        drivers |= {driver.model: driver for driver in found}
+    return drivers, tuple(mistakes)
+
+
+def load(path: Path) -> Loaded:
+    """Read a station file and the driver files that go with it; report every mistake in any of them."""
+    drivers, wrong_drivers = catalogue((SYSTEM_DRIVERS, path.parent / "drivers"))
+    config, wrong_keys = check(path, drivers)
+    mistakes = (*wrong_drivers, *wrong_keys)
+    return Loaded(None if mistakes else config, mistakes, drivers)
+
+
+class App:
+    """One station's daemon, made inside the running event loop."""
+
+    def __init__(self, config: StationConfig, drivers: Mapping[str, Driver]) -> None:
+        self._config = config
+        self._identity = _identity(config)
+        devices = {name: _device(name, section, config, drivers) for name, section in config.device.items()}
+        self.board = Board(devices.values(), asyncio.get_running_loop().time())
+        station = Station({name: point.every_s for name, point in self.board.points.items()})
+        self.engine = Engine(self.board, station, self._write)
+        self.buses = {name: Bus(name, _port(section), read_only=config.station.read_only) for name, section in config.bus.items()}
+        self._pollers: dict[str, Poller] = {}
+        for number, (name, bus) in enumerate(self.buses.items()):
+            own = [device for device in devices.values() if config.device[device.name].bus == name]
+            poller = Poller(bus, own, self.engine.post, phase_s=(number * GOLDEN) % 1.0)
+            bus.on_change = poller.link_changed
+            self._pollers |= dict.fromkeys((device.name for device in own), poller)
+        self.mqtt = MqttStatistics() if config.mqtt else None
+        self.metrics = Metrics(self._identity, self.board, Sources(self.buses, self.mqtt, lambda: self.engine.dropped_events))
+
+    async def run(self, ports_file: Path | None = None) -> None:
+        """Run until cancelled. Ending changes nothing on the plant: ports are closed, nothing is sent."""
+        log.info("station starts", station=self._identity.name, mode=self._identity.mode.value, read_only=self._config.station.read_only)
+        _name_absent_sections(self._config)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.engine.run(), name="engine")
+            tasks.create_task(self.metrics.watch_loop(), name="loop watch")
+            for name, bus in self.buses.items():
+                tasks.create_task(bus.run(), name=f"bus {name}")
+            for poller in dict.fromkeys(self._pollers.values()):
+                tasks.create_task(poller.run(), name="poller")
+            if self._config.mqtt is not None:
+                tasks.create_task(self._publisher(self._config.mqtt).run(), name="mqtt")
+            tasks.create_task(self._serve_pages(ports_file), name="pages")
+
+    async def _write(self, target: PointId, value: Value, emergency: bool) -> WriteDone:
+        return await self._pollers[target.device].write(target, value, emergency=emergency)
+
+    def _publisher(self, section: config_model.Mqtt) -> JsonPublisher:
+        assert self.mqtt is not None
+        password = resolve_secret(section.password, os.environ).decode() if section.password else None
+        broker = Broker.at(section.url, section.username, password)
+        return JsonPublisher(broker, self._identity, self.board, self._buses_up, self.mqtt, section.client_id or "")
+
+    def _buses_up(self) -> Mapping[str, bool]:
+        return {name: bus.up for name, bus in self.buses.items()}
+
+    async def _serve_pages(self, ports_file: Path | None) -> None:
+        """Serve the pages of metrics and health; write where they are for those who asked."""
+        pages: dict[str, str] = {}
+        section = self._config.prometheus
+        server = HttpServer(section.listen, self._identity, self.metrics.scrape, self._health) if section else None
+        try:
+            if server is not None and section is not None:
+                port = await server.start()
+                pages["metrics"] = f"http://{section.listen.rpartition(':')[0]}:{port}/metrics"
+                log.info("metrics are served", url=pages["metrics"])
+            if ports_file is not None:
+                write_json(ports_file, pages)
+            await asyncio.get_running_loop().create_future()
+        finally:
+            if server is not None:
+                await server.stop()
+
+    def _health(self) -> Health:
+        down = [name for name, bus in self.buses.items() if not bus.up]
+        if self.buses and len(down) == len(self.buses):
+            return Health(False, f"no port is open: {', '.join(down)}")
+        return Health(True, f"ports that are not open: {', '.join(down)}" if down else "")
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a file so that whoever reads it sees the old one or the whole new one."""
+    new = path.with_name(path.name + ".new")
+    new.write_text(json.dumps(value, indent=1) + "\n")
+    new.replace(path)
+
+
+def _identity(config: StationConfig) -> Identity:
+    station = config.station
+    return Identity(station.name, station.title or station.name, Mode(station.mode.value), station.operator)
+
+
+def _device(name: str, section: config_model.Device, config: StationConfig, drivers: Mapping[str, Driver]) -> Device:
+    driver = drivers[section.driver]
+    ratings = {rating: default for rating, default in driver.ratings.items() if default is not None} | dict(section.ratings)
+    codec = codec_for(config.bus[section.bus].protocol, driver, section.dialect)
+    role = section.role.value if section.role else ""
+    return Device(name, driver, codec, section.address, section.channel, ratings, role, section.fibre_pair)
+
+
+def _port(section: config_model.Bus) -> PortSettings:
+    return PortSettings(
+        section.port, section.baud, section.parity.value, section.stop_bits, section.rs485, section.connect_timeout_s
+    )
+
+
+def _name_absent_sections(config: StationConfig) -> None:
+    """Say once which parts of the daemon the configuration leaves off."""
+    sections = {"[line]": config.line, "[mqtt]": config.mqtt, "[prometheus]": config.prometheus, "[bus.*]": config.bus}
+    absent = [name for name, section in sections.items() if not section]
+    if absent:
+        log.info("parts that the configuration leaves off", sections=absent)
+    later = {"[sampler]": config.sampler, "[[alarm]]": config.alarm, "[far_station]": config.far_station, "[control]": config.control}
+    present = [name for name, section in later.items() if section]
+    if present:
+        log.warning("sections that are checked but that this version does not act on", sections=present)

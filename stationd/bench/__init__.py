@@ -1,0 +1,46 @@
+"""The benchmarks: each measures against a baseline of the same run, because machines differ and are busy.
+
+`stationd bench NAME` prints the rows of one, `stationd bench` those of all, `--json` one JSON object a line.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+
+from stationd.bench.row import Row
+
+
+def _bus() -> Iterator[Row]:
+    from stationd.bench.bus import bus_rows
+
+    return bus_rows()
+
+
+def _poll() -> Iterator[Row]:
+    from stationd.bench.poll import poll_rows
+
+    return poll_rows()
+
+
+def _late() -> Iterator[Row]:
+    from stationd.bench.late import late_rows
+
+    return late_rows()
+
+
+BENCHES: Mapping[str, Callable[[], Iterator[Row]]] = MappingProxyType({"bus": _bus, "late": _late, "poll": _poll})
+
+
+def bench(name: str | None, *, as_json: bool) -> int:
+    """Run one benchmark or all; return 0 when every goal is met, 1 when one is missed, 2 for an unknown name."""
+    if name is not None and name not in BENCHES:
+        print(f'there is no benchmark "{name}"; one of: {", ".join(BENCHES)}', file=sys.stderr)
+        return 2
+    met = True
+    for each in [name] if name else BENCHES:
+        for row in BENCHES[each]():
+            print(row.as_json() if as_json else row.as_text(), flush=True)
+            met = met and row.ok is not False
+    return 0 if met else 1

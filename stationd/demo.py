@@ -1,0 +1,248 @@
+"""The demonstration: the whole simulated line, one real daemon for each station, a real MQTT connection.
+
+The equipment is simulated in this process; the daemons are the same program that systemd runs, each with a station file of
+its own that is written here, as processes of their own. Nothing outside a temporary directory is touched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+from prometheus_client.parser import text_string_to_metric_families
+
+from stationd.app import write_json
+from stationd.driver import Protocol
+from stationd.sim.broker import EmbeddedBroker
+from stationd.sim.cable import End
+from stationd.sim.demo_rig import Route, demo_rig, station
+from stationd.sim.rig import Rig
+from stationd.sim.simulation import Simulation, open_rig
+from stationd.sim.world import SCENARIOS, play
+
+MOST_PAIRS = 24
+READY_S = 60.0
+STOP_S = 2.0
+STATUS_EVERY_S = 1.0
+ROUTES = {"main": (Route.MAIN,), "reserve": (Route.RESERVE,), "both": (Route.MAIN, Route.RESERVE)}
+TITLES = {"aktau": "Asia/Aqtau", "siyazan": "Asia/Baku", "kuryk": "Asia/Aqtau", "buzovna": "Asia/Baku"}
+LINE_NAMES = {Route.MAIN: "s1", Route.RESERVE: "kb"}
+
+
+def demo(scenario: str | None, seconds: float | None, routes: str, fibre_pairs: int, ports_file: Path | None) -> int:
+    """Run the demonstration until Ctrl-C or for `seconds`; return the exit code."""
+    if scenario is not None and scenario not in SCENARIOS:
+        print(f'there is no scenario "{scenario}"; one of: {", ".join(SCENARIOS)}', file=sys.stderr)
+        return 2
+    if not 1 <= fibre_pairs <= MOST_PAIRS:
+        print(f"--fibre-pairs {fibre_pairs}: 1 to {MOST_PAIRS} pairs can be shown", file=sys.stderr)
+        return 2
+    try:
+        asyncio.run(_until_signal(scenario, seconds, ROUTES[routes], fibre_pairs, ports_file))
+    except (RuntimeError, TimeoutError) as error:
+        print(f"stationd demo: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+async def _until_signal(
+    scenario: str | None, seconds: float | None, routes: tuple[Route, ...], fibre_pairs: int, ports_file: Path | None
+) -> None:
+    work = asyncio.ensure_future(_demo(scenario, routes, fibre_pairs, ports_file))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, work.cancel)
+    if seconds is not None:
+        asyncio.get_running_loop().call_later(seconds, work.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await work
+    print("\nended; the simulated line is gone", flush=True)
+
+
+async def _demo(scenario: str | None, routes: tuple[Route, ...], fibre_pairs: int, ports_file: Path | None) -> None:
+    print(f"simulating {' and '.join(_route_name(route) for route in routes)}, {fibre_pairs} fibre pairs ...", flush=True)
+    async with contextlib.AsyncExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stationd-demo-")))
+        url = os.environ.get("MQTT_URL") or (await stack.enter_async_context(EmbeddedBroker())).url
+        worlds = []
+        daemons: list[Daemon] = []
+        for route in routes:
+            rig = demo_rig(route, fibre_pairs)
+            world = await stack.enter_async_context(open_rig(rig))
+            worlds.append(world)
+            for end in End:
+                files = _write_station(directory, route, end, rig, world.ports, url)
+                daemons.append(await stack.enter_async_context(_daemon(*files)))
+        await _ready(daemons)
+        _tell(daemons, url, worlds, directory, ports_file)
+        async with asyncio.TaskGroup() as tasks:
+            if scenario is not None:
+                for world in worlds:
+                    tasks.create_task(play(SCENARIOS[scenario], world, lambda text: print(f"\n{text}", flush=True)))
+            tasks.create_task(_status(daemons))
+
+
+def _route_name(route: Route) -> str:
+    return " - ".join(station(route, end).capitalize() for end in End)
+
+
+# ---------------------------------------------------------------------- station files
+
+
+def _write_station(directory: Path, route: Route, end: End, rig: Rig, ports: Mapping[str, str], url: str) -> tuple[str, Path]:
+    name = station(route, end)
+    path = directory / name / "station.toml"
+    path.parent.mkdir()
+    path.write_text("\n".join(station_file(route, end, rig, ports, url)) + "\n")
+    return name, path
+
+
+def station_file(route: Route, end: End, rig: Rig, ports: Mapping[str, str], url: str) -> Iterator[str]:
+    """Yield the lines of a station file for one end of a rig. A simulated station may write: read_only = false."""
+    name = station(route, end)
+    cable = rig.cable.parameters()
+    yield f'[station]\nname = "{name}"\ntitle = "{name.capitalize()}"\nmode = "sim"'
+    yield f'time_zone = "{TITLES[name]}"\nread_only = false\noperator = "simulation"'
+    yield f'[line]\nname = "{LINE_NAMES[route]}"\nprofile = "repeatered"\nlength_km = {cable.length_km}\nend = "{end.value}"'
+    yield f'far_station = "{station(route, end.other)}"\nfibre_pairs = {rig.cable.fibre_pairs}'
+    yield f"conductor_ohm_per_km = {cable.conductor_ohm_per_km}\nrepeaters_km = {list(cable.repeaters_km)}"
+    yield f"repeater_drop_v = {cable.repeater_drop_v}"
+    for device, section in rig.device.items():
+        if section.end is not end:
+            continue
+        short, port = device.removeprefix(f"{name}-"), rig.port[section.port]
+        yield f'[bus.{short}]\nport = "{ports[section.port]}"\nprotocol = "{port.protocol.value}"'
+        yield f"baud = {port.baud}" if port.protocol is not Protocol.MODBUS_TCP else ""
+        yield f'[device.{short}]\ndriver = "{section.driver}"\nbus = "{short}"\naddress = {section.address}\nchannel = {section.channel}'
+        yield f'role = "{section.role}"' if section.role else ""
+        yield f"fibre_pair = {section.fibre_pair}" if section.fibre_pair else ""
+        if section.ratings:
+            yield f"[device.{short}.ratings]\n" + "\n".join(f"{rating} = {value}" for rating, value in section.ratings.items())
+    yield f'[mqtt]\nurl = "{url}"\n[prometheus]\nlisten = "127.0.0.1:0"'
+
+
+# ---------------------------------------------------------------------- daemons
+
+
+@dataclass(slots=True)
+class Daemon:
+    """One station's daemon: its process and where its pages are."""
+
+    name: str
+    process: asyncio.subprocess.Process
+    ports_file: Path
+    log: Path
+    metrics: str = ""
+
+
+@contextlib.asynccontextmanager
+async def _daemon(name: str, config: Path) -> AsyncIterator[Daemon]:
+    ports_file, log = config.with_name("ports.json"), config.with_name("log")
+    words = [sys.executable, "-m", "stationd", "run", "--config", str(config), "--ports-file", str(ports_file)]
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(*words, stdout=output, stderr=output, start_new_session=True)
+    try:
+        yield Daemon(name, process, ports_file, log)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), STOP_S)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+
+async def _ready(daemons: list[Daemon]) -> None:
+    """Wait until every daemon serves its pages and has read its power feed; RuntimeError with its log if one ends."""
+    async with asyncio.timeout(READY_S), aiohttp.ClientSession() as session:
+        for daemon in daemons:
+            while (await _summary(session, daemon)).current_a is None:
+                if daemon.process.returncode is not None:
+                    raise RuntimeError(f"the daemon of {daemon.name} ended:\n{daemon.log.read_text()[-2000:]}")
+                if not daemon.metrics and daemon.ports_file.exists():
+                    daemon.metrics = _read_json(daemon.ports_file)["metrics"]
+                await asyncio.sleep(0.1)
+
+
+def _read_json(path: Path) -> Mapping[str, str]:
+    content = json.loads(path.read_text())
+    return {str(key): str(value) for key, value in content.items()}
+
+
+# ---------------------------------------------------------------------- what people see
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What the status line shows of a station; None where there is no fresh value."""
+
+    current_a: float | None
+    voltage_v: float | None
+    up: int
+    devices: int
+    dark: int
+
+
+async def _summary(session: aiohttp.ClientSession, daemon: Daemon) -> Summary:
+    try:
+        async with session.get(daemon.metrics) as answer:
+            families = {family.name: family for family in text_string_to_metric_families(await answer.text())}
+    except (aiohttp.ClientError, TimeoutError, ValueError):
+        return Summary(None, None, 0, 0, 0)
+
+    def first(name: str) -> float | None:
+        samples = families[name].samples if name in families else []
+        return samples[0].value if samples else None
+
+    ups = [sample.value for sample in families["stationd_device_up"].samples]
+    lost = [s.value for s in families["stationd_point_value"].samples if s.labels["point"] == "los"] if "stationd_point_value" in families else []
+    return Summary(
+        first("stationd_pfe_output_current_amperes"),
+        first("stationd_pfe_output_voltage_volts"),
+        int(sum(ups)),
+        len(ups),
+        int(sum(lost)),
+    )
+
+
+def _tell(daemons: list[Daemon], url: str, worlds: list[Simulation], directory: Path, ports_file: Path | None) -> None:
+    for daemon in daemons:
+        print(f"  {daemon.name:8} metrics {daemon.metrics}   log {daemon.log}")
+    print(f"  mqtt     {url}   topics stationd/<station>/status, stationd/<station>/device/<device>")
+    host, _, number = url.partition("://")[2].rpartition(":")
+    print(f"second terminal:  curl -s {daemons[0].metrics} | grep pfe")
+    print(f"                  mosquitto_sub -h {host} -p {number} -t 'stationd/#' -v")
+    print("Ctrl-C ends it.", flush=True)
+    if ports_file is not None:
+        ports = {name: address for world in worlds for name, address in world.ports.items()}
+        metrics = {daemon.name: daemon.metrics for daemon in daemons}
+        write_json(ports_file, {**ports, "metrics": metrics, "mqtt": url, "sockets": {}})
+
+
+async def _status(daemons: list[Daemon]) -> None:
+    """Keep one line alive: rewritten on a terminal, printed now and then elsewhere."""
+    begin = time.monotonic()
+    terminal = sys.stdout.isatty()
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5.0)) as session:
+        while True:
+            parts = [_part(daemon, await _summary(session, daemon)) for daemon in daemons]
+            line = f"{time.monotonic() - begin:5.0f} s  " + " | ".join(parts)
+            print(f"\r{line}" if terminal else line, end="" if terminal else "\n", flush=True)
+            await asyncio.sleep(STATUS_EVERY_S if terminal else 5 * STATUS_EVERY_S)
+
+
+def _part(daemon: Daemon, summary: Summary) -> str:
+    current = "  --  " if summary.current_a is None else f"{summary.current_a:6.4f}"
+    voltage = "  --  " if summary.voltage_v is None else f"{summary.voltage_v:6.1f}"
+    dark = f", {summary.dark} dark" if summary.dark else ""
+    return f"{daemon.name} {current} A {voltage} V, {summary.up}/{summary.devices} up{dark}"

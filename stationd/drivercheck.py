@@ -57,11 +57,7 @@ def _head(driver: Driver) -> Iterator[Note]:
         yield "manual", "must name, in plain ASCII, the document that the table follows", 'for example "ACME meter manual rev C, table 4"'
     if not driver.points:
         yield "point", "a driver without points measures nothing", "add a [[point]] for each value"
-    if not 1 <= driver.max_block <= MAX_READ_REGISTERS:
-        yield "max_block", f"must be within 1 to {MAX_READ_REGISTERS} registers", "what one Modbus read can carry"
-    longest = max((length(point) for point in driver.points if isinstance(point.at, Register)), default=0)
-    if driver.max_block < longest <= MAX_READ_REGISTERS:
-        yield "max_block", f"one point alone has {longest} registers", ""
+    yield from _block(driver)
     if not 0 <= driver.max_gap < MAX_READ_REGISTERS:
         yield "max_gap", f"must be within 0 to {MAX_READ_REGISTERS - 1} registers", ""
     if not 1 <= driver.channels <= 64:
@@ -70,6 +66,14 @@ def _head(driver: Driver) -> Iterator[Note]:
     if not 0 <= low <= high <= HIGHEST_UNIT:
         yield "addresses", f"must be [lowest, highest] within 0 to {HIGHEST_UNIT}", "for example [1, 247]"
     yield from _ratings(driver)
+
+
+def _block(driver: Driver) -> Iterator[Note]:
+    longest = max((length(point) for point in driver.points if isinstance(point.at, Register)), default=1)
+    if not 1 <= driver.max_block <= MAX_READ_REGISTERS:
+        yield "max_block", f"must be within 1 to {MAX_READ_REGISTERS} registers", "what one Modbus read can carry"
+    elif driver.max_block < longest:
+        yield "max_block", f"one point alone has {longest} registers", ""
 
 
 def _ratings(driver: Driver) -> Iterator[Note]:

@@ -15,6 +15,7 @@ import structlog
 from stationd.board import Board
 from stationd.core.model import Effect, Event, PointId, Reading, Restate, Tick, Value, Write, WriteDone
 from stationd.core.station import Station
+from stationd.links.bell import Bell
 
 log = structlog.get_logger()
 
@@ -32,31 +33,21 @@ class Engine:
         self._station = station
         self._write = write
         self._inbox: deque[Event] = deque()
-        self._news = asyncio.Event()
+        self._news = Bell()
 
     def post(self, events: Sequence[Event]) -> None:
         """Put events into the inbox, in order; those that do not fit are dropped and counted."""
         room = INBOX_EVENTS - len(self._inbox)
         self._inbox.extend(events[:room])
         self.dropped_events += max(0, len(events) - room)
-        self._news.set()
+        self._news.ring()
 
     async def run(self) -> None:
         """Handle events for ever; ends only by cancellation."""
         async with asyncio.TaskGroup() as writes:
             while True:
-                await self._wait()
+                await self._news.wait(self._station.deadline())
                 self._drain(writes)
-
-    async def _wait(self) -> None:
-        deadline = self._station.deadline()
-        try:
-            async with asyncio.timeout_at(deadline):
-                await self._news.wait()
-        except TimeoutError:
-            now = asyncio.get_running_loop().time()
-            self._inbox.append(Tick(now))
-        self._news.clear()
 
     def _drain(self, writes: asyncio.TaskGroup) -> None:
         now = asyncio.get_running_loop().time()

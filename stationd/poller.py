@@ -13,6 +13,7 @@ import structlog
 
 from stationd.core.model import Event, Level, LinkChanged, PointId, Quality, ReadFailed, Reading, Reason, Value, WriteDone
 from stationd.device import Block, Device, Order
+from stationd.links.bell import Bell
 from stationd.links.bus import Bus
 from stationd.links.queue import Done, Failure
 from stationd.links.statistics import Priority
@@ -34,7 +35,7 @@ class Poller:
         self._bus = bus
         self._post = post
         self._phase_s = phase_s
-        self._changed = asyncio.Event()
+        self._changed = Bell()
         self._named: set[PointId] = set()
         self._schedule = Schedule(self.devices.values(), self._cost_s, lambda block: bus.quiet_until(block.exchange))
         for device in self.devices.values():
@@ -50,7 +51,7 @@ class Poller:
         self._post([LinkChanged(self._bus.name, up, tuple(self.devices), now)])
         if up:
             self._schedule.start(now, self._phase_s)
-        self._changed.set()
+        self._changed.ring()
 
     async def run(self) -> None:
         """Poll for ever; ends only by cancellation."""
@@ -59,18 +60,10 @@ class Poller:
             now = loop.time()
             task = self._schedule.next(now) if self._bus.up else None
             if task is None:
-                await self._pause(self._schedule.wake_at(now) - now if self._bus.up else None)
+                await self._changed.wait(self._schedule.wake_at(now) if self._bus.up else None)
                 continue
             done = await self._bus.ask(task.block.exchange, Priority.FAST if task.fast else Priority.SLOW)
             self._settle(task, done, loop.time())
-
-    async def _pause(self, seconds: float | None) -> None:
-        self._changed.clear()
-        try:
-            async with asyncio.timeout(seconds):
-                await self._changed.wait()
-        except TimeoutError:
-            return
 
     def _settle(self, task: Task, done: Done, now: float) -> None:
         match done.outcome:

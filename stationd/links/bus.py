@@ -170,7 +170,7 @@ class Bus:
             now = asyncio.get_running_loop().time()
             waiting = self._queue.take(now, self.quiet_until)
             if waiting is None:
-                await self._wait_for_news(now)
+                await self._queue.news.wait(self._queue.next_chance(self.quiet_until))
                 continue
             self.statistics.queue_s[waiting.priority].observe(now - waiting.since)
             done = Done(Failure(Reason.LINK_DOWN, "the daemon ends"), now)
@@ -179,14 +179,6 @@ class Bus:
             finally:
                 if not waiting.future.done():
                     waiting.future.set_result(done)
-
-    async def _wait_for_news(self, now: float) -> None:
-        chance = self._queue.next_chance(self.quiet_until)
-        try:
-            async with asyncio.timeout(None if chance is None else chance - now):
-                await self._queue.news.wait()
-        except TimeoutError:
-            return
 
     # ------------------------------------------------------------------ one exchange
 
@@ -256,6 +248,7 @@ class Bus:
         self._in_flight, self._answered = sent, loop.create_future()
         self._link.send(frame)
         self._last_byte = sent.t + sent.wire_s
+        self._rest_until_due(sent)
         self.trace.note(sent.t, Direction.OUT, frame)
         return sent
 
@@ -358,9 +351,18 @@ class Bus:
             return
         if codec.silence_characters and self._listener.heard >= expected:
             self._hush = asyncio.get_running_loop().call_later(HUSH_S, self._hushed)
-        rest = self._wire_s(expected - self._listener.heard - 1)
-        if rest >= REST_S and self._link is not None:
-            self._link.rest(rest)
+        self._rest(self._wire_s(expected - self._listener.heard))
+
+    def _rest_until_due(self, sent: Sent) -> None:
+        """Sleep through the time that question and answer take on the wire at least."""
+        expected = self._listener.expected(sent.exchange)
+        if expected is not None and self.settings.paced:
+            self._rest(sent.wire_s + self.silence_s(sent.exchange) + self._wire_s(expected))
+
+    def _rest(self, seconds: float) -> None:
+        """Do not wake up for each piece of an answer, only for its end."""
+        if self._link is not None and seconds >= REST_S:
+            self._link.rest(seconds)
 
     def _hushed(self) -> None:
         self._resolve(Found(0, 0, Garbled(WireFault.CHECKSUM, self._noise())))

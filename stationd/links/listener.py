@@ -84,10 +84,14 @@ class Listener:
         if not self._buffer:
             return None
         received = bytes(self._buffer)
+        if not self._late:
+            sent = self._in_flight
+            found = sent.exchange.codec.find(sent.exchange.question, sent.number, received) if sent else None
+            return (sent, found) if sent and found else None
         asked = [self._in_flight] if self._in_flight else []
         asked += [sent for sent, _ in self._late]
-        found = [(sent, sent.exchange.codec.find(sent.exchange.question, sent.number, received)) for sent in asked]
-        hits = [(sent, one) for sent, one in found if one is not None]
+        candidates = [(one, one.exchange.codec.find(one.exchange.question, one.number, received)) for one in asked]
+        hits = [(one, found) for one, found in candidates if found is not None]
         return min(hits, key=lambda hit: (hit[1].end, hit[1].start), default=None)
 
     def drop(self, count: int) -> bytes:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from stationd.core.model import Reason
+from stationd.links.bell import Bell
 from stationd.links.statistics import Priority
 from stationd.wire.exchange import Answer, Exchange, Refusal
 
@@ -49,7 +50,7 @@ class Queue:
     """The callers that wait for one line."""
 
     def __init__(self) -> None:
-        self.news = asyncio.Event()
+        self.news = Bell()
         self._waiting: list[Waiting] = []
         self._number = 0
         self._urgent_run = 0
@@ -64,12 +65,11 @@ class Queue:
         self._number += 1
         future: asyncio.Future[Done] = asyncio.get_running_loop().create_future()
         self._waiting.append(Waiting(exchange, priority, self._number, now, future))
-        self.news.set()
+        self.news.ring()
         return future
 
     def take(self, now: float, quiet_until: Callable[[Exchange], float]) -> Waiting | None:
         """Remove and return the caller whose turn it is, or None while nobody may go. Callers who left are skipped."""
-        self.news.clear()
         self._waiting = [waiting for waiting in self._waiting if not waiting.future.done()]
         ready = [
             waiting
@@ -100,4 +100,4 @@ class Queue:
             if not waiting.future.done():
                 waiting.future.set_result(done)
         self._waiting.clear()
-        self.news.set()
+        self.news.ring()

@@ -50,6 +50,7 @@ class SerialLink:
     def _wake(self) -> None:
         self._resting = None
         self._loop.add_reader(self._descriptor, self._readable)
+        self._readable()
 
     def _readable(self) -> None:
         try:

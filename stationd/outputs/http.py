@@ -56,6 +56,7 @@ class HttpServer:
         self._metrics = metrics
         self._health = health
         self._patience = patience
+        self._doors = _Doors(patience)
         self._runner: web.AppRunner | None = None
         self._listener: asyncio.Server | None = None
 
@@ -70,13 +71,12 @@ class HttpServer:
         await self._runner.setup()
         make_handler = self._runner.server
         assert make_handler is not None
-        doors = _Doors(self._patience)
         host, _, port = self._listen.rpartition(":")
         self._listener = await asyncio.get_running_loop().create_server(
-            lambda: _Guard(make_handler(), doors),
+            lambda: _Guard(make_handler(), self._doors),
             host.strip("[]"),
             int(port),
-            backlog=self._patience.connections // 2,  # accepted at once: so few that none loses its place before it is read
+            backlog=max(1, self._patience.connections // 2),  # so few at once that none loses its place before it is read
         )
         real_port: int = self._listener.sockets[0].getsockname()[1]
         return real_port
@@ -85,6 +85,7 @@ class HttpServer:
         """Stop listening and close every connection."""
         if self._listener is not None:
             self._listener.close()
+        self._doors.clear()
         if self._runner is not None:
             await self._runner.cleanup()
 
@@ -107,6 +108,7 @@ class HttpServer:
 async def _one_request(_: web.Request, response: web.StreamResponse) -> None:
     response.force_close()
     response.headers["Cache-Control"] = "no-store"
+    response.headers["Server"] = "stationd"
 
 
 class _Doors:
@@ -130,6 +132,11 @@ class _Doors:
     def serve(self, guard: _Guard) -> None:
         """Note that its header is complete: it keeps its place."""
         self._waiting.pop(guard, None)
+
+    def clear(self) -> None:
+        """Close every connection."""
+        for guard in tuple(self._taken):
+            guard.drop()
 
     def leave(self, guard: _Guard) -> None:
         """Give the place back."""

@@ -16,7 +16,6 @@ from __future__ import annotations
 import asyncio
 import random
 import ssl
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,13 +35,14 @@ KEEPALIVE_S = 10
 ANSWER_S = 10.0  # a broker that has not acknowledged a message for so long is gone; never longer than the keepalive
 EVERY_S = 1.0  # shortest time between two documents of a topic
 HEARTBEAT_S = 4.0  # the status is sent at least so often, so that a dead connection shows also when no value changes
-GATHER_S = 0.05  # blocks that are read one after the other go into one document
+GATHER_S = 0.25  # blocks that are read one after the other go into one document
 WINDOW = 20  # documents sent and not yet acknowledged
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 30.0
 STEADY_S = 30.0  # a connection that lasted so long is no failure
 FAREWELL_S = 1.0
-QOS = 1
+QOS = 1  # also how a dead connection is seen: the status has to be acknowledged
+QOS_OF_DEVICES = 0  # a newer document follows within seconds, and all of them after a reconnection
 STATUS = "status"
 AVAILABILITY = "availability"
 ONLINE, OFFLINE = b"online", b"offline"
@@ -78,9 +78,8 @@ class Waiting:
         self._statistics = statistics
         self._changed: dict[str, None] = {}
         self._not_before = dict.fromkeys(topics, 0.0)
-        self._queue: deque[str] = deque()
+        self._queue: asyncio.Queue[str] = asyncio.Queue()  # bounded by the number of topics: each is in it at most once
         self._queued: set[str] = set()
-        self._news = asyncio.Event()
 
     def mark(self, topic: str) -> None:
         """Note that the document of a topic has changed."""
@@ -101,18 +100,14 @@ class Waiting:
 
     async def take(self) -> str:
         """Return the topic that has been waiting longest, as soon as there is one."""
-        while not self._queue:
-            self._news.clear()
-            await self._news.wait()
-        topic = self._queue.popleft()
+        topic = await self._queue.get()
         self._queued.discard(topic)
         return topic
 
     def _put(self, topic: str) -> None:
         if topic not in self._queued:
             self._queued.add(topic)
-            self._queue.append(topic)
-            self._news.set()
+            self._queue.put_nowait(topic)
 
 
 class JsonPublisher:
@@ -220,7 +215,7 @@ class JsonPublisher:
     async def _send(self, client: Client) -> None:
         while True:
             topic = await self._waiting.take()
-            await self._publish(client, topic, self._payload(topic))
+            await self._publish(client, topic, self._payload(topic), QOS if topic == STATUS else QOS_OF_DEVICES)
 
     async def _stay_available(self, client: Client) -> None:
         """Say again that the station is online whenever a late will of an older connection has said the contrary.
@@ -240,8 +235,8 @@ class JsonPublisher:
         except MqttError as error:
             log.warning("mqtt broker did not take the farewell", broker=self._address, reason=str(error))
 
-    async def _publish(self, client: Client, topic: str, payload: bytes) -> None:
-        await client.publish(self._topic(topic), payload, QOS, retain=True)
+    async def _publish(self, client: Client, topic: str, payload: bytes, qos: int = QOS) -> None:
+        await client.publish(self._topic(topic), payload, qos, retain=True)
         self._statistics.published += 1
         _check_cancelled()
 

@@ -29,6 +29,8 @@ SHORTEST_FRAME = 4
 BROADCAST = 0
 WRITES = frozenset((5, 6, 15, 16))
 FUNCTIONS = frozenset((1, 2, 3, 4)) | WRITES
+MOST_READ = {1: 2000, 2: 2000, 3: 125, 4: 125}  # "MODBUS Application Protocol" V1.1b3
+MOST_WRITTEN = {15: 1968, 16: 123}
 WORD_BITS = 16
 NO_THINKING: Mapping[int, float] = MappingProxyType({})
 
@@ -155,9 +157,11 @@ class RtuServer:
         if (unit not in self._units and unit != BROADCAST) or not self._faults.hears(unit):
             return
         self._answer.clear()
-        if frame[1] not in FUNCTIONS:  # pymodbus would keep such a frame and lose step
+        refusal = refused_outright(frame[1:-2])
+        if refusal is not None:
             if unit in self._units:
-                self._reply(frame, unknown_function(frame))
+                body = frame[:1] + refusal
+                self._reply(frame, body + crc16(body))
             return
         self._question = frame
         with contextlib.suppress(BlockingIOError):
@@ -176,7 +180,18 @@ class RtuServer:
         self._send([(delay_s + more_s, data) for delay_s, data in self._faults.answers(question, answer, question[0])])
 
 
-def unknown_function(frame: bytes) -> bytes:
-    """Return the exception that a unit answers to a function that it does not know."""
-    body = bytes((frame[0], frame[1] | 0x80, ExcCodes.ILLEGAL_FUNCTION))
-    return body + crc16(body)
+def refused_outright(pdu: bytes) -> bytes | None:
+    """Return the exception to a PDU that is nothing: pymodbus would keep it, drop it, or answer under function 0."""
+    function, rest = pdu[0], pdu[1:]
+    if function not in FUNCTIONS:
+        return bytes((function | 0x80, ExcCodes.ILLEGAL_FUNCTION))
+    count = int.from_bytes(rest[2:4], "big")
+    match function:
+        case 5 | 6:
+            fits = len(rest) == 4
+        case 15 | 16:
+            size = (count + 7) // 8 if function == 15 else 2 * count
+            fits = 1 <= count <= MOST_WRITTEN[function] and len(rest) == 5 + size and rest[4] == size
+        case _:
+            fits = len(rest) == 4 and 1 <= count <= MOST_READ[function]
+    return None if fits else bytes((function | 0x80, ExcCodes.ILLEGAL_VALUE))

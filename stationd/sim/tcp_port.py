@@ -21,12 +21,13 @@ from pymodbus.server import ModbusTcpServer
 
 from stationd.sim.exact_thread import ExactThread, Timer
 from stationd.sim.line import LineCounts
-from stationd.sim.modbus_server import NO_THINKING, ModbusUnit, sim_device
+from stationd.sim.modbus_server import NO_THINKING, ModbusUnit, refused_outright, sim_device
 from stationd.sim.ports import READ_BYTES, listening_socket, reset
 from stationd.sim.wire_faults import Faults
 
 HEADER_BYTES = 7
 UNIT_AT = 6
+LET_GO_S = 1.0
 LONGEST_FRAME = 260  # of the specification; a longer one is none
 
 
@@ -61,6 +62,7 @@ class ModbusTcpPort:
         self._server_number = 0
         self._listener: socket.socket | None = None
         self._connections: list[_Connection] = []
+        self._opened = self._ended = 0  # connections to pymodbus; ended as it has seen it
         self._counts = LineCounts()
         self._swallow = False
         self._return: Timer | None = None
@@ -73,7 +75,7 @@ class ModbusTcpPort:
     async def open(self) -> None:
         """Start pymodbus' server in the running loop; OSError when the port number is taken."""
         devices = [sim_device(number, unit) for number, unit in self._units.items()]
-        self._server = ModbusTcpServer(devices, address=("127.0.0.1", 0))
+        self._server = ModbusTcpServer(devices, address=("127.0.0.1", 0), trace_connect=self._server_saw)
         await self._server.serve_forever(background=True)
         assert isinstance(self._server.transport, asyncio.Server)
         self._server_number = self._server.transport.sockets[0].getsockname()[1]
@@ -83,8 +85,20 @@ class ModbusTcpPort:
         """End everything."""
         self.stop()
         if self._server is not None:
+            await self._let_go()
             await self._server.shutdown()  # type: ignore[no-untyped-call]
             self._server = None
+
+    async def _let_go(self) -> None:
+        """Give pymodbus the time to see that its connections are gone; it would leave them open."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LET_GO_S):
+                while self._ended < self._opened:
+                    await asyncio.sleep(0)
+
+    def _server_saw(self, begins: bool) -> None:
+        """Count a connection that ended on pymodbus' side, in the loop."""
+        self._ended += not begins
 
     def counts(self) -> LineCounts:
         """Return how many frames and bytes passed."""
@@ -138,14 +152,21 @@ class ModbusTcpPort:
         assert self._listener is not None
         with contextlib.suppress(BlockingIOError, ConnectionError):
             client, _ = self._listener.accept()
-            server = socket.create_connection(("127.0.0.1", self._server_number), timeout=1.0)
-            for each in (client, server):
-                each.setblocking(False)
-                each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection = _Connection(client, server)
-            self._connections.append(connection)
-            self._thread.watch(client.fileno(), partial(self._asked, connection))
-            self._thread.watch(server.fileno(), partial(self._answered, connection))
+            try:
+                self._connect(client)
+            except OSError:  # pymodbus' server is gone
+                reset(client)
+
+    def _connect(self, client: socket.socket) -> None:
+        server = socket.create_connection(("127.0.0.1", self._server_number), timeout=1.0)
+        self._opened += 1
+        for each in (client, server):
+            each.setblocking(False)
+            each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection = _Connection(client, server)
+        self._connections.append(connection)
+        self._thread.watch(client.fileno(), partial(self._asked, connection))
+        self._thread.watch(server.fileno(), partial(self._answered, connection))
 
     def _drop(self, connection: _Connection) -> None:
         if connection in self._connections:
@@ -174,11 +195,12 @@ class ModbusTcpPort:
             unit = frame[UNIT_AT]
             if self._swallow or not self._faults.hears(unit):
                 continue
-            if unit in self._units:
+            refusal = refused_outright(frame[HEADER_BYTES:]) if unit in self._units else _no_such_unit(frame)
+            if refusal is not None:
+                self._reply(connection, frame, frame[:4] + (1 + len(refusal)).to_bytes(2, "big") + frame[UNIT_AT:HEADER_BYTES] + refusal)
+            else:
                 connection.questions[frame[:2]] = frame
                 _write(connection.server, frame)
-            else:
-                self._reply(connection, frame, _no_such_unit(frame))
 
     def _answered(self, connection: _Connection) -> None:
         for frame in self._read(connection, connection.server, connection.answered):
@@ -223,4 +245,4 @@ def _write(end: socket.socket, data: bytes) -> int:
 
 
 def _no_such_unit(frame: bytes) -> bytes:
-    return frame[:4] + b"\0\x03" + bytes((frame[UNIT_AT], frame[7] | 0x80, ExcCodes.GATEWAY_NO_RESPONSE))
+    return bytes((frame[HEADER_BYTES] | 0x80, ExcCodes.GATEWAY_NO_RESPONSE))

@@ -88,8 +88,16 @@ def _place_km(simulation: Simulation, chance: random.Random, shares: tuple[float
 FIRST_S = 10.0  # time to see the healthy line
 REPAIR_S = 120.0  # a repair takes weeks; a demonstration should show the recovery
 _ALL = (
-    Scenario("cable-cut", "The cable is cut between the first and the last repeater", (Step(FIRST_S, cut((0.25, 0.75))), Step(REPAIR_S, repair))),
-    Scenario("shunt-fault", "The insulation fails in the half nearer to end a", (Step(FIRST_S, shunt((0.1, 0.4), 10.0)), Step(REPAIR_S, repair))),
+    Scenario(
+        "cable-cut",
+        "The cable is cut between the first and the last repeater",
+        (Step(FIRST_S, cut((0.25, 0.75))), Step(REPAIR_S, repair)),
+    ),
+    Scenario(
+        "shunt-fault",
+        "The insulation fails in the half nearer to end a",
+        (Step(FIRST_S, shunt((0.1, 0.4), 10.0)), Step(REPAIR_S, repair)),
+    ),
     Scenario("feed-trip", "The power feed of end b trips", (Step(FIRST_S, trip(End.B)),)),
 )
 SCENARIOS: Mapping[str, Scenario] = {scenario.name: scenario for scenario in _ALL}

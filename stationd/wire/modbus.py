@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 from pymodbus.framer import FramerRTU, FramerSocket
@@ -175,6 +176,16 @@ def _written(question: Write) -> bytes:
     return whole if len(question.values) == 1 else whole[:5]
 
 
+@lru_cache(maxsize=4096)
+def _shapes(question: Question) -> tuple[tuple[bytes, int], tuple[bytes, int]]:
+    """Return the headers of an RTU answer and of an exception, each with the whole frame's length in bytes."""
+    code = function(question)
+    refused = (bytes((question.unit, code | 0x80)), 5)
+    if isinstance(question, Read):
+        return (bytes((question.unit, code, _byte_count(question))), 5 + _byte_count(question)), refused
+    return (bytes((question.unit, code)) + _written(question)[1:5], 8), refused
+
+
 class Rtu:
     """Modbus RTU on a serial line. Late frames are known by unit, function and byte count."""
 
@@ -188,16 +199,8 @@ class Rtu:
 
     def find(self, question: Question, number: int, received: bytes) -> Found | None:
         """Return the sound frame of the right unit, function and length with the smallest end."""
-        found = [self._at_header(question, received, *shape) for shape in self._shapes(question)]
+        found = [self._at_header(question, received, *shape) for shape in _shapes(question)]
         return min((one for one in found if one), key=lambda one: (one.end, one.start), default=None)
-
-    def _shapes(self, question: Question) -> tuple[tuple[bytes, int], ...]:
-        """Return the headers of the answer and of an exception, each with the whole frame's length in bytes."""
-        code = function(question)
-        refused = (bytes((question.unit, code | 0x80)), 5)
-        if isinstance(question, Read):
-            return (bytes((question.unit, code, _byte_count(question))), 5 + _byte_count(question)), refused
-        return (bytes((question.unit, code)) + _written(question)[1:5], 8), refused
 
     def _at_header(self, question: Question, received: bytes, header: bytes, length: int) -> Found | None:
         start = received.find(header)
@@ -210,7 +213,7 @@ class Rtu:
 
     def reply_length(self, question: Question) -> int | None:
         """Return the bytes of a good answer, CRC included."""
-        return self._shapes(question)[0][1]
+        return _shapes(question)[0][1]
 
     def answers(self, question: Question) -> bool:
         """Return True: unit 0 is not used to broadcast here, it is how some supplies answer on USB (EA series)."""

@@ -88,8 +88,9 @@ def parse(path: Path) -> Iterator[tuple[str, Exchange]]:
         assert source, f"{path.name}:{number}: an exchange without its source"
         sent = raw(question, dialect in PROTOCOLS)
         assert sent is not None
-        yield f"{path.stem}-{number}", Exchange(
-            device(driver, dialect, int(unit), ratings), sent, raw(answer, dialect in PROTOCOLS), meaning
+        yield (
+            f"{path.stem}-{number}",
+            Exchange(device(driver, dialect, int(unit), ratings), sent, raw(answer, dialect in PROTOCOLS), meaning),
         )
 
 

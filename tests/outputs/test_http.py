@@ -170,6 +170,17 @@ async def test_the_newcomer_is_turned_away_only_when_every_place_is_being_served
     await server.stop()
 
 
+async def test_a_stop_waits_for_no_client() -> None:
+    async with served(BIG, patience=Patience(header_s=3600.0, answer_s=3600.0)) as port:
+        mute_reader, mute = await asyncio.open_connection("127.0.0.1", port)
+        _, lazy = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+        lazy.write(b"GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n")
+        await get(port, "/healthz")
+    assert await closed_by_server(mute_reader)
+    mute.close()
+    lazy.transport.abort()
+
+
 async def test_a_port_that_is_taken_is_an_error_that_says_so() -> None:
     async with served() as port:
         second = HttpServer(f"127.0.0.1:{port}", SIMULATED, lambda: asyncio.sleep(0, b""), lambda: Health(True))

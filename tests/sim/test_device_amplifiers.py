@@ -106,8 +106,6 @@ def test_keopsys_ends_its_lines_by_its_dialect(dialect: str, end: bytes) -> None
     ("asked", "answer"),
     [
         ("MONOUT", "17.00"),
-        ("MONLDC", "108.9,108.9"),
-        ("MONLDC,2", "108.9"),
         ("MONLDC,3", "N/A"),
         ("ACTIVE", "ACTIVE, 1"),
         ("SETMOD,1", "SETMOD, 1, 0"),
@@ -128,6 +126,13 @@ def test_fiberlabs_answers_by_its_manual(asked: str, answer: str) -> None:
     assert Stand("fiberlabs", "booster").text().ask(asked) == answer
 
 
+def test_fiberlabs_counts_its_pumps_over_the_unit() -> None:
+    unit = Stand("fiberlabs", "booster").text()
+    first_ma, second_ma = unit.plant.amplifier(End.A, 1, Role.BOOSTER, 0.0).pump_currents_ma
+    assert unit.ask("MONLDC") == f"{first_ma:.1f},{second_ma:.1f}"
+    assert unit.ask("MONLDC,2") == f"{second_ma:.1f}"
+
+
 def test_fiberlabs_switching_the_mode_turns_the_output_off() -> None:
     unit = Stand("fiberlabs", "booster").text()
     unit.ask("SETMOD,1,0")
@@ -146,8 +151,8 @@ def test_fiberlabs_alarms_follow_their_thresholds() -> None:
     assert unit.ask("ALMSTAT") == "ALMSTAT,0A"
 
 
-def amonics(**options: object) -> tuple[TextStand, Amonics]:
-    unit = Stand("amonics-aedfa", "booster", **options).text()
+def amonics(*lacks: str) -> tuple[TextStand, Amonics]:
+    unit = Stand("amonics-aedfa", "booster", lacks=list(lacks)).text()
     assert isinstance(unit.panel, Amonics)
     return unit, unit.panel
 
@@ -164,7 +169,7 @@ def test_amonics_answers_bare_values_in_milliwatts() -> None:
 
 
 def test_amonics_is_silent_about_what_it_lacks() -> None:
-    unit, _ = amonics(lacks=["input-monitor", "mode-switch"])
+    unit, _ = amonics("input-monitor", "mode-switch")
     assert said(unit, ":SENS:POW:IN:CH1?", ":MODE:SW:CH1?", ":SENS:POW:OUT:CH2?", ":NIX?") == [None] * 4
 
 
@@ -218,7 +223,8 @@ def test_the_0x68_module_latches_its_alarms() -> None:
 
 
 def test_the_0x68_pump_status_has_the_published_layout() -> None:
-    answer = module().feed(frame68(b"\x3a\x00\x01\x01\x01"))
-    fields = struct.unpack(">hhhhhhhhIhh", answer[7:-2])
-    assert fields[:2] == (1089, 6000)
+    unit = module()
+    fields = struct.unpack(">hhhhhhhhIhh", unit.feed(frame68(b"\x3a\x00\x01\x01\x01"))[7:-2])
+    current_ma, _ = unit.plant.amplifier(End.A, 1, Role.BOOSTER, 0.0).pump_currents_ma
+    assert fields[:2] == (round(10 * current_ma), 6000)
     assert fields[6] == 250

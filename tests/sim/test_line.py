@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,14 +56,18 @@ def test_characters_and_silence_follow_speed_and_format(settings: LineSettings, 
 def test_a_frame_reaches_the_device_when_its_last_bit_has_arrived() -> None:
     line = Line(RTU)
     line.received(QUESTION, 5.0)
-    assert heard_after(line, 5.0) == (pytest.approx(5.0 + 8 * RTU.character_s), QUESTION)
+    heard_at, frame = heard_after(line, 5.0)
+    assert heard_at == pytest.approx(5.0 + 8 * RTU.character_s)
+    assert frame == QUESTION
 
 
 def test_a_frame_written_in_parts_is_one_frame_of_its_whole_length() -> None:
     line = Line(RTU)
     line.received(QUESTION[:3], 5.0)
     line.received(QUESTION[3:], 5.0001)
-    assert heard_after(line, 5.0) == (pytest.approx(5.0 + 8 * RTU.character_s), QUESTION)
+    heard_at, frame = heard_after(line, 5.0)
+    assert heard_at == pytest.approx(5.0 + 8 * RTU.character_s)
+    assert frame == QUESTION
     assert line.counts().frames == 1
 
 
@@ -87,7 +93,7 @@ def test_no_byte_is_early_no_piece_is_shorter_than_a_millisecond(baud: int, leng
         assert at >= begin + count * line.settings.character_s * (1 - 1e-6) - 1e-8
     assert count == length
     times = [at for at, _ in arrived]
-    assert all(later - earlier >= 1e-3 - 1e-8 for earlier, later in zip(times, times[1:-1], strict=False))
+    assert all(later - earlier >= 1e-3 - 1e-8 for earlier, later in pairwise(times[:-1]))
     assert times[-1] == pytest.approx(begin + length * line.settings.character_s, abs=1e-8)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from textwrap import wrap
 
 from stationd.driver import At, Binary, Driver, Missing, Point, Query, Register
-from stationd.rowcheck import Shape, shape
+from stationd.driverfile.rowcheck import Shape, shape
 from stationd.wire import frame68, registers, text
 
 COLUMNS = 80

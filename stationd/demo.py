@@ -81,8 +81,8 @@ async def _demo(scenario: str | None, routes: tuple[Route, ...], fibre_pairs: in
             worlds.append(world)
             for end in End:
                 files = _write_station(directory, route, end, rig, world.ports, url)
-                daemons.append(await stack.enter_async_context(_daemon(*files)))
-        await _ready(daemons)
+                daemons.append(await stack.enter_async_context(running_daemon(*files)))
+        await wait_until_ready(daemons)
         _tell(daemons, url, worlds, directory, ports_file)
         async with asyncio.TaskGroup() as tasks:
             if scenario is not None:
@@ -145,7 +145,8 @@ class Daemon:
 
 
 @contextlib.asynccontextmanager
-async def _daemon(name: str, config: Path) -> AsyncIterator[Daemon]:
+async def running_daemon(name: str, config: Path) -> AsyncIterator[Daemon]:
+    """Run the daemon on a station file as long as the block; its log and ports file lie beside the file."""
     ports_file, log = config.with_name("ports.json"), config.with_name("log")
     words = [sys.executable, "-m", "stationd", "run", "--config", str(config), "--ports-file", str(ports_file)]
     with log.open("wb") as output:
@@ -162,7 +163,7 @@ async def _daemon(name: str, config: Path) -> AsyncIterator[Daemon]:
             await process.wait()
 
 
-async def _ready(daemons: list[Daemon]) -> None:
+async def wait_until_ready(daemons: list[Daemon]) -> None:
     """Wait until every daemon serves its pages and has read its power feed; RuntimeError with its log if one ends."""
     async with asyncio.timeout(READY_S), aiohttp.ClientSession() as session:
         for daemon in daemons:
@@ -205,7 +206,8 @@ async def _summary(session: aiohttp.ClientSession, daemon: Daemon) -> Summary:
         return samples[0].value if samples else None
 
     ups = [sample.value for sample in families["stationd_device_up"].samples]
-    lost = [s.value for s in families["stationd_point_value"].samples if s.labels["point"] == "los"] if "stationd_point_value" in families else []
+    others = families["stationd_point_value"].samples if "stationd_point_value" in families else []
+    lost = [sample.value for sample in others if sample.labels["point"] == "los"]
     return Summary(
         first("stationd_pfe_output_current_amperes"),
         first("stationd_pfe_output_voltage_volts"),

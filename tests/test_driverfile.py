@@ -13,7 +13,7 @@ from stationd.core.model import GOOD
 from stationd.device import Device, codec_for
 from stationd.driver import INPUT_OUTPUT, POWER_FEED, Coil, Driver, Holding, Point, Protocol, Query
 from stationd.driverfile import LONGEST_FILE, load_directory, parse
-from stationd.driverform import DialectTable, Head, Row
+from stationd.driverfile.form import DialectTable, Head, Row
 from stationd.wire.exchange import WireFault
 from stationd.wire.registers import I16, U16, U32, Format, chars
 from stationd.wire.text import As, CheckSum, Dialect, Field

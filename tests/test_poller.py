@@ -236,7 +236,9 @@ def test_a_write_whose_answer_is_lost_is_read_back_and_never_sent_again() -> Non
     play(script, deaf_to_writes, read_only=False)
 
 
-@pytest.mark.parametrize(("point", "value", "why"), [("level", 901.0, "outside"), ("alone", 1.0, "cannot be written"), ("none", 1, "no point")])
+@pytest.mark.parametrize(
+    ("point", "value", "why"), [("level", 901.0, "outside"), ("alone", 1.0, "cannot be written"), ("none", 1, "no point")]
+)
 def test_a_write_that_must_not_be_sends_nothing_and_says_why(point: str, value: float, why: str) -> None:
     meter = Meter()
 

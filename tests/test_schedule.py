@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 from stationd.core.model import Reason
@@ -61,7 +62,7 @@ class Play:
 
 
 def intervals(times: list[float]) -> list[float]:
-    return [b - a for a, b in zip(times, times[1:], strict=False)]
+    return [b - a for a, b in itertools.pairwise(times)]
 
 
 def test_a_block_is_read_on_an_absolute_grid_without_drift() -> None:

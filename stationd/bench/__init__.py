@@ -30,7 +30,13 @@ def _late() -> Iterator[Row]:
     return late_rows()
 
 
-BENCHES: Mapping[str, Callable[[], Iterator[Row]]] = MappingProxyType({"bus": _bus, "late": _late, "poll": _poll})
+def _scale() -> Iterator[Row]:
+    from stationd.bench.scale import scale_rows
+
+    return scale_rows()
+
+
+BENCHES: Mapping[str, Callable[[], Iterator[Row]]] = MappingProxyType({"bus": _bus, "late": _late, "poll": _poll, "scale": _scale})
 
 
 def bench(name: str | None, *, as_json: bool) -> int:

@@ -43,9 +43,8 @@ RECOVERY_S = 3.0
 
 def late_rows() -> Iterator[Row]:
     """Run the minute and report what was accepted, and whether the line is well afterwards."""
-    with Equipment(BenchLine(115200, UNITS, FAULTS)) as equipment:
-        with asyncio.Runner(loop_factory=exact_loop) as runner:
-            counts, recovered = runner.run(_minute(equipment))
+    with Equipment(BenchLine(115200, UNITS, FAULTS)) as equipment, asyncio.Runner(loop_factory=exact_loop) as runner:
+        counts, recovered = runner.run(_minute(equipment))
     yield at_most("late", "wrong values taken as good", counts["wrong"], "", 0)
     yield at_least("late", "right values", counts["right"], "", 100)
     yield Row("late", "failures reported as failures", counts["failed"], "")

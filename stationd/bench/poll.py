@@ -32,9 +32,12 @@ SETTLE_S, HEALTHY_S, PAUSED_S, MUTE_S, RETURN_S = 5.0, 30.0, 30.0, 30.0, 30.0
 
 def poll_rows() -> Iterator[Row]:
     """Run the three acts."""
-    with Equipment(BenchLine(19200, UNITS)) as equipment, tempfile.TemporaryDirectory(prefix="stationd-bench-") as directory:
-        with asyncio.Runner(loop_factory=exact_loop) as runner:
-            yield from runner.run(_acts(equipment, Path(directory)))
+    with (
+        Equipment(BenchLine(19200, UNITS)) as equipment,
+        tempfile.TemporaryDirectory(prefix="stationd-bench-") as directory,
+        asyncio.Runner(loop_factory=exact_loop) as runner,
+    ):
+        yield from runner.run(_acts(equipment, Path(directory)))
 
 
 async def _acts(equipment: Equipment, directory: Path) -> list[Row]:
@@ -91,7 +94,7 @@ def _write(directory: Path, port: str, broker: str) -> Path:
     """Write a station file and the driver file of the units."""
     drivers = directory / "drivers"
     drivers.mkdir()
-    points = (f'[[point]]\nname = "r{n}"\nat = "holding:{n}"\nformat = "u16"\nevery_s = 1.0\ndoc = "Register {n}"' for n in range(REGISTERS))
+    points = (f'[[point]]\nname = "r{n}"\nat = "holding:{n}"\nformat = "u16"\ndoc = "Register {n}"' for n in range(REGISTERS))
     head = 'model = "bench-unit"\nkind = "io"\nprotocol = "modbus"\nmanual = "none: a unit of the benchmark"'
     (drivers / "bench-unit.toml").write_text("\n".join((head, *points)) + "\n")
     station = directory / "station.toml"

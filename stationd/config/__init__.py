@@ -29,7 +29,7 @@ _TABLE_NAME = re.compile(r"\('[^()]*'\,?\)")  # tomllib shows [bus.pfe] as ('bus
 _PLAIN = str.maketrans({"(": "[", ")": "]", "'": None, ",": ".", " ": None})
 
 
-class ConfigErrors(Exception):  # noqa: N818 - it carries all of them
+class ConfigErrors(Exception):
     """The file has mistakes; `problems` holds every one of them."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:

@@ -45,7 +45,7 @@ class ExactSelector(selectors.EpollSelector):
             raise OSError(ctypes.get_errno(), "timerfd_create failed")
         self._key = self.register(self._timer, selectors.EVENT_READ)
         # Edge-triggered: an expiry is told once and need not be read, and a timer that is left running does no harm.
-        self._selector.modify(self._timer, select.EPOLLIN | select.EPOLLET)
+        self._selector.modify(self._timer, select.EPOLLIN | select.EPOLLET)  # type: ignore[attr-defined]  # missing in the stubs
         self._spec = _Timer(0, 0, 0, 0)
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:

@@ -102,13 +102,15 @@ def _open(settings: PortSettings) -> serial.Serial:
     )
     if settings.rs485:
         port.rs485_mode = serial.rs485.RS485Settings()
-    _keep_modem_lines(port.fileno())
+    _settle(port.fileno())
     with contextlib.suppress(OSError, ValueError, NotImplementedError):
         port.set_low_latency_mode(True)
     return port
 
 
-def _keep_modem_lines(descriptor: int) -> None:
+def _settle(descriptor: int) -> None:
+    """Keep DTR and RTS as they are on close; tell "no bytes yet" (an error) from "hung up" (no bytes)."""
     attributes = termios.tcgetattr(descriptor)
     attributes[2] &= ~termios.HUPCL
+    attributes[6][termios.VMIN], attributes[6][termios.VTIME] = 1, 0
     termios.tcsetattr(descriptor, termios.TCSANOW, attributes)

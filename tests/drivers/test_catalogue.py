@@ -13,8 +13,8 @@ import drivers
 from drivers import CATALOG
 from stationd.device import Device, codec_for
 from stationd.driver import KINDS, Driver, Missing, Point, Protocol, Register
-from stationd.drivercheck import faults
-from stationd.rowcheck import Shape, shape
+from stationd.driverfile.rowcheck import Shape, shape
+from stationd.driverfile.tablecheck import faults
 from stationd.wire import modbus
 from stationd.wire.text import Field, place
 

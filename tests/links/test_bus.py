@@ -121,7 +121,8 @@ def test_a_late_frame_of_another_unit_is_counted_and_the_question_in_flight_keep
     state: dict[int, int] = {}
 
     def answer(frame: bytes, t: float) -> list[tuple[float, bytes]]:
-        return [(0.395 if frame[0] == 2 else 0.02, reply) for _, reply in several(counting_unit(1, state), counting_unit(2, state))(frame, t)]
+        both = several(counting_unit(1, state), counting_unit(2, state))
+        return [(0.395 if frame[0] == 2 else 0.02, reply) for _, reply in both(frame, t)]
 
     async def script(bus: Bus, line: Line) -> None:
         assert reason(await bus.ask(read(2, 7), Priority.FAST)) is Reason.TIMEOUT
@@ -206,9 +207,7 @@ def test_noise_in_front_of_an_answer_does_not_hide_it() -> None:
 
 def test_frames_are_parted_by_at_least_three_and_a_half_characters() -> None:
     async def script(bus: Bus, line: Line) -> None:
-        ends = []
-        for _ in range(20):
-            ends.append((await bus.ask(read(1), Priority.FAST)).t)
+        ends = [(await bus.ask(read(1), Priority.FAST)).t for _ in range(20)]
         for end, (begin, _) in zip(ends, line.frames[1:], strict=False):
             assert begin - end >= max(0.00175, 3.5 * line.settings.character_s) - 1e-9
 

@@ -84,6 +84,19 @@ async def test_a_port_that_is_not_there_is_named(tmp_path: Path) -> None:
         await open_serial(PortSettings(str(tmp_path / "no-such-port")), Ear())
 
 
+async def test_a_rest_in_which_nothing_comes_is_no_hang_up() -> None:
+    master, slave, settings = _pty()
+    ear = Ear()
+    link = await open_serial(settings, ear)
+    link.rest(0.002)
+    asyncio.get_running_loop().call_later(0.02, os.write, master, b"late")
+    await ear.next()
+    assert (bytes(ear.heard), ear.causes) == (b"late", [])
+    link.close()
+    os.close(slave)
+    os.close(master)
+
+
 async def test_bytes_that_come_while_the_port_rests_are_kept() -> None:
     master, slave, settings = _pty()
     ear = Ear()

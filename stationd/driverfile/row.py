@@ -1,6 +1,6 @@
 """One [[point]] of a driver file as a Point: the words of the file turned into places, formats and bits.
 
-A word that cannot mean anything is noted here; whether the row makes sense in its table is judged by stationd.drivercheck.
+A word that cannot mean anything is noted here; whether the row makes sense in its table is judged by stationd.driverfile.tablecheck.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 
 from stationd.core.model import Value
 from stationd.driver import At, Format, Missing, Point, Query, Register
-from stationd.driverform import UNIONS, Note, Path, Row
+from stationd.driverfile.form import UNIONS, Note, Path, Row
 from stationd.wire import registers, text
 from stationd.wire.exchange import FrameError
 from stationd.wire.modbus import Table

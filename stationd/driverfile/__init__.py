@@ -2,7 +2,7 @@
 
 The keys are the fields of stationd.driver.Driver and Point in the words of a file: `at = "holding:10"`, `format = "f32 cdab"`,
 `bit = 3`. `parse` turns a text into a Driver or into every mistake in it; the table itself is judged by
-stationd.drivercheck, the same as for the drivers of the catalogue. Reading the files of a directory is kept apart.
+stationd.driverfile.tablecheck, the same as for the drivers of the catalogue. Reading the files of a directory is kept apart.
 
 What a file cannot have are the two functions of a Python driver and the binary 0x68 protocol.
 """
@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from stationd.driver import KINDS, Driver, Point, Protocol
-from stationd.drivercheck import faults
-from stationd.driverform import DIALECT_NEEDS, HEAD_NEEDS, ROW_NEEDS, DialectTable, Head, Note, Row, read_table
-from stationd.driverform import Path as KeyPath
-from stationd.driverrow import point_of
-from stationd.rowcheck import MODBUS
+from stationd.driverfile.form import DIALECT_NEEDS, HEAD_NEEDS, ROW_NEEDS, DialectTable, Head, Note, Row, read_table
+from stationd.driverfile.form import Path as KeyPath
+from stationd.driverfile.row import point_of
+from stationd.driverfile.rowcheck import MODBUS
+from stationd.driverfile.tablecheck import faults
 from stationd.wire import text
 
 LONGEST_FILE = 1 << 20  # bytes; the largest register lists have some thousand rows

@@ -2,7 +2,7 @@
 
 A table is read against its model strictly (no unknown key, no number written as a string) and all its mistakes are returned
 at once; what is broken is replaced by the model's default, so that the rest can still be checked. What the words mean is
-found out in stationd.driverrow and stationd.driverfile.
+found out in stationd.driverfile.row and stationd.driverfile.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from stationd.driver import Driver, Point, Protocol, Register
-from stationd.rowcheck import POINT, Note, length, plain_notes, row_notes, wrong_pattern
+from stationd.driverfile.rowcheck import POINT, Note, length, plain_notes, row_notes, wrong_pattern
 from stationd.wire import text
 from stationd.wire.modbus import MAX_READ_REGISTERS
 

@@ -1,6 +1,6 @@
 """What can be wrong in one row of a driver's table: its place, its format, its numbers, and how it is written.
 
-Part of stationd.drivercheck, which looks at the rows together. Keys are named as driver files spell them.
+Part of stationd.driverfile.tablecheck, which looks at the rows together. Keys are named as driver files spell them.
 """
 
 from __future__ import annotations

@@ -32,6 +32,7 @@ from stationd.sim.world import SCENARIOS, play
 
 MOST_PAIRS = 24
 READY_S = 60.0
+DARK_DBM = -45.0  # a preamplifier that receives less, or cannot measure so little, is shown as dark
 STOP_S = 2.0
 STATUS_EVERY_S = 1.0
 ROUTES = {"main": (Route.MAIN,), "reserve": (Route.RESERVE,), "both": (Route.MAIN, Route.RESERVE)}
@@ -205,15 +206,15 @@ async def _summary(session: aiohttp.ClientSession, daemon: Daemon) -> Summary:
         samples = families[name].samples if name in families else []
         return samples[0].value if samples else None
 
-    ups = [sample.value for sample in families["stationd_device_up"].samples]
-    others = families["stationd_point_value"].samples if "stationd_point_value" in families else []
-    lost = [sample.value for sample in others if sample.labels["point"] == "los"]
+    ups = {sample.labels["device"]: sample.value for sample in families["stationd_device_up"].samples}
+    levels = families.get("stationd_amplifier_input_power_dbm")
+    lit = {sample.labels["device"] for sample in levels.samples if sample.value > DARK_DBM} if levels else set()
     return Summary(
         first("stationd_pfe_output_current_amperes"),
         first("stationd_pfe_output_voltage_volts"),
-        int(sum(ups)),
+        int(sum(ups.values())),
         len(ups),
-        int(sum(lost)),
+        sum(up == 1 and device.endswith("preamp") and device not in lit for device, up in ups.items()),
     )
 
 

@@ -53,14 +53,15 @@ async def _station() -> list[Row]:
 
 async def _measure(daemon: Daemon) -> list[Row]:
     async with aiohttp.ClientSession() as session:
-        first = await _page(session, daemon)
+        first = _page(await _text(session, daemon))
         cpu, begin = cpu_s(daemon.process.pid), time.monotonic()
         scrapes = []
         for _ in range(SCRAPES):
             await asyncio.sleep(SCRAPE_EVERY_S)
             asked = time.monotonic()
-            last = await _page(session, daemon)
+            text = await _text(session, daemon)
             scrapes.append(time.monotonic() - asked)
+        last = _page(text)
         share = (cpu_s(daemon.process.pid) - cpu) / (time.monotonic() - begin)
     points = sum(len(samples) for name, samples in last.items() if name == "stationd_point_last_success_timestamp_seconds")
     return [
@@ -78,9 +79,12 @@ async def _measure(daemon: Daemon) -> list[Row]:
 Page = dict[str, list[tuple[dict[str, str], float]]]
 
 
-async def _page(session: aiohttp.ClientSession, daemon: Daemon) -> Page:
+async def _text(session: aiohttp.ClientSession, daemon: Daemon) -> str:
     async with session.get(daemon.metrics) as answer:
-        text = await answer.text()
+        return await answer.text()
+
+
+def _page(text: str) -> Page:
     return {
         family.name: [({**sample.labels, "": sample.name}, sample.value) for sample in family.samples]
         for family in text_string_to_metric_families(text)

@@ -38,7 +38,7 @@ SHORTEST_GAP_S = 0.00175  # serial line specification: fixed above 19200 baud, w
 HUSH_S = 0.02  # a frame whose bytes have all come and that is not the answer ends after this silence
 BABBLE_S = 1.0  # a line that is never silent for so long cannot be used
 MUTE_CONNECTION = 3  # time-outs in a row without a single byte after which a connection is made anew
-REST_S = 0.003  # waits shorter than this are not worth putting the port to rest
+REST_S = 0.006  # shorter waits are not worth it: waking up twice costs more than the two or three pieces of a short answer
 UNKNOWN_LENGTH = 80  # characters allowed for an answer that was never heard and that the protocol does not fix
 
 

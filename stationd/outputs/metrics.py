@@ -75,7 +75,7 @@ BUS_COUNTERS: tuple[tuple[str, str, Callable[[BusStatistics], float]], ...] = (
 )
 
 LAG_BOUNDS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
-LAG_EVERY_S = 0.5
+LAG_EVERY_S = 1.0
 BUSY_WINDOW_S = 10.0  # a busy ratio is that of one to two windows, however often somebody asks
 
 

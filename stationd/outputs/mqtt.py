@@ -1,8 +1,8 @@
 """The JSON connection to an MQTT 3.1.1 broker: retained documents for people and scripts, and whether the station is there.
 
 Topics are below `stationd/<station>/`: `availability` is "online" or "offline" (also the will), `status` and
-`device/<device>` are the documents of stationd.outputs.document. All of them are retained and sent with QoS 1, so that
-"published" means that the broker has it.
+`device/<device>` are the documents of stationd.outputs.document. All of them are retained. Availability and status are sent
+with QoS 1, the many documents of devices with QoS 0.
 
 A topic is sent at most once a second. What waits to be sent is at most one document for each topic, made from the board when
 its turn comes: while the broker is slow or away the newer replaces the older, which is counted as dropped, and nothing grows.

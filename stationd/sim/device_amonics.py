@@ -1,6 +1,6 @@
 """A simulated Amonics AEDFA benchtop amplifier; one channel for each amplifier of the plant that is put into it.
 
-Written from the command list of the device reference, section 1.3, apart from the driver. Queries are answered by the bare
+Written apart from the driver, from the commands of a public driver tested on an AEDFA-PA-30-B-FA. Queries are answered by the bare
 value, powers in mW, currents in mA; what the unit lacks (`input-monitor`, `mode-switch`) is not answered at all.
 The master switch takes 2 s, needs a channel that is on, and drops when a channel is switched off.
 Assumptions: commands that set are not answered; six decimals of a mW; the unit holds current (ACC) or power (APC), so an
@@ -24,7 +24,7 @@ SWITCH_S = 2.0
 OFF, ON, BUSY, LOCK = "0", "1", "2", "4"
 MODES = {"ACC": ControlMode.ACC, "APC": ControlMode.APC}
 TOP_MA = 2000.0
-MONITOR_SHARE = 0.01  # of the output, on the PD of the monitor port [E]
+MONITOR_SHARE = 0.01  # of the output, on the PD of the monitor port (assumption)
 _CHANNEL = re.compile(r":(?P<what>[A-Z:]+):CH(?P<channel>\d)(?P<query>\?)?(?:\s+(?P<value>\S+))?")
 
 

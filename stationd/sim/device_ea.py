@@ -1,6 +1,6 @@
 """A simulated EA Elektro-Automatik PS 10000 supply, for Modbus RTU and TCP.
 
-Written from the register list of the device reference, section 2.2, apart from the driver. 0xCCCC is 100 % of a nominal
+Written apart from the driver, from the KE220 REV15 guide as public drivers cite it. 0xCCCC is 100 % of a nominal
 value, 0xD0E5 (102 %) the highest set value. The unit takes no write before remote control is on (coil 402), refused with
 exception 07 (to be checked). Also to be checked: the nominal floats at 121, 123, 125, thresholds at 550, 553, 556, alarm
 bits from 16 on, the alarm coil 411 and code 3 for the control location of any interface.
@@ -28,7 +28,7 @@ LIMITS = 9000  # V max, V min, I max, I min, P max, then two of the sink
 REFUSED = ExcCodes.NEGATIVE_ACKNOWLEDGE  # 07
 CONTROL_BY_INTERFACE = 3
 REGULATION = {Regulation.CV: 0, Regulation.CC: 2, Regulation.OFF: 0}
-PROTECTED_SHARE = 1.1  # thresholds go up to 110 % [E]
+PROTECTED_SHARE = 1.1  # thresholds go up to 110 % (assumption)
 
 
 class EaSupply:

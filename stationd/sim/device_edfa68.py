@@ -1,6 +1,6 @@
 """A simulated telecom amplifier module that speaks the binary 0x68 frame; one amplifier for each of the plant in it.
 
-Written from the published questions and the derived framing of the device reference, section 1.4, apart from the driver.
+Written apart from the driver, from a published command list ("Ciena EDFA") and the framing derived from its captured frames.
 Answers carry command and sequence number of their question, then data. Read only, as far as anything is published.
 Assumptions: no answer was ever published, so data are laid out as the driver's manual part assumes - status one byte, mode
 as amplifier and mode, levels in the order of the amplifiers; a channel without an amplifier shows no light; back facet,
@@ -26,10 +26,10 @@ MODES = {ControlMode.ACC: MANUAL, ControlMode.AGC: CONSTANT_GAIN, ControlMode.AP
 # Bits of an alarm word.
 LOS, LOP, PUMP_OVER_CURRENT, SHUT_OFF, RETURN_LOSS, REDUCED, OUT_OF_GAIN = (1 << bit for bit in (31, 29, 28, 22, 21, 20, 17))
 END_OF_LIFE_SHARE = 0.95
-LOW_OUTPUT_DB = 3.0  # [E]
-OPEN_LOSS_DB = 20.0  # return loss below which it counts as open [E]
-BACK_FACET_UA, COOLER_01_MA, COOLER_01_MV, HOURS = 850, 4000, 9000, 12345  # [E]
-ATTENUATOR_FIXED, ATTENUATION_DB = 2, 3.0  # mode "constant attenuation" [E]
+LOW_OUTPUT_DB = 3.0  # assumption
+OPEN_LOSS_DB = 20.0  # return loss below which it counts as open (assumption)
+BACK_FACET_UA, COOLER_01_MA, COOLER_01_MV, HOURS = 850, 4000, 9000, 12345  # assumption
+ATTENUATOR_FIXED, ATTENUATION_DB = 2, 3.0  # mode "constant attenuation" (assumption)
 
 
 class Edfa68:

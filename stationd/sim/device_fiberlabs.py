@@ -1,6 +1,6 @@
 """A simulated FiberLabs desktop amplifier: one path for each amplifier of the plant that is put into it, two pumps a path.
 
-Written from the command table of the device reference, section 1.2, apart from the driver. Answers are comma-separated,
+Written apart from the driver, from the tables of Programming Manual v4.0 as a public driver has them. Answers are comma-separated,
 `N/A` where there is nothing; commands that set are echoed; switching SETMOD turns the output off.
 Assumptions: `??` for an unknown command and `!!` for one that cannot be done; ACTIVE without a value is answered with its
 value; the cooler draws 400 mA; alarm thresholds as delivered. Hysteresis is kept and shown, and works for ALMIN only. The
@@ -22,10 +22,10 @@ ENDS = {"cr": b"\r", "lf": b"\n"}
 UNKNOWN = "?? UNKNOWN COMMAND"
 REFUSED = "!! CANNOT EXECUTE"
 MODES = {"0": ControlMode.APC, "1": ControlMode.ACC}
-COOLER_MA = 400.0  # [E]
+COOLER_MA = 400.0  # assumption
 END_OF_LIFE_SHARE = 0.95  # pump bias alarm
-OUTPUT_ALARM_DB = 3.0  # below the set output, as delivered [E]
-RETURN_ALARM_DBM, CASE_ALARM_C, PUMP_ALARM_C = -10.0, 60.0, 40.0  # as delivered [E]
+OUTPUT_ALARM_DB = 3.0  # below the set output, as delivered (assumption)
+RETURN_ALARM_DBM, CASE_ALARM_C, PUMP_ALARM_C = -10.0, 60.0, 40.0  # as delivered (assumption)
 TOP_MA = 2000.0
 
 

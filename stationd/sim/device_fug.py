@@ -1,6 +1,6 @@
 """A simulated FuG high-voltage supply (HCK family) with Probus IV commands and Probus V registers.
 
-Written from the published register list and the vectors of the device reference, section 2.1, apart from the driver.
+Written apart from the driver, from the register set that a public driver uses (hvl-ccb 0.19.6, tested on an HCK 800-20000).
 Set points follow their hardware ramps only while the output is on; Probus V answers in A and V.
 Assumptions: how numbers look in answers (six decimals, the status byte in decimal); that set values are refused with E6
 while the front panel has control; that an output which cannot be switched on is answered E6 too. Digital outputs, SRQ masks

@@ -1,6 +1,6 @@
 r"""Simulated TDK-Lambda Genesys supplies on one serial line, up to 31 of them.
 
-Written from the command list and error codes of the device reference, section 2.4, apart from the driver. A unit listens
+Written apart from the driver, from the Genesys user manual 83503001 rev G and three further editions. A unit listens
 after `ADR n`; commands are case-insensitive; `\` repeats the last one; a backspace takes back the character before it; an
 empty line is answered OK. A line that carries a check sum is answered with one.
 Protections: over-voltage (trip at the equipment's limit), SHUT-OFF and ENABLE contacts, output switched off at the panel,

@@ -20,8 +20,8 @@ CONTACTS = 8
 RELAYS = 4
 LOW_UA, SPAN_UA = 4000, 16000  # 4 to 20 mA
 TOP_MA, TOP_V, TOP_C, TOP_EARTH_MA = 2000.0, 1000.0, 50.0, 100.0  # what 20 mA stands for
-ROOM_C = 22.0  # [E]
-EARTH_MA = 1.2  # leakage of a sound station [E]
+ROOM_C = 22.0  # assumption
+EARTH_MA = 1.2  # leakage of a sound station (assumption)
 
 
 class IoModule:

@@ -1,6 +1,6 @@
 """A simulated Keopsys CEFA amplifier, RS-232 or (with NUL) GPIB.
 
-Written from the command table and alarm bits of the device reference, section 1.1 (manual UM20), apart from the driver.
+Written apart from the driver, from the maker's manual UM20 rev 9 (May 2014, firmware 2.41).
 `XXX?` is answered `XXX=<value>`, a write `XXX!`, an unknown command `XXX*`, one that is not authorised `XXX#`.
 Shut-downs latch: the pumps stay off when the input comes back or the reflection ends. Missing input is restarted by a
 write of ASS; high feedback needs the key turned off and on; an opened interlock needs `reset_interlock`. RKP (factory
@@ -23,7 +23,7 @@ from stationd.sim.optics import DARK_DBM
 from stationd.sim.stage import AmplifierDesk, Stage
 
 ENDS = {"cr": b"\r", "nul": b"\0", "crlf": b"\r\n"}
-FEEDBACK_DBM = -10  # [E]
+FEEDBACK_DBM = -10  # assumption
 CASE_WARNING_C = 65.0
 PUMP_RANGE_C = (15.0, 40.0)
 LOW_CURRENT = 8 / 9

@@ -1,8 +1,8 @@
 """A simulated Spellman high-voltage supply of the XRV class (RS-232, or LAN form without the check sum).
 
-Written from the command list, scaling and vectors of the device reference, section 2.6, apart from the driver.
+Written apart from the driver, from the command set and vectors that a public driver uses (pymeasure, spellmanXRV.py).
 Frames are STX command,arguments, check character ETX; a frame without the check character is answered without one.
-Assumptions: the order of arguments where the reference names but does not order them (22: HV on, interlock 1, interlock 2,
+Assumptions: the order of arguments where the source names but does not order them (22: HV on, interlock 1, interlock 2,
 supply fault, local, ready; 68: over- and under-voltage, over- and under-current, over-temperature, anode arc, cathode arc,
 watchdog, over-power; 19: kV, mA); a refused command is answered with 1 instead of $; a frame with a wrong check character or
 an unknown command is not answered; commands that set are refused while the panel has control.

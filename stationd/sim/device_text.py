@@ -12,8 +12,8 @@ from typing import Protocol
 
 from stationd.sim.line import Late
 
-LONGEST_LINE = 1024  # a device's input buffer; what overflows it is dropped [E]
-ANSWER_S = 2e-3  # how long a device thinks before it begins its answer [E]
+LONGEST_LINE = 1024  # a device's input buffer; what overflows it is dropped (assumption)
+ANSWER_S = 2e-3  # how long a device thinks before it begins its answer (assumption)
 LINE_ENDS = b"\r\n\0"
 
 Answer = Callable[[str], str | None]

@@ -3,7 +3,7 @@
 What it is: the part of a device that does not depend on its protocol. A FeedDesk ramps, regulates and trips; an
 AmplifierDesk reads and changes one amplifier. What changes with time is brought up to date by `Stage.settle`, which every
 answer calls first, so that nothing here needs a task of its own.
-What it is not: physics; that is stationd.sim.plant. Numbers tagged [E] are assumptions.
+What it is not: physics; that is stationd.sim.plant.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from stationd.sim.plant import Plant
 
 TRIP_S = 0.05  # an over-voltage trip takes 10 to 100 ms
 LONGEST_CHAIN = 4  # one unit's protection may set off another's; what is left waits for the next answer
-AT_LIMIT_V = 0.5  # so near its limit a feed counts as at it [E]
+AT_LIMIT_V = 0.5  # so near its limit a feed counts as at it (assumption)
 
 
 class Stage:

@@ -2,8 +2,7 @@
 
 What it is: a scenario is a list of steps at fixed seconds from its start. Where the real world leaves a choice (the place of a
 fault) the seed decides, so that a run can be repeated. A new scenario is one entry of SCENARIOS.
-What it is not: wire faults; they are `[[fault]]` sections of a rig. How each event shows is in the event table of the design
-reference, section 7; the physics is in stationd.sim.plant.
+What it is not: wire faults; they are `[[fault]]` sections of a rig. What an event does to the line is in stationd.sim.plant.
 """
 
 from __future__ import annotations

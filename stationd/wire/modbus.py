@@ -177,6 +177,11 @@ def _written(question: Write) -> bytes:
 
 
 @lru_cache(maxsize=4096)
+def _rtu_frame(question: Question) -> bytes:
+    return _RTU.buildFrame(_request(question))
+
+
+@lru_cache(maxsize=4096)
 def _shapes(question: Question) -> tuple[tuple[bytes, int], tuple[bytes, int]]:
     """Return the headers of an RTU answer and of an exception, each with the whole frame's length in bytes."""
     code = function(question)
@@ -195,7 +200,7 @@ class Rtu:
 
     def encode(self, question: Question, number: int) -> bytes:
         """Return address, PDU and CRC; `number` is not part of the protocol."""
-        return _RTU.buildFrame(_request(question))
+        return _rtu_frame(question)
 
     def find(self, question: Question, number: int, received: bytes) -> Found | None:
         """Return the sound frame of the right unit, function and length with the smallest end."""

@@ -60,13 +60,16 @@ async def until(condition: Callable[[], bool]) -> None:
 async def retained(port: int, wanted: set[str]) -> dict[str, bytes]:
     """Return what a reader who comes only now is given, as soon as the wanted topics are among it."""
     found: dict[str, bytes] = {}
-    async with Client("127.0.0.1", port) as client:
-        await client.subscribe("stationd/#", 1)
-        async for message in client.messages:
-            if message.retain:
+    while not wanted <= found.keys():
+        found = {}
+        async with Client("127.0.0.1", port) as client:
+            await client.subscribe("stationd/#", 1)
+            async for message in client.messages:
+                if not message.retain:  # sent just now; who comes after this finds it
+                    break
                 found[message.topic.value] = bytes(message.payload)
-            if wanted <= found.keys():
-                return found
+                if wanted <= found.keys():
+                    break
     return found
 
 

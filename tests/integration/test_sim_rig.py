@@ -6,7 +6,6 @@ import asyncio
 import os
 import select
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
@@ -22,7 +21,6 @@ from stationd.sim.device_genesys import SHUT_OFF, Genesys
 from stationd.sim.rig import EXAMPLE, load_rig, parse_rig
 from stationd.sim.simulation import Simulation, open_rig
 from stationd.sim.wire_faults import FaultKind, LineFault, crc16, frame68
-from tests.conftest import program
 
 PATIENCE_S = 20.0
 SILENT_S = 0.15  # longer than any sound answer of these lines takes
@@ -38,6 +36,8 @@ def rig_of(port: dict[str, Any], *devices: dict[str, Any], faults: list[dict[str
 
 RTU = {"protocol": "modbus-rtu", "baud": 115200}
 TCP = {"protocol": "modbus-tcp", "link": "tcp"}
+TEXT = {"protocol": "text", "baud": 115200}
+FUG = {"driver": "fug-probus5", "end": "b", "ratings": {"voltage_v": 1000.0, "current_ma": 1500.0}}
 SUPPLY = {"driver": "ea-ps10000", "ratings": RATINGS}
 BLOCK = {"driver": "registers", "address": 7, "registers": 40, "illegal": [13]}
 
@@ -101,7 +101,7 @@ async def test_the_published_frames_are_answered_on_the_wire() -> None:
         voltage, current = int.from_bytes(answer[3:5], "big"), int.from_bytes(answer[5:7], "big")
         assert voltage / FULL * 1000 == pytest.approx(250.5, abs=0.4)
         assert current / FULL * 1500 == pytest.approx(1000.0, abs=0.4)
-        for frame in ("01050192FF00", "01050195FF00", "010601F56666"):
+        for frame in ("01050192FF00", "01050195FF00", "0105019BFF00", "010601F56666"):  # 411 reads 0, its echo is what was written
             assert (await line.ask(frame))[:-2] == bytes.fromhex(frame)
         assert line.simulation.plant.power_feed(End.A).current_setpoint_ma == pytest.approx(0x6666 / FULL * 1500)
         assert line.simulation.counts("p").gap_violations == 0
@@ -152,9 +152,10 @@ async def test_a_unit_that_does_not_exist_is_silent_and_a_broadcast_is_carried_o
         assert (await line.ask("070300010001"))[:5] == bytes.fromhex("07030200AB")
 
 
-async def test_a_damaged_frame_is_not_answered_and_the_next_one_is() -> None:
+@pytest.mark.parametrize("damaged", ["0703000000010000", "0710000100C890010203", "070310", "00"])
+async def test_a_damaged_frame_is_not_answered_and_the_next_one_is(damaged: str) -> None:
     async with line_of(RTU, BLOCK) as line:
-        assert await line.send(bytes.fromhex("0703000000010000"), answers=0) == b""
+        assert await line.send(bytes.fromhex(damaged), answers=0) == b""
         assert sound(await line.ask("070300010001"))
 
 
@@ -213,6 +214,13 @@ async def test_a_slow_unit_thinks_before_each_answer() -> None:
     async with line_of(RTU, {**BLOCK, "answer_ms": 200.0}) as line:
         begin = time.monotonic()
         assert sound(await line.ask("070300010001"))
+        assert time.monotonic() - begin >= 0.2
+
+
+async def test_a_slow_text_unit_does_so_too() -> None:
+    async with line_of(TEXT, {**FUG, "answer_ms": 200.0}) as line:
+        begin = time.monotonic()
+        assert await line.send(b">BON ?\n") == b"BON:1\n"
         assert time.monotonic() - begin >= 0.2
 
 
@@ -322,7 +330,7 @@ async def test_a_binary_module_answers_behind_a_socket() -> None:
 
 async def test_a_unit_may_speak_unasked() -> None:
     feed = {"driver": "tdk-genesys", "address": 5, "ratings": {"voltage_v": 1000.0, "current_ma": 1500.0}}
-    async with line_of({"protocol": "text", "baud": 115200}, feed) as line:
+    async with line_of(TEXT, feed) as line:
         panel = line.simulation.panel("d1")
         assert isinstance(panel, Genesys)
         assert await line.send(b"ADR 5\r") == b"OK\r"
@@ -334,8 +342,7 @@ async def test_a_unit_may_speak_unasked() -> None:
 
 
 async def test_what_happens_to_the_plant_is_seen_through_the_port() -> None:
-    feed = {"driver": "fug-probus5", "end": "b", "ratings": {"voltage_v": 1000.0, "current_ma": 1500.0}}
-    async with line_of({"protocol": "text", "baud": 115200}, feed) as line:
+    async with line_of(TEXT, FUG) as line:
         assert await line.send(b">BON ?\n") == b"BON:1\n"
         plant = line.simulation.plant
         plant.set_power_feed(End.B, replace(plant.power_feed(End.B), output_on=False))
@@ -370,30 +377,3 @@ async def test_a_taken_port_number_is_said_and_nothing_is_left() -> None:
             async with open_rig(rig):
                 raise AssertionError("it must not open")
         assert threading.active_count() == before
-
-
-async def _mbpoll(*words: str) -> str:
-    mbpoll = program("mbpoll")
-    done = await asyncio.to_thread(subprocess.run, [str(mbpoll), "-1", "-0", *words], capture_output=True, text=True, timeout=30)
-    return done.stdout + done.stderr
-
-
-async def test_mbpoll_reads_an_rtu_unit_without_a_gap_violation() -> None:
-    async with open_rig(load_rig(EXAMPLE)) as simulation:
-        told = await _mbpoll("-m", "rtu", "-b", "19200", "-P", "none", "-a", "7", "-r", "1", "-c", "5", simulation.ports["rtu"])
-        assert [n for n in range(1, 6) if f"[{n}]: \t{7 * 256 + n}" not in told] == []
-        assert simulation.counts("rtu").gap_violations == 0
-
-
-async def test_mbpoll_writes_an_rtu_unit() -> None:
-    async with open_rig(load_rig(EXAMPLE)) as simulation:
-        words = ("-m", "rtu", "-b", "19200", "-P", "none", "-a", "1", "-r", "501", simulation.ports["rtu"], "30000")
-        assert "Written 1 references" in await _mbpoll(*words)
-        assert simulation.plant.power_feed(End.A).current_setpoint_ma == pytest.approx(30000 / FULL * 1500)
-
-
-async def test_mbpoll_reads_a_tcp_unit() -> None:
-    async with open_rig(load_rig(EXAMPLE)) as simulation:
-        number = simulation.ports["io"].rpartition(":")[2]
-        told = await _mbpoll("-m", "tcp", "-p", number, "-a", "1", "-t", "1", "-r", "0", "-c", "8", "127.0.0.1")
-        assert "[7]: \t1" in told

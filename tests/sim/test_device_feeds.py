@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from pymodbus.constants import ExcCodes
 
@@ -72,6 +74,12 @@ def test_fug_refuses_and_answers_by_its_manual(asked: str, answer: str) -> None:
     assert Stand("fug-probus5").text().ask(asked) == answer
 
 
+def test_fug_takes_no_set_value_while_its_panel_has_control() -> None:
+    unit = Stand("fug-probus5").text()
+    unit.plant.set_power_feed(End.A, replace(unit.plant.power_feed(End.A), remote=False))
+    assert [unit.ask(command) for command in (">S0 100", ">S1 0.5", ">BON 0", ">DSD ?", ">BON ?")] == ["E6", "E6", "E6", "DSD:0", "BON:1"]
+
+
 def test_fug_remembers_its_last_error() -> None:
     unit = Stand("fug-probus5").text()
     unit.ask(">S0 999999")
@@ -93,6 +101,13 @@ def test_fug_ends_its_lines_as_it_is_told(command: str, end: bytes) -> None:
     unit = Stand("fug-probus5").text()
     unit.ask(command)
     assert unit.feed(b">BON ?\n") == b"BON:1" + end
+
+
+def test_a_knob_that_is_turned_in_the_plant_is_adopted() -> None:
+    unit = Stand("fug-probus5").text()
+    unit.plant.set_power_feed(End.A, replace(unit.plant.power_feed(End.A), current_setpoint_ma=990.0, voltage_setpoint_v=700.0))
+    assert (unit.ask(">S1 ?"), unit.ask(">S1A ?"), unit.ask(">S0 ?")) == ("S1:0.990000", "S1A:0.990000", "S0:700.000000")
+    assert unit.plant.power_feed(End.A).current_setpoint_ma == 990.0
 
 
 def test_a_feed_into_an_open_line_trips_and_stays_off() -> None:

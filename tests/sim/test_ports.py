@@ -8,7 +8,7 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -247,3 +247,20 @@ def test_timers_fire_in_their_order_never_early_and_not_when_cancelled(thread: E
     assert done.wait(PATIENCE_S)
     assert [name for name, _ in fired] == ["soon", "exact", "late"]
     assert all(at >= due for (_, at), due in zip(fired, (0.01, 0.02, 0.03), strict=True))
+
+
+def test_an_exact_timer_is_never_early_however_near_it_is(thread: ExactThread) -> None:
+    for _ in range(20):
+        done, early = threading.Event(), [1.0]
+
+        def fire(when: float, early: list[float] = early, done: threading.Event = done) -> None:
+            early[0] = when - time.monotonic()
+            done.set()
+
+        def set_up(fire: Callable[[float], None] = fire) -> None:
+            when = time.monotonic() + 55e-6
+            thread.at(when, lambda: fire(when), exact=True)
+
+        thread.ask(set_up)
+        assert done.wait(PATIENCE_S)
+        assert early[0] <= 0

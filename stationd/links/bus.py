@@ -36,6 +36,7 @@ log = structlog.get_logger()
 REOPEN_S = 1.0
 SHORTEST_GAP_S = 0.00175  # serial line specification: fixed above 19200 baud, where 3.5 characters would be shorter
 HUSH_S = 0.02  # a frame whose bytes have all come and that is not the answer ends after this silence
+FIFO_CHARACTERS = 16  # a serial chip may hold back so many that have long arrived (16550A)
 BABBLE_S = 1.0  # a line that is never silent for so long cannot be used
 MUTE_CONNECTION = 3  # time-outs in a row without a single byte after which a connection is made anew
 REST_S = 0.006  # shorter waits are not worth it: waking up twice costs more than the two or three pieces of a short answer
@@ -351,7 +352,7 @@ class Bus:
             return
         if codec.silence_characters and self._listener.heard >= expected:
             self._hush = asyncio.get_running_loop().call_later(HUSH_S, self._hushed)
-        self._rest(self._wire_s(expected - self._listener.heard))
+        self._rest(self._wire_s(expected - self._listener.heard - FIFO_CHARACTERS))
 
     def _rest_until_due(self, sent: Sent) -> None:
         """Sleep through the time that question and answer take on the wire at least."""

@@ -9,7 +9,7 @@ import asyncio
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -114,7 +114,10 @@ class App:
     def _publisher(self, section: config_model.Mqtt) -> JsonPublisher:
         assert self.mqtt is not None
         password = resolve_secret(section.password, os.environ).decode() if section.password else None
-        broker = Broker.at(section.url, section.username, password)
+        authorities = Path(section.authorities) if section.authorities else None
+        broker = replace(
+            Broker.at(section.url, section.username, password), authorities=authorities, keepalive_s=section.keepalive_s
+        )
         return JsonPublisher(broker, self._identity, self.board, self._buses_up, self.mqtt, section.client_id or "")
 
     def _buses_up(self) -> Mapping[str, bool]:

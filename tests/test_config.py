@@ -277,7 +277,7 @@ def test_the_listing_of_defaults_is_toml_with_every_key() -> None:
         for key, field in model.model_fields.items():
             assert key in table or f"\n# {key} is required" in listing or f"\n# {key} is not set" in listing
             assert key == "channel" or f"# {field.description}" in listing
-    assert shown["mqtt"]["queue_records"] == 10_000
+    assert shown["mqtt"]["keepalive_s"] == 10
     assert shown["station"]["read_only"] is True
 
 

@@ -260,8 +260,10 @@ class Mqtt(BaseModel):
     username: Annotated[Text | None, Field(min_length=1, description="login at the broker")] = None
     password: Annotated[Secret | None, Field(description="reference to its secret")] = None
     client_id: Annotated[TopicWord | None, Field(description="client id; not set: the station's name")] = None
-    keepalive_s: Annotated[int, Field(ge=5, le=1200, description="longest silence on the connection")] = 30
-    queue_records: Annotated[int, Field(ge=100, le=1_000_000, description="records kept while the broker is away")] = 10_000
+    authorities: Annotated[
+        str | None, AfterValidator(values.file_path), Field(description="file of certificates to trust; not set: the system's")
+    ] = None
+    keepalive_s: Annotated[int, Field(ge=5, le=1200, description="longest silence on the connection")] = 10
 
 
 class Prometheus(BaseModel):

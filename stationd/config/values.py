@@ -143,6 +143,13 @@ def socket_path(value: str) -> str:
     return value
 
 
+def file_path(value: str) -> str:
+    """The path of a file; whether it is there is seen when it is opened."""
+    if not _absolute(value):
+        raise refused("must be an absolute path", 'for example "/etc/stationd/broker-ca.pem"')
+    return value
+
+
 def sample_source(value: str) -> str:
     """Where optical samples come from."""
     if _SOURCE.fullmatch(value):

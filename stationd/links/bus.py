@@ -36,6 +36,7 @@ log = structlog.get_logger()
 REOPEN_S = 1.0
 SHORTEST_GAP_S = 0.00175  # serial line specification: fixed above 19200 baud, where 3.5 characters would be shorter
 HUSH_S = 0.02  # a frame whose bytes have all come and that is not the answer ends after this silence
+EARLY_S = 0.0004
 FIFO_CHARACTERS = 16  # a serial chip may hold back so many that have long arrived (16550A)
 BABBLE_S = 1.0  # a line that is never silent for so long cannot be used
 MUTE_CONNECTION = 3  # time-outs in a row without a single byte after which a connection is made anew
@@ -361,9 +362,9 @@ class Bus:
             self._rest(sent.wire_s + self.silence_s(sent.exchange) + self._wire_s(expected))
 
     def _rest(self, seconds: float) -> None:
-        """Do not wake up for each piece of an answer, only for its end."""
+        """Do not wake up for each piece of an answer, only shortly before its end, to be quick when it comes."""
         if self._link is not None and seconds >= REST_S:
-            self._link.rest(seconds)
+            self._link.rest(seconds - EARLY_S)
 
     def _hushed(self) -> None:
         self._resolve(Found(0, 0, Garbled(WireFault.CHECKSUM, self._noise())))

@@ -47,8 +47,11 @@ class Turnaround:
 
     @property
     def answer_s(self) -> float:
-        """Seconds to wait for an answer beyond the time that both frames take on the wire."""
+        """Seconds to wait for an answer beyond the time that both frames take on the wire.
+
+        Never more than the driver's late window: a unit that has become slower than its driver says must not hold the line.
+        """
         learnt = max(FLOOR_S, 2.0 * max(self._slowest, self._slowest_before))
         if self._seen < FEW:
             learnt = max(learnt, self.timing.answer_s)
-        return min(learnt, self.late_s) + ADAPTER_S
+        return min(learnt, self.timing.late_s) + ADAPTER_S

@@ -28,6 +28,8 @@ class Format:
 
     def decode(self, words: Sequence[int]) -> float | int | str:
         """Return the raw value of `self.registers` registers; FrameError for a float that is no number."""
+        if self.kind == "u16" and self.order == "abcd":
+            return words[0]
         raw = _reorder(struct.pack(f">{self.registers}H", *words), self.order)
         if self.kind == "char":
             return _text(raw)

@@ -36,10 +36,11 @@ class Engine:
         self._news = Bell()
 
     def post(self, events: Sequence[Event]) -> None:
-        """Put events into the inbox, in order; those that do not fit are dropped and counted."""
+        """Put events into the inbox, in order. When it is full readings are dropped and counted; nothing else ever is."""
         room = INBOX_EVENTS - len(self._inbox)
-        self._inbox.extend(events[:room])
-        self.dropped_events += max(0, len(events) - room)
+        kept = events if len(events) <= room else [event for event in events if not isinstance(event, Reading)]
+        self._inbox.extend(kept)
+        self.dropped_events += len(events) - len(kept)
         self._news.ring()
 
     async def run(self) -> None:

@@ -37,7 +37,7 @@ ALARM_BITS = (
     ("case_temperature_warning", 12, "W: case temperature"),
     ("pump2_temperature_alarm", 11, "A: pump diode 2 below 15 or above 40 degC"),
     ("pump2_cooler_warning", 10, "W: current of the cooler of pump diode 2"),
-    ("pump1_temperature_warning", 9, "W: temperature of pump diode 1"),
+    ("pump1_temperature_alarm", 9, "A: temperature of pump diode 1"),
     ("pump1_cooler_warning", 8, "W: current of the cooler of pump diode 1"),
     ("pump2_current_low", 7, "W: current of pump diode 2 below 8/9 of its set point; normal while it rises"),
     ("pump1_current_low", 5, "W: current of pump diode 1 below 8/9 of its set point; normal while it rises"),
@@ -45,7 +45,7 @@ ALARM_BITS = (
     ("pump2_temperature_off_set_point", 1, "W: pump diode 2 is more than 2 degC off its set point"),
     ("pump1_temperature_off_set_point", 0, "W: pump diode 1 is more than 2 degC off its set point"),
 )
-FAULT_BITS = 1 << 14 | 1 << 11  # shut down by the unit's own trouble: not by missing light, not by the key
+FAULT_BITS = 1 << 14 | 1 << 11 | 1 << 9  # shut down by the unit's own trouble: not by missing light, not by the key
 
 ALA = Query("ALA?")
 ALARM_WORD = Field(r"ALA=([0-9A-Fa-f]{4})", As.HEX)
@@ -80,7 +80,7 @@ DRIVER = Driver(
         ),
         Point("output_power", Query("PUS?"), _number("PUS"), "dBm", scale=0.01, limits=(-70.0, 45.0), doc="Output power"),
         *(Point(name, ALA, ALARM_WORD, mask=1 << bit, doc=doc) for name, bit, doc in ALARM_BITS),
-        Point("fault", ALA, ALARM_WORD, mask=FAULT_BITS, doc="The unit shut its pumps down: no output, or pump 2 too hot or cold"),
+        Point("fault", ALA, ALARM_WORD, mask=FAULT_BITS, doc="The unit shut its pumps down: no output, or a pump too hot or cold"),
         Point("pump_on", Query("PUMP?"), Field(r"PUMP=([01])"), values=OFF_ON, every_s=5.0, doc="Pumps are on; switched by mode"),
         Point("key_on", Query("KEY?"), Field(r"KEY=([01])"), values=OFF_ON, every_s=5.0, doc="Key switch"),
         Point(

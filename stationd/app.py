@@ -11,7 +11,6 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 import structlog
 
@@ -32,6 +31,7 @@ from stationd.outputs.http import Health, HttpServer
 from stationd.outputs.metrics import Metrics, MqttStatistics, Sources
 from stationd.outputs.mqtt import Broker, JsonPublisher
 from stationd.poller import Poller
+from stationd.problem import Problem
 
 log = structlog.get_logger()
 
@@ -39,25 +39,18 @@ SYSTEM_DRIVERS = Path("/etc/stationd/drivers")
 GOLDEN = 0.6180339887  # multiples of the golden ratio spread the lines' periods evenly over time
 
 
-class Mistake(Protocol):
-    """One thing that is wrong in a file."""
-
-    def render(self) -> str:
-        """Return the line that says what, where, why, and what would be right."""
-
-
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """What `load` found: a configuration if there is no mistake, and the catalogue that it was checked against."""
 
     config: StationConfig | None
-    mistakes: tuple[Mistake, ...]
+    mistakes: tuple[Problem, ...]
     catalogue: Mapping[str, Driver]
 
 
-def catalogue(directories: Iterable[Path]) -> tuple[Mapping[str, Driver], tuple[Mistake, ...]]:
+def catalogue(directories: Iterable[Path]) -> tuple[Mapping[str, Driver], tuple[Problem, ...]]:
     """Return the built-in drivers and those of the files in these directories (one that is not there is empty)."""
-    drivers, mistakes = dict(CATALOG), list[Mistake]()
+    drivers, mistakes = dict(CATALOG), list[Problem]()
     for directory in directories:
         found, wrong = load_directory(directory, drivers)
         mistakes += wrong
@@ -81,7 +74,7 @@ class App:
         self._identity = _identity(config)
         devices = {name: _device(name, section, config, drivers) for name, section in config.device.items()}
         self.board = Board(devices.values(), asyncio.get_running_loop().time())
-        station = Station({name: point.every_s for name, point in self.board.points.items()})
+        station = Station(self.board.periods())
         self.engine = Engine(self.board, station, self._write)
         self.buses = {name: Bus(name, _port(section), read_only=config.station.read_only) for name, section in config.bus.items()}
         self._pollers: dict[str, Poller] = {}

@@ -55,6 +55,10 @@ class Board:
         self._last_success: dict[PointId, float] = {}
         self._subscriptions: list[Subscription] = []
 
+    def periods(self) -> Mapping[PointId, float]:
+        """Return how often each point is read, in seconds; points that their unit does not have are never read."""
+        return {name: point.every_s for name, point in self.points.items() if not isinstance(point.at, Missing)}
+
     def show(self, reading: Reading) -> None:
         """Replace what is shown of a point. Only the engine calls this."""
         self._readings[reading.point] = reading

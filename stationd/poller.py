@@ -19,12 +19,13 @@ from stationd.links.queue import Done, Failure
 from stationd.links.statistics import Priority
 from stationd.links.turnaround import Timing
 from stationd.schedule import Schedule, Task
-from stationd.wire.exchange import Answer, FrameError, Refusal
+from stationd.wire.exchange import Answer, FrameError, Refusal, WireFault
 
 log = structlog.get_logger()
 
 READ_BACK_PAUSE_S = 0.1
 FLOAT_SLACK = 1e-9
+UNDECIDED = (WireFault.BUSY, WireFault.GATEWAY)  # the unit may have taken the value all the same: only a read-back tells
 
 
 class Poller:
@@ -67,11 +68,11 @@ class Poller:
 
     def _settle(self, task: Task, done: Done, now: float) -> None:
         match done.outcome:
+            case _ if not self._bus.up:
+                return  # what came before the port was lost is older than that news: the owner tells it by link_changed
             case Answer(body):
                 self._schedule.answered(task, now)
                 self._post(task.device.decode(task.block, body, done.t))
-            case Failure(Reason.LINK_DOWN, _):
-                return  # the owner tells the whole story by link_changed
             case Failure(reason, detail):
                 self._report(task, reason, detail, done.t, now)
             case Refusal(fault, detail):
@@ -106,17 +107,17 @@ class Poller:
         match written.outcome:
             case Failure(Reason.READ_ONLY | Reason.QUEUE_FULL | Reason.REFUSED as reason, detail):
                 return WriteDone(target, value, None, reason, detail, written.t)
-            case Refusal(fault, detail):
+            case Refusal(fault, detail) if fault not in UNDECIDED:
                 return WriteDone(target, value, None, Reason(fault.value), detail, written.t)
-        return await self._read_back(target, order, written)
+        return await self._read_back(target, order, written, Priority.EMERGENCY if emergency else Priority.READ_BACK)
 
-    async def _read_back(self, target: PointId, order: Order, written: Done) -> WriteDone:
+    async def _read_back(self, target: PointId, order: Order, written: Done, priority: Priority) -> WriteDone:
         """Ask until the unit shows the value or its time to settle is over. A lost answer to the write does not matter."""
         loop = asyncio.get_running_loop()
         device = self.devices[target.device]
         give_up = loop.time() + device.driver.settle_s
         while True:
-            shown, reason, detail, t = await self._shown(device, order)
+            shown, reason, detail, t = await self._shown(device, order, priority)
             if shown is not None and agrees(shown, order.asked, order.tolerance):
                 return WriteDone(target, order.asked, shown, Reason.NONE, "", t)
             if loop.time() >= give_up:
@@ -128,8 +129,8 @@ class Poller:
             detail = f"{detail}; the write itself: {written.outcome.detail}"
         return WriteDone(target, order.asked, shown, reason, detail, t)
 
-    async def _shown(self, device: Device, order: Order) -> tuple[Value | None, Reason, str, float]:
-        done = await self._bus.ask(order.read_back.exchange, Priority.READ_BACK)
+    async def _shown(self, device: Device, order: Order, priority: Priority) -> tuple[Value | None, Reason, str, float]:
+        done = await self._bus.ask(order.read_back.exchange, priority)
         match done.outcome:
             case Answer(body):
                 readings = device.decode(order.read_back, body, done.t)

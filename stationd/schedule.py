@@ -2,15 +2,17 @@
 
 Pure: the poller brings the time and the outcomes. Decisions:
 
-* A block is due at start + k x period for whole k; an overrun skips periods, it never queues them up.
+* A block is due at its origin + k x period for whole k; an overrun skips periods, it never queues them up.
 * A unit that fails twice in a row is mute. It is probed after 1, 2, 4, 8, 10 s: as soon as the slack before the next block of
   a healthy unit is long enough for a time-out, and at the end of its pause in any case.
-* A block that is refused for its addresses is halved until the place is found; that place is then read alone, rarely.
+* A block that is refused for its addresses is halved until the place is found; a place that is refused three times in a row
+  is read alone, after 10, 60, 600 s. (One refusal may be that of a damaged question, or of a unit that just starts.)
 * A block that stays silent while its unit answers others (a feature that the unit lacks) is asked ever more rarely.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -23,7 +25,8 @@ EARLY = 0.85  # a probe may come after this share of its pause when it fits into
 MUTE_AFTER = 2  # failures in a row
 BUSY_RETRY_S = 0.1
 BUSY_RETRIES = 3
-RETRY_ILLEGAL_S = 600.0
+REFUSALS = 3
+ILLEGAL_PAUSES_S = (10.0, 60.0, 600.0)
 SILENT_PAUSES_S = (10.0, 60.0, 600.0)
 PATIENCE_S = 0.01  # how soon to look again for room for a probe
 FAST_S = 1.0  # blocks with this period or a shorter one go before the others
@@ -42,10 +45,17 @@ class Task:
     due: float
     barriers: frozenset[At] = frozenset()
     failures: int = 0
+    origin: float = field(init=False)
+    asked: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.origin = self.due
+        self.asked = -math.inf
 
     def advance(self, now: float) -> None:
-        """Set the next due time on the absolute grid, after `now`."""
-        self.due += self.period_s * (max(0.0, (now - self.due) // self.period_s) + 1)
+        """Set the next due time on the absolute grid, after `now`, which is the end of an exchange."""
+        self.asked = now
+        self.due = self.origin + self.period_s * (max(0.0, (now - self.origin) // self.period_s) + 1)
 
     @property
     def fast(self) -> bool:
@@ -68,14 +78,14 @@ class _Unit:
     def fail(self, now: float, cost_s: float) -> None:
         self.failures += 1
         pause = PAUSES_S[min(max(self.failures - MUTE_AFTER, 0), len(PAUSES_S) - 1)]
-        self.probe_from, self.probe_by = now + EARLY * pause, now + pause - min(cost_s, 0.1 * pause)
+        self.probe_from, self.probe_by = now + EARLY * pause, now + pause - min(2.0 * cost_s + PATIENCE_S, 0.1 * pause)
 
 
 @dataclass(slots=True)
 class _Places:
     """What is known of the address map of one device beyond its driver's table."""
 
-    illegal: set[At] = field(default_factory=set)
+    illegal: dict[At, int] = field(default_factory=dict)  # with the number of times that it was refused alone
     barriers: set[At] = field(default_factory=set)
 
 
@@ -98,11 +108,14 @@ class Schedule:
             self._plan(device, now + phase_s)
 
     def next(self, now: float) -> Task | None:
-        """Return the block to ask now, or None."""
+        """Return the block to ask now, or None: a probe that must not wait, then what is due, then a probe that fits."""
+        overdue = self._probe(now, must=True)
+        if overdue is not None:
+            return overdue
         due = [task for task in self._tasks if task.due <= now and not self._mute(task) and self._quiet_until(task.block) <= now]
         if due:
-            return min(due, key=lambda task: (not task.fast and now - task.due < task.period_s, task.due))
-        return self._probe(now)
+            return min(due, key=lambda task: (not task.fast and now - task.due < task.period_s, task.asked))
+        return self._probe(now, must=False)
 
     def wake_at(self, now: float) -> float:
         """Return when `next` may have something, if nothing happens before."""
@@ -120,9 +133,8 @@ class Schedule:
         unit.failures = 0
         task.failures = 0
         task.advance(now)
-        places = self._places[task.device.name]
-        if task.block.cells[0].at in places.illegal:
-            places.illegal.discard(task.block.cells[0].at)
+        if self._known_illegal(task):
+            del self._places[task.device.name].illegal[task.block.cells[0].at]
             self._plan(task.device, now)
 
     def failed(self, task: Task, reason: Reason, now: float) -> bool:
@@ -135,7 +147,7 @@ class Schedule:
         if reason in ILLEGAL and len(task.block.cells) > 1:
             self._halve(task, now)
             return False
-        if reason in ILLEGAL or reason is Reason.ILLEGAL_FUNCTION:
+        if reason in (*ILLEGAL, Reason.ILLEGAL_FUNCTION) and (task.failures >= REFUSALS or self._known_illegal(task)):
             self._isolate(task, now)
             return True
         if reason is Reason.BUSY and task.failures <= BUSY_RETRIES:
@@ -159,19 +171,21 @@ class Schedule:
         else:
             task.advance(now)
 
-    def _probe(self, now: float) -> Task | None:
-        """Return a block of the mute unit that waits longest, if it fits into the slack or must not wait any longer."""
+    def _probe(self, now: float, *, must: bool) -> Task | None:
+        """Return a block of the mute unit that waits longest: one that `must` not wait any longer, or that fits into the slack."""
         waiting = [(unit.probe_by, address) for address, unit in self._units.items() if unit.mute and now >= unit.probe_from]
-        if not waiting:
-            return None
-        probe_by, address = min(waiting)
-        own = [task for task in self._tasks if task.device.unit == address]
-        task = min(own, key=lambda task: (task.period_s, task.due))
-        slack = min((other.due for other in self._tasks if not self._mute(other)), default=now + 3600.0) - now
-        fits = self._quiet_until(task.block) <= now and (now >= probe_by or slack >= self._cost_s(task.block))
-        return task if fits else None
+        slack = min((task.due for task in self._tasks if not self._mute(task)), default=now + 3600.0) - now
+        for probe_by, address in sorted(waiting):
+            own = [task for task in self._tasks if task.device.unit == address and self._quiet_until(task.block) <= now]
+            task = min(own, key=lambda task: (task.failures, task.period_s, task.due), default=None)
+            if task is not None and (now >= probe_by if must else slack >= self._cost_s(task.block)):
+                return task
+        return None
 
     # ------------------------------------------------------------------ illegal addresses
+
+    def _known_illegal(self, task: Task) -> bool:
+        return task.block.cells[0].at in self._places[task.device.name].illegal
 
     def _plan(self, device: Device, now: float) -> None:
         """Lay out the device's blocks; those that stay as they were keep their time."""
@@ -179,11 +193,10 @@ class Schedule:
         before = {_places_of(task.block): task for task in self._tasks if task.device is device}
         self._tasks = [task for task in self._tasks if task.device is not device]
         for block in device.plan(frozenset(places.illegal), frozenset(places.barriers)):
-            illegal = block.cells[0].at in places.illegal
-            period_s = RETRY_ILLEGAL_S if illegal else block.every_s
-            new = Task(device, block, period_s, now + RETRY_ILLEGAL_S if illegal else now)
+            refusals = places.illegal.get(block.cells[0].at, 0)
+            period_s = ILLEGAL_PAUSES_S[min(refusals, len(ILLEGAL_PAUSES_S)) - 1] if refusals else block.every_s
+            new = Task(device, block, period_s, now + period_s if refusals else now)
             self._tasks.append(before.get(_places_of(block), new))
-            self._tasks[-1].period_s = period_s
 
     def _halve(self, task: Task, now: float) -> None:
         first, second = task.device.split(task.block)
@@ -195,9 +208,10 @@ class Schedule:
     def _isolate(self, task: Task, now: float) -> None:
         """The place is found (or the whole block is of no use): read it alone and rarely, and close the gaps again."""
         places = self._places[task.device.name]
-        places.illegal.update(cell.at for cell in task.block.cells)
+        for cell in task.block.cells:
+            places.illegal[cell.at] = places.illegal.get(cell.at, 0) + 1
         places.barriers.difference_update(task.barriers)
-        task.due, task.period_s = now + RETRY_ILLEGAL_S, RETRY_ILLEGAL_S
+        self._tasks.remove(task)
         self._plan(task.device, now)
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 
+import pytest
+
 from stationd.core.model import Reason
 from stationd.device import Block, Device
 from stationd.driver import INPUT_OUTPUT, Driver, Holding, Point, Protocol
-from stationd.schedule import RETRY_ILLEGAL_S, Schedule, Task
+from stationd.schedule import ILLEGAL_PAUSES_S, Schedule, Task
 from stationd.wire.modbus import Read, Rtu
 from stationd.wire.registers import U16
 
@@ -18,6 +20,11 @@ ANSWER_S = 0.05
 
 def driver(addresses: list[int], every_s: float = 1.0) -> Driver:
     points = tuple(Point(f"r{address}", Holding(address), U16, every_s=every_s) for address in addresses)
+    return Driver("test", INPUT_OUTPUT, (Protocol.MODBUS_RTU,), points, "none", addresses=(1, 247))
+
+
+def driver_of(*places: tuple[int, float]) -> Driver:
+    points = tuple(Point(f"r{address}", Holding(address), U16, every_s=every_s) for address, every_s in places)
     return Driver("test", INPUT_OUTPUT, (Protocol.MODBUS_RTU,), points, "none", addresses=(1, 247))
 
 
@@ -134,7 +141,7 @@ def test_an_illegal_register_is_found_by_halving_and_the_others_keep_their_perio
             assert good == []
         else:
             assert max(intervals(good)) <= 1.5
-    late = [q for t, _, q, _ in play.reads if t > 60.0]
+    late = [q for t, _, q, reason in play.reads if t > 60.0 and reason is None]
     assert {(q.address, q.count) for q in late} == {(0, 17), (18, 22)}, "the gaps are closed again, the bad place is left out"
 
 
@@ -147,10 +154,49 @@ def test_an_illegal_register_is_asked_again_rarely_and_comes_back_when_it_answer
         return Reason.ILLEGAL_ADDRESS if hit and now < mended else None
 
     play = Play([unit(1, list(range(8)))], outcome)
-    play.run(2 * RETRY_ILLEGAL_S + 20.0)
-    alone = [t for t, _, q, reason in play.reads if reason is not None and t > 10.0]
-    assert len(alone) == 1
-    assert {(q.address, q.count) for t, _, q, _ in play.reads if t > 2 * RETRY_ILLEGAL_S + 10.0} == {(0, 8)}
+    play.run(1400.0)
+    alone = [t for t, _, q, reason in play.reads if reason is not None and t > 8.0]
+    assert [round(pause, 1) for pause in intervals(alone)] == pytest.approx(ILLEGAL_PAUSES_S[1:], abs=0.2)
+    assert {(q.address, q.count) for t, _, q, _ in play.reads if t > 1300.0} == {(0, 8)}
+
+
+def test_one_refusal_does_not_take_a_point_off_the_air() -> None:
+    refusals = iter([None, None, Reason.ILLEGAL_ADDRESS])
+    play = Play([unit(1, [0])], lambda task, now: next(refusals, None))
+    play.run(10.0)
+    good = [t for t, _, _, reason in play.reads if reason is None]
+    assert max(intervals(good)) <= 2.0
+
+
+def test_a_mute_unit_is_probed_in_time_even_on_a_line_that_is_never_idle() -> None:
+    devices = [unit(number, [0], every_s=0.1) for number in range(1, 4)] + [unit(9, [0])]
+    play = Play(devices, lambda task, now: Reason.TIMEOUT if task.device.unit == 9 else None)
+    play.run(200.0)
+    assert max(intervals(play.times("u9", after=40.0))) <= 10.0
+
+
+def test_a_unit_that_lacks_its_fastest_block_is_found_by_its_others() -> None:
+    device = Device("u1", driver_of((0, 1.0), (500, 5.0)), Rtu(), 1)
+    silent = 0
+    play = Play([device], lambda task, now: Reason.TIMEOUT if task.block.exchange.question.address == silent else None)
+    play.run(600.0)
+    good = [t for t, _, q, reason in play.reads if q.address == 500 and t > 100.0]
+    assert sorted(intervals(good))[len(good) // 2] <= 10.0
+
+
+def test_slow_blocks_are_read_though_fast_ones_fill_the_line() -> None:
+    device = Device("u1", driver_of((0, 0.05), (500, 10.0)), Rtu(), 1)
+    play = Play([device], lambda task, now: None)
+    play.run(100.0)
+    slow = [t for t, _, q, _ in play.reads if q.address == 500]
+    assert max(intervals(slow)) <= 25.0
+
+
+def test_after_a_retry_a_block_is_back_on_its_grid() -> None:
+    failures = iter([None, None, Reason.CHECKSUM])
+    play = Play([unit(1, [0])], lambda task, now: next(failures, None))
+    play.run(20.0)
+    assert all(abs(t - round(t)) < 1e-9 for t in play.times("u1", after=4.0))
 
 
 def test_a_hole_in_the_map_between_good_registers_leaves_all_of_them_read() -> None:

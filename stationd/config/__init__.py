@@ -16,10 +16,11 @@ from stationd.config.line import check_line
 from stationd.config.listing import defaults
 from stationd.config.model import StationConfig
 from stationd.config.plant import plant_of
-from stationd.config.problem import Finding, Problem
+from stationd.config.problem import Finding
 from stationd.config.problem import Path as KeyPath
 from stationd.config.secret import SecretError, resolve_secret
 from stationd.driver import Driver
+from stationd.problem import Problem
 
 __all__ = ["ConfigErrors", "Problem", "SecretError", "StationConfig", "check", "defaults", "load", "resolve_secret"]
 

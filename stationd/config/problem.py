@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from stationd.problem import Problem
+
 Path = tuple[str | int, ...]
 LONGEST_SHOWN = 60  # characters of a value; a line of the report stays within two lines of a terminal
 POSSIBLE, CERTAIN = 0.6, 0.75  # likeness of two words, as difflib measures it: a guess, and no doubt
@@ -18,26 +20,6 @@ _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _SECRET_KEY = re.compile(r"pass|secret|token|pwd|^key$", re.IGNORECASE)
 _LOGIN_IN_URL = re.compile(r"//[^/@\s]*@")
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One mistake: where it is, what stands there, why that cannot be, and what would be right.
-
-    Entries of a list are counted from 1, as one counts in the file: `alarm[2].point` is the point of the second [[alarm]].
-    `value` is shown as TOML writes it and is empty where nothing is there; `hint` may be empty.
-    """
-
-    file: str
-    key: str
-    value: str
-    reason: str
-    hint: str = ""
-
-    def render(self) -> str:
-        """Return the line that `stationd check` prints."""
-        place = f"{self.key} = {self.value}" if self.value else self.key
-        return f"{self.file}: {place + ': ' if place else ''}{self.reason}{f' ({self.hint})' if self.hint else ''}"
 
 
 @dataclass(frozen=True, slots=True)

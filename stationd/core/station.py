@@ -45,6 +45,7 @@ class Station:
             self._of_device.setdefault(point.device, []).append(point)
         self._fresh: dict[PointId, Reading] = {}
         self._stale: set[PointId] = set()
+        self._refused: set[PointId] = set()  # the unit itself said that there is no value; no failure says more than that
         self._why: dict[PointId, Reason] = {}
         self._next: float | None = None
 
@@ -71,7 +72,9 @@ class Station:
         self._stale.discard(reading.point)
         if reading.value is None:
             self._fresh.pop(reading.point, None)
+            self._refused.add(reading.point)
             return
+        self._refused.discard(reading.point)
         self._fresh[reading.point] = reading
         self._why.pop(reading.point, None)
         end = reading.t + self._limit_s[reading.point]
@@ -82,7 +85,7 @@ class Station:
         effects: list[Effect] = []
         for point in points:
             self._why[point] = reason
-            if point not in self._fresh and point not in self._stale:
+            if point not in self._fresh and point not in self._stale and point not in self._refused:
                 effects.append(Restate(Reading(point, None, Quality(Level.BAD, reason), t)))
         return effects
 

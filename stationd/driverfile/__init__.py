@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,31 +21,13 @@ from stationd.driverfile.form import Path as KeyPath
 from stationd.driverfile.row import point_of
 from stationd.driverfile.rowcheck import MODBUS
 from stationd.driverfile.tablecheck import faults
+from stationd.problem import Problem
 from stationd.wire import text
 
 LONGEST_FILE = 1 << 20  # bytes; the largest register lists have some thousand rows
 LONGEST_SHOWN = 60  # characters of a value in a message
 PROTOCOLS: Mapping[str, tuple[Protocol, ...]] = {"modbus": MODBUS, "text": (Protocol.TEXT,)}
 MODBUS_UNITS = (1, 247)  # MODBUS over Serial Line V1.02, 2.2
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One mistake of a file: where it is, what stands there, why that cannot be, and what would be right.
-
-    Entries of a list are counted from 1: `point[2].at` belongs to the second [[point]]. `value` is empty where nothing is.
-    """
-
-    file: str
-    key: str
-    value: str
-    reason: str
-    hint: str = ""
-
-    def render(self) -> str:
-        """Return the line that is printed."""
-        place = f"{self.key} = {self.value}" if self.value else self.key
-        return f"{self.file}: {place + ': ' if place else ''}{self.reason}{f' ({self.hint})' if self.hint else ''}"
 
 
 def parse(source: str, file: str, taken: Collection[str] = ()) -> tuple[Driver | None, tuple[Problem, ...]]:

@@ -14,9 +14,8 @@ Rules (the numbers are those of "Rules of the bus" in the README's picture of th
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Any
 
 import structlog
 
@@ -28,7 +27,8 @@ from stationd.links.serial import open_serial
 from stationd.links.statistics import BusStatistics, Priority
 from stationd.links.tcp import open_tcp
 from stationd.links.trace import Direction, FrameTrace
-from stationd.links.turnaround import Timing, Turnaround
+from stationd.links.turnaround import Timing
+from stationd.links.units import Units
 from stationd.wire.exchange import Answer, Exchange, Found, FrameError, Garbled, Refusal, WireFault
 
 log = structlog.get_logger()
@@ -39,17 +39,10 @@ HUSH_S = 0.02  # a frame whose bytes have all come and that is not the answer en
 EARLY_S = 0.0004
 FIFO_CHARACTERS = 16  # a serial chip may hold back so many that have long arrived (16550A)
 BABBLE_S = 1.0  # a line that is never silent for so long cannot be used
-MUTE_CONNECTION = 3  # time-outs in a row without a single byte after which a connection is made anew
+MUTE_CONNECTION = 2  # time-outs without a single byte, of all units of a connection, after which it is made anew
+GATEWAY_S = 1.5  # Modbus TCP: above the time after which a gateway gives up its own serial side (assumption)
 REST_S = 0.006  # shorter waits are not worth it: waking up twice costs more than the two or three pieces of a short answer
 UNKNOWN_LENGTH = 80  # characters allowed for an answer that was never heard and that the protocol does not fix
-
-
-@dataclass(slots=True)
-class _Unit:
-    """What the owner knows of one unit of its line."""
-
-    turnaround: Turnaround
-    quarantine: dict[tuple[Any, ...], float] = field(default_factory=dict)
 
 
 async def open_link(settings: PortSettings, bus: Bus) -> Link:
@@ -78,7 +71,8 @@ class Bus:
         self._opener = opener
         self._link: Link | None = None
         self._lost: str | None = None
-        self._units: dict[int, _Unit] = {}
+        self._told = ""  # the last cause that was logged: an endless repetition is said once
+        self._units = Units()
         self._queue = Queue()
         self._number = 0
         self._listener = Listener(self.statistics)
@@ -86,24 +80,20 @@ class Bus:
         self._answered: asyncio.Future[Found | None] | None = None
         self._last_byte = 0.0
         self._hush: asyncio.TimerHandle | None = None
-        self._quiet_until = 0.0
         self._selected: int | None = None
-        self._mute_run = 0
+        self._silent: Counter[int] = Counter()  # by unit: questions without a byte since the last byte of the line
+        self._in_vain = False  # the connection was made anew because nobody answered, and still nobody does
 
     # ------------------------------------------------------------------ for callers
 
     def declare(self, unit: int, timing: Timing) -> None:
         """Tell the timing of a unit before asking it; several devices of one unit share the slowest of each."""
-        known = self._units.get(unit)
-        if known is not None:
-            old = known.turnaround.timing
-            timing = Timing(max(old.gap_s, timing.gap_s), max(old.answer_s, timing.answer_s), max(old.late_s, timing.late_s))
-        self._units[unit] = _Unit(Turnaround(timing))
+        self._units.declare(unit, timing)
 
     async def ask(self, exchange: Exchange, priority: Priority) -> Done:
         """Wait for one's turn and for the answer. Never raises for what happens on the line."""
         now = asyncio.get_running_loop().time()
-        refused = self._refused(exchange)
+        refused = self._refused(exchange, priority)
         if refused is not None:
             self.statistics.failures[refused.reason] += 1
             return Done(refused, now)
@@ -111,30 +101,24 @@ class Bus:
 
     def quiet_until(self, exchange: Exchange) -> float:
         """Return the time before which this question would only wait, because a late answer could be taken for its own."""
-        unit = self._unit(exchange.unit)
-        own = unit.quarantine.get(exchange.codec.shape(exchange.question), 0.0)
-        return max(own, self._quiet_until)
+        return self._units.quiet_until(exchange)
 
     def time_out(self, exchange: Exchange) -> float:
         """Return the longest time that this question can hold the line once its own bytes have left."""
         expected = self._listener.expected(exchange)
         length = UNKNOWN_LENGTH if expected is None else expected
-        return self._wire_s(length) + self._unit(exchange.unit).turnaround.answer_s
+        blind = not exchange.codec.addressed and not exchange.codec.numbered
+        answer_s = self._units[exchange.unit].answer_s(blind=blind)
+        return self._wire_s(length) + (answer_s if self.settings.paced else max(answer_s, GATEWAY_S))
 
-    def _refused(self, exchange: Exchange) -> Failure | None:
+    def _refused(self, exchange: Exchange, priority: Priority) -> Failure | None:
         if exchange.writes and self.read_only:
             return Failure(Reason.READ_ONLY, "this station is read only: [station] read_only = true")
         if not self.up:
             return Failure(Reason.LINK_DOWN, self._lost or "the port is not open yet")
-        if self._queue.full:
+        if self._queue.full and priority is not Priority.EMERGENCY:
             return Failure(Reason.QUEUE_FULL, f"{QUEUE_LIMIT} questions wait already")
         return None
-
-    def _unit(self, unit: int) -> _Unit:
-        known = self._units.get(unit)
-        if known is None:
-            known = self._units[unit] = _Unit(Turnaround(Timing()))
-        return known
 
     def _wire_s(self, characters: int) -> float:
         return characters * self.settings.character_s if self.settings.paced else 0.0
@@ -159,11 +143,13 @@ class Bus:
                 self._lost = str(error)
                 log.warning("port cannot be opened", bus=self.name, cause=self._lost)
             return False
-        self._lost, self._selected, self._mute_run = None, None, 0
+        self._lost, self._selected = None, None
+        self._silent.clear()
         self._listener.reset()
         self.statistics.openings += 1
         self.up = True
-        log.info("port open", bus=self.name, port=self.settings.port)
+        if not self._in_vain:
+            log.info("port open", bus=self.name, port=self.settings.port)
         self.on_change(True)
         return True
 
@@ -227,7 +213,7 @@ class Bus:
     async def _silence(self, exchange: Exchange) -> None:
         """Wait until the line has been silent for as long as protocol and unit want; TimeoutError if it never is."""
         loop = asyncio.get_running_loop()
-        gap = max(self.silence_s(exchange), self._unit(exchange.unit).turnaround.timing.gap_s)
+        gap = max(self.silence_s(exchange), self._units[exchange.unit].timing.gap_s)
         give_up = loop.time() + BABBLE_S + gap
         while (pause := self._last_byte + gap - loop.time()) > 0:
             if loop.time() >= give_up:
@@ -247,8 +233,8 @@ class Bus:
         loop = asyncio.get_running_loop()
         sent = Sent(exchange, self._number, loop.time(), self._wire_s(len(frame)))
         self._listener.expect(sent)
-        self._in_flight, self._answered = sent, loop.create_future()
         self._link.send(frame)
+        self._in_flight, self._answered = sent, loop.create_future()
         self._last_byte = sent.t + sent.wire_s
         self._rest_until_due(sent)
         self.trace.note(sent.t, Direction.OUT, frame)
@@ -276,7 +262,6 @@ class Bus:
             self._answered.set_result(found)
 
     def _judge(self, sent: Sent, found: Found, now: float) -> Done:
-        self._mute_run = 0
         match found.outcome:
             case Garbled(fault, detail):
                 self._quarantine(sent, now)
@@ -284,18 +269,22 @@ class Bus:
             case Refusal(fault, _):
                 self.statistics.failures[Reason(fault.value)] += 1
         answer_s = now - sent.t - sent.wire_s - self._wire_s(found.end - found.start)
-        self._unit(sent.exchange.unit).turnaround.learn(max(0.0, answer_s))
+        self._units[sent.exchange.unit].learn(max(0.0, answer_s))
         return Done(found.outcome, now)
 
     def _unanswered(self, sent: Sent, now: float) -> Done:
         self._quarantine(sent, now)
         if self._listener.heard:
-            self._mute_run = 0
             return self._failed(Reason.GARBLED, self._noise())
-        self._mute_run += 1
-        if self._mute_run >= MUTE_CONNECTION and self.settings.network:
-            self.lost(f"{self.settings.port}: {self._mute_run} questions in a row without a byte; connecting anew")
+        self._silent[sent.exchange.unit] += 1
+        if self.settings.network and self._nobody_answers():
+            self._in_vain = True
+            self.lost(f"{self.settings.port}: takes questions and gives no byte; connecting anew")
         return self._failed(Reason.TIMEOUT, f"no answer within {now - sent.t:.3f} s")
+
+    def _nobody_answers(self) -> bool:
+        """Return True when every unit of the line was asked in vain since the last byte, and not just once."""
+        return self._silent.total() >= MUTE_CONNECTION and self._units.addresses() <= self._silent.keys()
 
     def _noise(self) -> str:
         dropped = self._listener.drop(self._listener.heard)
@@ -307,17 +296,15 @@ class Bus:
 
     def _quarantine(self, sent: Sent, now: float) -> None:
         """Keep late answers apart: remember what was asked, and do not ask anything they could be taken for."""
-        if sent.exchange.codec.numbered:
-            return
-        self.statistics.quarantines += 1
-        self._selected = None
-        unit = self._unit(sent.exchange.unit)
-        until = now + unit.turnaround.late_s
-        if sent.exchange.codec.addressed:
-            self._listener.remember(sent, now + 2.0 * unit.turnaround.late_s)
-            unit.quarantine[sent.exchange.codec.shape(sent.exchange.question)] = until
-        else:
-            self._quiet_until = until
+        turnaround = self._units[sent.exchange.unit]
+        turnaround.miss()
+        codec = sent.exchange.codec
+        if codec.addressed or codec.numbered:
+            self._listener.remember(sent, now + 2.0 * turnaround.late_s)
+        if not codec.numbered:
+            self.statistics.quarantines += 1
+            self._selected = None
+            self._units.hold(sent.exchange, now)
 
     # ------------------------------------------------------------------ what the link reports
 
@@ -325,6 +312,10 @@ class Bus:
         """Take bytes from the link: the answer in flight, late ones, or noise."""
         now = asyncio.get_running_loop().time()
         self._last_byte = now
+        self._silent.clear()
+        if self._in_vain:
+            self._in_vain = False
+            log.info("port answers again", bus=self.name)
         self.trace.note(now, Direction.IN, data)
         answer, late = self._listener.hear(data)
         for frame in late:
@@ -337,7 +328,7 @@ class Bus:
     def _late_frame(self, late: LateFrame, now: float) -> None:
         self.statistics.late_frames += 1
         answer_s = now - late.sent.t - late.sent.wire_s - self._wire_s(late.found.end - late.found.start)
-        self._unit(late.sent.exchange.unit).turnaround.learn_late(answer_s)
+        self._units[late.sent.exchange.unit].learn_late(answer_s)
 
     def _resolved(self) -> bool:
         return self._answered is None or self._answered.done()
@@ -374,7 +365,9 @@ class Bus:
         if self._lost is not None:
             return
         self._lost = cause
-        log.warning("port lost", bus=self.name, cause=cause)
+        if cause != self._told:
+            self._told = cause
+            log.warning("port lost", bus=self.name, cause=cause)
         self._close(cause)
 
     def _close(self, cause: str) -> None:

@@ -73,7 +73,7 @@ class ExactSelector(selectors.EpollSelector):
         return [event for event in super().select(timeout) if event[0] is not self._key]
 
     def _arm(self, timeout: float) -> None:
-        self._spec.value_ns = int(timeout * 1e9)
+        self._spec.value_ns = max(1, int(timeout * 1e9))  # zero would switch the timer off
         if self._libc.timerfd_settime(self._timer, 0, ctypes.byref(self._spec), None) != 0:
             raise OSError(ctypes.get_errno(), f"timerfd_settime({timeout}) failed")
 

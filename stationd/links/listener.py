@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from stationd.links.statistics import BusStatistics
-from stationd.wire.exchange import Exchange, Found
+from stationd.wire.exchange import Exchange, Found, Refusal
 
 BUFFER_LIMIT = 8192  # far more than any answer: what does not end by then is noise
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A question on the line: when it began, how long its own bytes took, until when a late answer may still come."""
+    """A question on the line: its number, when it began, how long its own bytes take."""
 
     exchange: Exchange
     number: int
@@ -71,13 +71,17 @@ class Listener:
             del self._buffer[: found.end - found.start]
             if sent is self._in_flight:
                 answer, self._in_flight = found, None
-                self._lengths[sent.exchange.question] = found.end - found.start
+                self._note_length(sent.exchange, found)
             else:
                 self._late = [entry for entry in self._late if entry[0] is not sent]
                 late.append(LateFrame(sent, found))
         if len(self._buffer) > BUFFER_LIMIT or (self._in_flight is None and not self._late):
             self.drop(len(self._buffer))
         return answer, late
+
+    def _note_length(self, exchange: Exchange, found: Found) -> None:
+        if not exchange.writes and exchange.codec.reply_length(exchange.question) is None:
+            self._lengths[exchange.question] = found.end - found.start
 
     def _first(self) -> tuple[Sent, Found] | None:
         """Return the frame with the smallest end that answers the question in flight or one that was given up."""
@@ -92,7 +96,12 @@ class Listener:
         asked += [sent for sent, _ in self._late]
         candidates = [(one, one.exchange.codec.find(one.exchange.question, one.number, received)) for one in asked]
         hits = [(one, found) for one, found in candidates if found is not None]
-        return min(hits, key=lambda hit: (hit[1].end, hit[1].start), default=None)
+        return min(hits, key=self._preference, default=None)
+
+    def _preference(self, hit: tuple[Sent, Found]) -> tuple[int, int, bool]:
+        """The frame that ends first. A refusal does not show what it refuses: if it may be a late one it is taken for that."""
+        sent, found = hit
+        return found.end, found.start, sent is self._in_flight and isinstance(found.outcome, Refusal)
 
     def drop(self, count: int) -> bytes:
         """Throw away and count the first bytes; nobody asked for them."""

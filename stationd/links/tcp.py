@@ -66,6 +66,6 @@ async def open_tcp(settings: PortSettings, receiver: Receiver) -> Link:
             _, link = await loop.create_connection(lambda: TcpLink(settings.port, receiver), host, number)
     except TimeoutError as error:
         raise LinkError(f"{settings.port}: no answer within {settings.connect_timeout_s} s") from error
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise LinkError(f"{settings.port}: {error}") from error
     return link

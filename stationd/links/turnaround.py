@@ -32,11 +32,13 @@ class Turnaround:
         self._seen = 0
         self._slowest = 0.0  # of the current half window
         self._slowest_before = 0.0  # of the one before
+        self._misses = 0  # time-outs in a row
 
     def learn(self, seconds: float) -> None:
         """Count an answer that began `seconds` after the question had left."""
         self._slowest = max(self._slowest, seconds)
         self._seen += 1
+        self._misses = 0
         if self._seen % SAMPLES == 0:
             self._slowest, self._slowest_before = 0.0, self._slowest
 
@@ -45,13 +47,20 @@ class Turnaround:
         self.learn(seconds)
         self.late_s = min(LONGEST_LATE_S, max(self.late_s, 1.5 * seconds))
 
-    @property
-    def answer_s(self) -> float:
-        """Seconds to wait for an answer beyond the time that both frames take on the wire.
+    def miss(self) -> None:
+        """Count a question that was not answered in time."""
+        self._misses += 1
 
-        Never more than the driver's late window: a unit that has become slower than its driver says must not hold the line.
+    def answer_s(self, *, blind: bool = False) -> float:
+        """Return the seconds to wait for an answer beyond the time that both frames take on the wire.
+
+        `blind`: a late answer on this line cannot be recognised, so nothing is learnt from it. Then what the driver declares
+        is never undercut, and each time-out in a row doubles the patience. Never more than the driver's late window: a unit
+        that has become slower than its driver says must not hold the line.
         """
         learnt = max(FLOOR_S, 2.0 * max(self._slowest, self._slowest_before))
-        if self._seen < FEW:
+        if blind or self._seen < FEW:
             learnt = max(learnt, self.timing.answer_s)
+        if blind:
+            learnt *= 2.0 ** min(self._misses, 10)
         return min(learnt, self.timing.late_s) + ADAPTER_S

@@ -36,7 +36,7 @@ UM20_BITS = {
     "case_temperature_warning": (12, "W"),
     "pump2_temperature_alarm": (11, "A"),
     "pump2_cooler_warning": (10, "W"),
-    "pump1_temperature_warning": (9, "W"),
+    "pump1_temperature_alarm": (9, "A"),
     "pump1_cooler_warning": (8, "W"),
     "pump2_current_low": (7, "W"),
     "pump1_current_low": (5, "W"),
@@ -235,7 +235,7 @@ def test_an_alarm_word_of_a_keopsys_sets_its_own_bit_and_no_other() -> None:
     assert {name: (bit, doc[0]) for name, bit, doc in amp_keopsys_cefa.ALARM_BITS} == UM20_BITS
     for bit in range(16):
         readings = {reading.point.point: reading.value for reading in unit.decode(block, f"ALA={1 << bit:04X}", 1.0)}
-        assert readings.pop("fault") == (bit in (14, 11))
+        assert readings.pop("fault") == (bit in (14, 11, 9))
         assert readings == {name: own == bit for name, own in bits.items()}
 
 

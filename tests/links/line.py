@@ -63,8 +63,11 @@ class _Wire:
     line: Line
     bus: Bus
     closed: bool = False
+    blocked: bool = False
 
     def send(self, data: bytes) -> None:
+        if self.blocked:
+            raise LinkError("the port takes no bytes")
         loop = asyncio.get_running_loop()
         self.line.frames.append((loop.time(), data))
         heard = loop.time() + len(data) * self.line.settings.character_s

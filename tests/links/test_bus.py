@@ -378,7 +378,7 @@ def test_a_tcp_answer_is_matched_by_its_transaction_number_and_needs_no_quaranti
     def server(frame: bytes, t: float) -> list[tuple[float, bytes]]:
         sent.append(frame)
         reply = frame[:4] + b"\0\x05" + frame[6:7] + b"\x03\x02" + frame[8:10]
-        return [(0.5 if len(sent) == 1 else 0.001, reply)]
+        return [(2.0 if len(sent) == 1 else 0.001, reply)]
 
     async def script(bus: Bus, line: Line) -> None:
         def ask(address: int) -> Exchange:

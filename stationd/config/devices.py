@@ -22,7 +22,7 @@ ROLES: Mapping[str, tuple[Role, ...]] = {
     "amplifier": (Role.LINE, Role.BOOSTER, Role.PREAMP, Role.RAMAN, Role.ROPA_PUMP),
     "io": (Role.IO,),
 }
-
+BROADCAST = 0  # MODBUS over Serial Line V1.02, 2.2; some units answer at it when they are alone on their port
 
 def check_devices(plant: Plant, catalogue: Catalogue) -> list[Finding]:
     """Return what is wrong between the buses, the devices and the catalogue."""
@@ -222,6 +222,15 @@ def _neighbours(devices: list[Draft[Device]], catalogue: Catalogue) -> Iterator[
         placed.append((device, driver))
 
 
+def _broadcast(device: Draft[Device], driver: Driver, other: Draft[Device], its_driver: Driver) -> Finding | None:
+    """Find a unit at the Modbus broadcast address beside another one: a write to it would reach every unit of the line."""
+    for each, its, neighbour in ((device, driver, other), (other, its_driver, device)):
+        if each.item.address == BROADCAST and Protocol.MODBUS_RTU in its.protocols:
+            reason = f"is the broadcast address, and [{written(neighbour.path)}] is on the same bus"
+            return each.finding("address", reason, "give it an address of its own, or a bus of its own")
+    return None
+
+
 def _clash(device: Draft[Device], driver: Driver, other: Draft[Device], its_driver: Driver) -> Finding | None:
     same_driver = driver.model == its_driver.model
     lone = next((each for each in (driver, its_driver) if each.addresses == (0, 0)), None)
@@ -230,7 +239,7 @@ def _clash(device: Draft[Device], driver: Driver, other: Draft[Device], its_driv
         reason = f"{lone.model} has no addresses, so its line carries one unit; [{name}] is on it"
         return device.finding("bus", reason, "give it a bus of its own")
     if not lone and device.item.address != other.item.address:
-        return None
+        return _broadcast(device, driver, other, its_driver)
     if not same_driver:
         return device.finding("address", f"is already the address of [{name}], which is another unit")
     if device.item.channel != other.item.channel:

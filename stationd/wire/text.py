@@ -1,7 +1,8 @@
 """Text protocols: a command line out, an answer line back, in the dialect that a maker chose.
 
 A dialect says how lines end, whether they carry a check sum, how a unit on a shared line is chosen, and how it says yes and
-no. Without a check sum a damaged digit cannot be seen here; the poller's limits and second reads deal with that.
+no. Without a check sum a damaged digit that still reads as a number cannot be seen here; the limits of the driver's table are what
+is left.
 """
 
 from __future__ import annotations

@@ -28,6 +28,7 @@ from stationd.sim.cable import End
 from stationd.sim.demo_rig import Route, demo_rig, station
 from stationd.sim.rig import Rig
 from stationd.sim.simulation import Simulation, open_rig
+from stationd.sim.tether import TETHER
 from stationd.sim.world import SCENARIOS, play
 
 MOST_PAIRS = 24
@@ -149,7 +150,7 @@ class Daemon:
 async def running_daemon(name: str, config: Path) -> AsyncIterator[Daemon]:
     """Run the daemon on a station file as long as the block; its log and ports file lie beside the file."""
     ports_file, log = config.with_name("ports.json"), config.with_name("log")
-    words = [sys.executable, "-m", "stationd", "run", "--config", str(config), "--ports-file", str(ports_file)]
+    words = [*TETHER, sys.executable, "-m", "stationd", "run", "--config", str(config), "--ports-file", str(ports_file)]
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(*words, stdout=output, stderr=output, start_new_session=True)
     try:

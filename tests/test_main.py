@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -115,3 +116,20 @@ def test_the_demo_gets_ready_tells_scripts_where_everything_is_and_ends_by_itsel
     assert told["mqtt"].startswith("mqtt://127.0.0.1:")
     assert {"aktau-pfe", "siyazan-pfe", "aktau-io", "aktau-fp1-booster"} <= set(told)
     assert "aktau 1.0" in done.stdout or "aktau 0.99" in done.stdout
+
+
+def test_nothing_is_left_of_a_demo_that_was_killed(tmp_path: Path) -> None:
+    ports = tmp_path / "ports.json"
+    words = [sys.executable, "-m", "stationd", "demo", "--fibre-pairs", "1", "--ports-file", str(ports)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True) as running:
+        assert running.stdout is not None
+        while "Ctrl-C ends it" not in (line := running.stdout.readline()):
+            assert line, "the demo ended by itself"
+        running.kill()
+        running.wait()
+    url = json.loads(ports.read_text())["metrics"]["aktau"]
+    port = int(url.rpartition(":")[2].partition("/")[0])
+    while True:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                break

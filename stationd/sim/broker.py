@@ -11,6 +11,8 @@ import subprocess
 import sys
 from types import TracebackType
 
+from stationd.sim.tether import TETHER
+
 PATIENCE_S = 20.0
 LOOPBACK = "127.0.0.1"
 
@@ -26,7 +28,7 @@ class EmbeddedBroker:
         self._process: subprocess.Popen[bytes] | None = None
 
     async def __aenter__(self) -> EmbeddedBroker:
-        words = [sys.executable, "-m", "stationd.sim.broker", str(self._port)]
+        words = [*TETHER, sys.executable, "-m", "stationd.sim.broker", str(self._port)]
         self._process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
         async with asyncio.timeout(PATIENCE_S):
             while not await self._listens():

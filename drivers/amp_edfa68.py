@@ -12,6 +12,9 @@ To be checked at the first module, because no answer was ever published, only qu
 * the pump status (0x3A) is asked by amplifier and then pump; the first pump only, since an unknown one might not be answered;
 * attenuator n belongs to amplifier n.
 
+The answer "amplifier 1 is in mode 1 (disabled)" has the very bytes of its question. An echo has them too, so it counts as one:
+`mode` is then missing, and the module status says that it is disabled.
+
 The meaning of the alarms SLD, DIS, FLG1 and FLG2 is not published; they are shown as they come. The alarm words name 22
 causes, from bit 31 downwards.
 """

@@ -159,17 +159,18 @@ async def running_daemon(name: str, config: Path) -> AsyncIterator[Daemon]:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
         try:
-            await asyncio.wait_for(process.wait(), STOP_S)
+            async with asyncio.timeout(STOP_S):
+                await process.wait()
         except TimeoutError:
             process.kill()
             await process.wait()
 
 
 async def wait_until_ready(daemons: list[Daemon]) -> None:
-    """Wait until every daemon serves its pages and has read its power feed; RuntimeError with its log if one ends."""
+    """Wait until every daemon has read its power feed and all its devices; RuntimeError with its log if one ends."""
     async with asyncio.timeout(READY_S), aiohttp.ClientSession() as session:
         for daemon in daemons:
-            while (await _summary(session, daemon)).current_a is None:
+            while not (await _summary(session, daemon)).complete:
                 if daemon.process.returncode is not None:
                     raise RuntimeError(f"the daemon of {daemon.name} ended:\n{daemon.log.read_text()[-2000:]}")
                 if not daemon.metrics and daemon.ports_file.exists():
@@ -194,6 +195,11 @@ class Summary:
     up: int
     devices: int
     dark: int
+
+    @property
+    def complete(self) -> bool:
+        """True when everything of a healthy line has been read."""
+        return self.current_a is not None and self.voltage_v is not None and self.up == self.devices and not self.dark
 
 
 async def _summary(session: aiohttp.ClientSession, daemon: Daemon) -> Summary:
@@ -246,6 +252,8 @@ async def _status(daemons: list[Daemon]) -> None:
 
 
 def _part(daemon: Daemon, summary: Summary) -> str:
+    if daemon.process.returncode is not None:
+        return f"{daemon.name}: its daemon has ended (code {daemon.process.returncode}), see {daemon.log}"
     current = "  --  " if summary.current_a is None else f"{summary.current_a:6.4f}"
     voltage = "  --  " if summary.voltage_v is None else f"{summary.voltage_v:6.1f}"
     dark = f", {summary.dark} dark" if summary.dark else ""

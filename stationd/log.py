@@ -13,6 +13,9 @@ from typing import Any
 
 import structlog
 
+# What these call an error is a peer's fault that the daemon counts, answers or reports itself, in one line of its own.
+QUIET = ("pymodbus", "aiohttp.server", "mqtt")
+
 PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 
 
@@ -34,7 +37,8 @@ def set_up(stream: Any = sys.stderr) -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(stream=stream, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger("pymodbus").setLevel(logging.CRITICAL)  # what it calls an error is counted by the owner of the line
+    for library in QUIET:
+        logging.getLogger(library).setLevel(logging.CRITICAL)
 
 
 def _with_priority(_: Any, method: str, line: str | MutableMapping[str, Any]) -> str:

@@ -64,7 +64,20 @@ class Poller:
                 await self._changed.wait(self._schedule.wake_at(now) if self._bus.up else None)
                 continue
             done = await self._bus.ask(task.block.exchange, Priority.FAST if task.fast else Priority.SLOW)
+            was_mute = self._schedule.mute(task.device.unit)
             self._settle(task, done, loop.time())
+            self._tell(task.device.unit, done, was_mute)
+
+    def _tell(self, unit: int, done: Done, was_mute: bool) -> None:
+        """Say once that a unit does not answer any more, and once that it does again."""
+        mute = self._schedule.mute(unit)
+        if mute == was_mute:
+            return
+        devices = [name for name, device in self.devices.items() if device.unit == unit]
+        if not mute:
+            log.info("unit answers again", bus=self._bus.name, devices=devices)
+        elif isinstance(done.outcome, Failure):
+            log.warning("unit does not answer", bus=self._bus.name, devices=devices, cause=done.outcome.detail)
 
     def _settle(self, task: Task, done: Done, now: float) -> None:
         match done.outcome:

@@ -158,6 +158,10 @@ class Schedule:
 
     # ------------------------------------------------------------------ mute units
 
+    def mute(self, unit: int) -> bool:
+        """Return True while a unit counts as mute."""
+        return self._units[unit].mute
+
     def _mute(self, task: Task) -> bool:
         return self._units[task.device.unit].mute
 

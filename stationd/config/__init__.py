@@ -53,16 +53,19 @@ def check(source: Path | str, catalogue: Mapping[str, Driver]) -> tuple[StationC
     raw, failed = _parsed(source)
     if failed is not None:
         return None, (failed.problem(file),)
-    plant = plant_of(raw)
-    findings = [*plant.findings, *check_devices(plant, catalogue), *check_line(plant, catalogue)]
-    if findings:
-        return None, tuple(finding.problem(file) for finding in _in_file_order(findings, raw))
+    try:
+        plant = plant_of(raw)
+        findings = [*plant.findings, *check_devices(plant, catalogue), *check_line(plant, catalogue)]
+        if findings:
+            return None, tuple(finding.problem(file) for finding in _in_file_order(findings, raw))
+    except RecursionError:
+        return None, (Finding((), "", "has tables that are nested too deeply", "no section has more than three levels").problem(file),)
     return plant.config(), ()
 
 
 def _parsed(source: Path | str) -> tuple[dict[str, object], Finding | None]:
     try:
-        text = source if isinstance(source, str) else source.read_bytes().decode()
+        text = source if isinstance(source, str) else source.read_bytes().decode("utf-8-sig")
         return tomllib.loads(text), None
     except OSError as error:
         return {}, Finding((), "", f"cannot be read: {error.strerror or error}")

@@ -19,7 +19,7 @@ from stationd.driver import KINDS, Driver, Point, Protocol
 from stationd.driverfile.form import DIALECT_NEEDS, HEAD_NEEDS, ROW_NEEDS, DialectTable, Head, Note, Row, read_table
 from stationd.driverfile.form import Path as KeyPath
 from stationd.driverfile.row import point_of
-from stationd.driverfile.rowcheck import MODBUS
+from stationd.driverfile.rowcheck import MODBUS, slow_pattern
 from stationd.driverfile.tablecheck import faults
 from stationd.problem import Problem
 from stationd.wire import text
@@ -131,6 +131,9 @@ def _dialects(raw: Mapping[str, Any], notes: list[Note]) -> dict[str, text.Diale
     item, _ = read_table(DialectTable, raw["dialect"], ("dialect",), DIALECT_NEEDS, notes)
     ends = {"terminator": item.terminator, "reply_terminator": item.reply_terminator, "prefix": item.prefix}
     notes += (Note(("dialect", key), "must be ASCII characters") for key, end in ends.items() if not end.isascii())
+    patterns = [("done", item.done), ("unasked", item.unasked), ("selected", item.selected)]
+    patterns += [("refusals", refused.pattern) for refused in item.refusals]
+    notes += (Note(("dialect", key), why) for key, pattern in patterns if (why := slow_pattern(pattern)))
     absent = {key for key in DIALECT_NEEDS if key not in raw["dialect"]} if isinstance(raw["dialect"], dict) else set()
     end, reply_end, prefix = (value.encode("ascii", "replace") for value in ends.values())
     return {

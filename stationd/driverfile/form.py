@@ -99,6 +99,7 @@ class Row(BaseModel):
     rated_limits: Annotated[list[str | float], Field(min_length=3, max_length=3)] | None = None
     put: str = ""
     read_back: str = ""
+    reads: bool = False
     tolerance: float = 0.0
     doc: str = ""
 

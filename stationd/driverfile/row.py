@@ -10,6 +10,7 @@ import re
 from stationd.core.model import Value
 from stationd.driver import At, Format, Missing, Point, Query, Register
 from stationd.driverfile.form import UNIONS, Note, Path, Row
+from stationd.driverfile.rowcheck import slow_pattern
 from stationd.wire import registers, text
 from stationd.wire.exchange import FrameError
 from stationd.wire.modbus import Table
@@ -22,6 +23,8 @@ def point_of(row: Row, broken: frozenset[str], path: Path, is_text: bool, notes:
     """Return the row as a Point; what it cannot be is added to the notes, and the point then stands for its name alone."""
     found: list[Note] = []
     at = _at(row, found) if not broken & {"at", "missing"} else None
+    if isinstance(at, Query) and "?" not in at.command and not row.reads:
+        found.append(Note(("at",), 'asks with a command that has no "?"', "if the manual says that it only reads, write reads = true"))
     mask = _bits(row, found)
     fmt = _format(row, at or _stand_in(row, is_text), mask, found) if "format" not in broken else None
     put = _anywhere(row.put, "put", found) if row.put else None
@@ -96,6 +99,8 @@ def _format(row: Row, at: At, mask: int | None, found: list[Note]) -> Format:
     if isinstance(at, Query):
         if not row.format:
             found.append(Note(("format",), "is missing", "a pattern with one group, such as 'MV\\(([\\d.]+)\\)'"))
+        if why := slow_pattern(row.format):
+            found.append(Note(("format",), why))
         return text.Field(row.format, text.As(row.read_as), row.absent)
     if row.format == "bool" or (not row.format and isinstance(at, Register) and at.table.bits):
         return None

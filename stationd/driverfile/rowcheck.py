@@ -9,6 +9,9 @@ import math
 import re
 from collections.abc import Iterator
 from enum import Enum
+from re import _constants as sre_constants  # type: ignore[attr-defined]  # the only way to see what a pattern repeats
+from re import _parser as sre_parser  # type: ignore[attr-defined]
+from typing import Any
 
 from stationd.driver import Binary, Driver, Missing, Point, Protocol, Query, Register
 from stationd.wire import frame68, registers, text
@@ -19,6 +22,9 @@ POINT = re.compile(r"[a-z][a-z0-9_]{0,39}")
 MODBUS = (Protocol.MODBUS_RTU, Protocol.MODBUS_TCP)
 TRUTHS = frozenset(("output_on", "remote", "fault", "interlock", "pump_on", "los", "apr_active"))
 REGULATIONS = frozenset(("cc", "cv", "cr", "cp", "off"))
+MOST_REPEATS = 3  # without end, in one pattern of a file: with answers of at most 256 characters a match stays under a second
+MOST_TIMES = 64
+SINGLE = (sre_constants.LITERAL, sre_constants.NOT_LITERAL, sre_constants.ANY, sre_constants.IN)
 EVERY_S = (0.05, 86400.0)  # twenty times a second is more than any serial unit answers; once a day is still polling
 _VALUE = re.compile(r"\{value(:[^}]*)?\}")
 _NUMBER_SPEC = re.compile(r":(d|0?\d*\.\d+f)")
@@ -54,6 +60,34 @@ def wrong_pattern(pattern: str) -> str:
     except (re.error, OverflowError, RecursionError) as error:
         return f"is not a regular expression: {error}"
     return ""
+
+
+def slow_pattern(pattern: str) -> str:
+    """Return why matching a pattern might take for ever, or nothing; for patterns that nobody of us has seen."""
+    repeats = [] if wrong_pattern(pattern) else list(_endless(sre_parser.parse(pattern)))
+    if any(len(body) != 1 or body[0][0] not in SINGLE for body in repeats):
+        return "repeats a group without end; an answer that almost fits could then take for ever"
+    if len(repeats) > MOST_REPEATS:
+        return f"has {len(repeats)} repeats without end; more than {MOST_REPEATS} can take for ever"
+    return ""
+
+
+def _endless(parsed: Any) -> Iterator[Any]:
+    """Yield what stands under each repeat without an upper bound."""
+    for operation, argument in parsed:
+        if operation in (sre_constants.MAX_REPEAT, sre_constants.MIN_REPEAT, sre_constants.POSSESSIVE_REPEAT):
+            if argument[1] is sre_constants.MAXREPEAT or argument[1] > MOST_TIMES:
+                yield argument[2]
+            yield from _endless(argument[2])
+        elif operation is sre_constants.SUBPATTERN:
+            yield from _endless(argument[3])
+        elif operation is sre_constants.BRANCH:
+            for branch in argument[1]:
+                yield from _endless(branch)
+        elif operation in (sre_constants.ASSERT, sre_constants.ASSERT_NOT):
+            yield from _endless(argument[1])
+        elif operation is sre_constants.ATOMIC_GROUP:
+            yield from _endless(argument)
 
 
 def row_notes(driver: Driver, point: Point, unsound: frozenset[int]) -> Iterator[Note]:

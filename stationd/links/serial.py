@@ -84,7 +84,8 @@ class SerialLink:
 async def open_serial(settings: PortSettings, receiver: Receiver) -> Link:
     """Open a terminal device; LinkError with the path and the system's reason."""
     try:
-        port = await asyncio.wait_for(asyncio.to_thread(_open, settings), settings.connect_timeout_s + 3.0)
+        async with asyncio.timeout(settings.connect_timeout_s + 3.0):  # wait_for of Python 3.11 can lose a cancellation
+            port = await asyncio.to_thread(_open, settings)
     except (OSError, ValueError, termios.error, TimeoutError) as error:
         raise LinkError(f"{settings.port}: {str(error) or 'opening it takes too long'}") from error
     return SerialLink(port, settings.port, receiver)

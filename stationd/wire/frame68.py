@@ -86,9 +86,14 @@ class Frame68:
         return frame(bytes((question.command,)) + (number & 0xFFFF).to_bytes(2, "big") + question.arguments)
 
     def find(self, question: Command, number: int, received: bytes) -> Found | None:
-        """Return the sound frame of this command and sequence number that ends first; its data stand behind them."""
+        """Return the sound frame of this command and sequence number that ends first; its data stand behind them.
+
+        A frame that is the question itself is its echo (a loop-back plug, a line of two wires), never an answer.
+        """
         head = bytes((question.command,)) + (number & 0xFFFF).to_bytes(2, "big")
-        mine = ((end, start, payload) for start, end, payload in payloads(received) if payload[:3] == head)
+        echo = head + question.arguments
+        sound = ((end, start, payload) for start, end, payload in payloads(received) if payload != echo)
+        mine = (each for each in sound if each[2][:3] == head)
         first = min(mine, default=None)
         return Found(first[1], first[0], Answer(first[2][3:])) if first else None
 

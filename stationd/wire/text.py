@@ -16,7 +16,7 @@ from typing import Any
 
 from stationd.wire.exchange import Answer, Found, FrameError, Garbled, Outcome, Refusal, WireFault
 
-MAX_LINE_BYTES = 4096  # longer than any published answer: a line without an end is noise
+MAX_LINE_BYTES = 256  # longer than any published answer; so short a line is matched at once, whatever the pattern repeats
 
 
 class CheckSum(Enum):

@@ -6,7 +6,7 @@ import struct
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from stationd.wire.exchange import Answer, Found, FrameError
@@ -62,7 +62,14 @@ def streams(draw: st.DrawFn) -> tuple[Command, int, bytes]:
 def test_captured_frames_are_made_byte_for_byte_and_found_again(question: Command, number: int, captured: str) -> None:
     whole = bytes.fromhex(captured)
     assert CODEC.encode(question, number) == whole
-    assert CODEC.find(question, number, whole) == Found(0, len(whole), Answer(question.arguments))
+    reply = answer(question, number, b"\x12\x34\x56")
+    assert CODEC.find(question, number, whole + reply) == Found(len(whole), len(whole + reply), Answer(b"\x12\x34\x56"))
+
+
+@pytest.mark.parametrize("arguments", [b"", b"\x01\x01", b"\x00\x01"])
+def test_the_echo_of_the_question_is_no_answer(arguments: bytes) -> None:
+    question = Command(0x35, arguments)
+    assert CODEC.find(question, 7, CODEC.encode(question, 7)) is None
 
 
 @quick
@@ -91,6 +98,7 @@ def test_garbage_never_raises_and_what_is_found_lies_inside_it(question: Command
 @quick
 @given(commands, numbers, data_bytes, st.binary(max_size=6))
 def test_an_answer_is_found_behind_noise_with_its_data_alone(question: Command, number: int, data: bytes, noise: bytes) -> None:
+    assume(data != question.arguments)
     found = CODEC.find(question, number, noise + b"\x68\x00\xff\x68" + answer(question, number, data))
     assert found is not None
     assert found.outcome == Answer(data)
@@ -99,6 +107,7 @@ def test_an_answer_is_found_behind_noise_with_its_data_alone(question: Command, 
 @quick
 @given(commands, numbers, numbers, data_bytes)
 def test_another_sequence_number_is_never_accepted(question: Command, number: int, other: int, data: bytes) -> None:
+    assume(data != question.arguments)
     found = CODEC.find(question, number, answer(question, other, data))
     assert (found is not None) == (number == other)
 
@@ -106,6 +115,7 @@ def test_another_sequence_number_is_never_accepted(question: Command, number: in
 @quick
 @given(commands, commands, numbers, data_bytes)
 def test_another_command_is_never_accepted(question: Command, other: Command, number: int, data: bytes) -> None:
+    assume(data != question.arguments)
     found = CODEC.find(question, number, answer(other, number, data))
     assert (found is not None) == (question.command == other.command)
 
@@ -114,7 +124,7 @@ def test_another_command_is_never_accepted(question: Command, other: Command, nu
 @given(commands, st.integers(0, 10**6))
 def test_sequence_numbers_wrap_at_16_bits(question: Command, number: int) -> None:
     assert CODEC.encode(question, number) == CODEC.encode(question, number & 0xFFFF)
-    assert CODEC.find(question, number, answer(question, number & 0xFFFF, b"")) is not None
+    assert CODEC.find(question, number, answer(question, number & 0xFFFF, question.arguments + b"1")) is not None
 
 
 @quick
@@ -147,7 +157,8 @@ def test_what_no_frame_can_carry_is_refused_with_the_reason(question: Command) -
 
 def test_the_longest_payload_is_carried() -> None:
     question = Command(0x62, bytes(MAX_PAYLOAD - 3))
-    assert CODEC.find(question, 7, CODEC.encode(question, 7)) is not None
+    assert CODEC.find(question, 7, answer(question, 7, b"1" * (MAX_PAYLOAD - 3))) is not None
+    assert len(CODEC.encode(question, 7)) == MAX_PAYLOAD + 6
 
 
 @quick

@@ -14,6 +14,7 @@ from stationd.device import Device, codec_for
 from stationd.driver import INPUT_OUTPUT, POWER_FEED, Coil, Driver, Holding, Point, Protocol, Query
 from stationd.driverfile import LONGEST_FILE, load_directory, parse
 from stationd.driverfile.form import DialectTable, Head, Row
+from stationd.driverfile.rowcheck import slow_pattern
 from stationd.wire.exchange import WireFault
 from stationd.wire.registers import I16, U16, U32, Format, chars
 from stationd.wire.text import As, CheckSum, Dialect, Field
@@ -196,3 +197,22 @@ def test_a_file_that_is_no_driver_at_all_is_not_read_to_its_end(tmp_path: Path) 
     (tmp_path / "a.toml").write_bytes(b"#" * (LONGEST_FILE + 1))
     _, (problem,) = load_directory(tmp_path)
     assert "longer than" in problem.reason
+
+
+@pytest.mark.parametrize("pattern", ["((?:a+)+)b", "((?:a|aa)*)b", "(.*)a.*b.*c.*d", "(a{1,999}b)+"])
+def test_a_pattern_that_could_take_for_ever_is_refused(pattern: str) -> None:
+    assert slow_pattern(pattern)
+
+
+@pytest.mark.parametrize("pattern", [r"MV=([+-]?\d+\.\d*)", r"(?:[^,]*,){3}([^,]*)", "(ON|OFF)", "(.*)"])
+def test_patterns_of_real_meters_are_taken(pattern: str) -> None:
+    assert slow_pattern(pattern) == ""
+
+
+def test_a_text_command_that_is_no_question_has_to_be_vouched_for() -> None:
+    switching = TALKER.replace('"query:PC?"', '"query:OUT 1"')
+    driver, problems = parse(switching, "talker.toml")
+    assert driver is None
+    assert "reads = true" in problems[0].render()
+    vouched = switching.replace('at = "query:OUT 1"', 'at = "query:OUT 1"\nreads = true')
+    assert parse(vouched, "talker.toml")[1] == ()

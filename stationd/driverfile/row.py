@@ -23,7 +23,7 @@ def point_of(row: Row, broken: frozenset[str], path: Path, is_text: bool, notes:
     """Return the row as a Point; what it cannot be is added to the notes, and the point then stands for its name alone."""
     found: list[Note] = []
     at = _at(row, found) if not broken & {"at", "missing"} else None
-    if isinstance(at, Query) and "?" not in at.command and not row.reads:
+    if isinstance(at, Query) and at.command and "?" not in at.command and not row.reads:
         found.append(Note(("at",), 'asks with a command that has no "?"', "if the manual says that it only reads, write reads = true"))
     mask = _bits(row, found)
     fmt = _format(row, at or _stand_in(row, is_text), mask, found) if "format" not in broken else None

@@ -111,3 +111,13 @@ async def test_bytes_that_come_while_the_port_rests_are_kept() -> None:
     link.close()
     os.close(slave)
     os.close(master)
+
+
+async def test_a_cancellation_is_never_lost_in_an_opening_that_fails(tmp_path: Path) -> None:
+    for turns in range(60):
+        opening = asyncio.create_task(open_serial(PortSettings(str(tmp_path / "no-such-port")), Ear()))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        asked = opening.cancel()
+        await asyncio.wait((opening,))
+        assert opening.cancelled() == asked

@@ -338,3 +338,8 @@ def test_reads_of_one_unit_can_be_confused_exactly_when_their_shapes_are_equal(o
     other = Read(one.unit, other.table, other.address, other.count)
     taken = RTU.find(other, 0, rtu_frame(one.unit, answer_pdu(one, fill)[0]))
     assert (taken is not None) == (RTU.shape(one) == RTU.shape(other))
+
+
+def test_the_echo_of_a_request_that_has_the_form_of_an_answer_is_no_answer() -> None:
+    question = Read(7, Table.COIL, 0x0300, 20)
+    assert Rtu().find(question, 0, Rtu().encode(question, 0)) is None

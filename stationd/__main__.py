@@ -71,8 +71,10 @@ def _run(arguments: argparse.Namespace) -> int:
 
             return demo(arguments.scenario, arguments.seconds, arguments.routes, arguments.fibre_pairs, arguments.ports_file)
         case "bench":
+            from stationd import log
             from stationd.bench import bench
 
+            log.set_up()
             return bench(arguments.name, as_json=arguments.json)
         case _:
             print(f"stationd {stationd.__version__}")

@@ -207,6 +207,21 @@ def test_a_write_counts_only_when_the_unit_shows_it() -> None:
     play(script, meter, read_only=False)
 
 
+def test_an_emergency_write_goes_before_every_other_write() -> None:
+    meter = Meter()
+
+    async def script(plant: Plant) -> None:
+        await plant.until(lambda: plant.reading("level").quality.good)
+        others = [asyncio.create_task(plant.poller.write(PointId("m", "switch"), True)) for _ in range(20)]
+        await asyncio.sleep(0)
+        asked = len(meter.functions)
+        assert (await plant.poller.write(PointId("m", "level"), 12.3, emergency=True)).reason is Reason.NONE
+        assert meter.functions.index(6) <= asked + 1
+        await asyncio.gather(*others)
+
+    play(script, meter, read_only=False)
+
+
 def test_a_write_that_the_unit_does_not_keep_is_an_error_with_both_values() -> None:
     meter = Meter()
     meter.stuck = True
@@ -279,8 +294,9 @@ def test_an_answer_that_came_in_the_instant_of_the_hang_up_is_not_shown_as_good(
             asyncio.get_running_loop().call_soon(plant.line.hang_up)
 
         plant.bus.received = and_gone  # type: ignore[method-assign]  # the transport: the far end hangs up with its last byte
-        await plant.until(lambda: plant.reading("level").quality.level is Level.STALE)
-        await asyncio.sleep(1.0)
+        while plant.bus.up:
+            await asyncio.sleep(0.5)
+        await asyncio.sleep(1.0)  # far less than the three minutes after which silence alone would make it stale
         assert plant.reading("level").quality.level is Level.STALE
 
     play(script, Meter(), Device("m", driver, Rtu(), 1))

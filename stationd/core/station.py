@@ -74,7 +74,6 @@ class Station:
             self._fresh.pop(reading.point, None)
             self._refused.add(reading.point)
             return
-        self._refused.discard(reading.point)
         self._fresh[reading.point] = reading
         self._why.pop(reading.point, None)
         end = reading.t + self._limit_s[reading.point]

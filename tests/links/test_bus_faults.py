@@ -110,6 +110,30 @@ def test_an_emergency_waits_neither_for_a_place_in_the_queue_nor_for_a_quarantin
     on_line(deaf_to_reads, script, read_only=False)
 
 
+def test_an_emergency_does_not_wait_until_a_line_without_addresses_may_speak_again() -> None:
+    codec = text.Text(text.Dialect(done="OK"))
+
+    def unit(frame: bytes, t: float) -> list[tuple[float, bytes]]:
+        return [(0.002, b"OK\r")] if frame == b"OUT 0\r" else []
+
+    async def script(bus: Bus, line: Line) -> None:
+        assert reason(await bus.ask(Exchange(codec, 1, text.Ask(1, "MV?")), Priority.FAST)) is Reason.TIMEOUT
+        asked = asyncio.get_running_loop().time()
+        done = await bus.ask(Exchange(codec, 1, codec.write(1, "OUT 0"), writes=True), Priority.EMERGENCY)
+        assert isinstance(done.outcome, Answer)
+        assert done.t - asked < 0.1
+
+    on_line(unit, script, PortSettings("/dev/ttyTEST", baud=9600), read_only=False)
+
+
+def test_what_was_heard_before_a_question_left_is_no_answer_to_it() -> None:
+    listener = Listener(BusStatistics())
+    listener.remember(Sent(read(9), 1, 0.0, 0.0), until=100.0)  # a late answer may come, so bytes are kept for a while
+    listener.hear(rtu(1, registers([7] * 10)))
+    listener.expect(Sent(read(1), 2, 1.0, 0.0))
+    assert listener.hear(b"\0") == (None, [])
+
+
 @pytest.mark.parametrize("settings", [TCP, SOCKET], ids=["tcp", "socket"])
 def test_one_mute_unit_does_not_cost_the_others_their_connection(settings: PortSettings) -> None:
     numbered = settings is TCP

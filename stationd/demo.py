@@ -232,11 +232,11 @@ def _tell(daemons: list[Daemon], url: str, worlds: list[Simulation], directory: 
     host, _, number = url.partition("://")[2].rpartition(":")
     print(f"second terminal:  curl -s {daemons[0].metrics} | grep pfe")
     print(f"                  mosquitto_sub -h {host} -p {number} -t 'stationd/#' -v")
-    print("Ctrl-C ends it.", flush=True)
-    if ports_file is not None:
+    if ports_file is not None:  # before the last line, which says that everything is there
         ports = {name: address for world in worlds for name, address in world.ports.items()}
         metrics = {daemon.name: daemon.metrics for daemon in daemons}
         write_json(ports_file, {**ports, "metrics": metrics, "mqtt": url, "sockets": {}})
+    print("Ctrl-C ends it.", flush=True)
 
 
 async def _status(daemons: list[Daemon]) -> None:

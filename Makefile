@@ -2,7 +2,7 @@
 #
 #   make demo [SCENARIO=cable-cut] [ROUTES=main|reserve|both] [FIBRE_PAIRS=8] [SECONDS=60] [PORTS_FILE=PATH] [MQTT_URL=mqtt://host:1883]
 #     (MQTT_URL reaches the demo by the environment, as make hands on what is set on its command line.)
-#   make test [TESTS=tests/wire]    make lint    make bench [BENCH=bus]    make lock [UPGRADE=--upgrade]
+#   make test [TESTS=tests/wire]    make lint    make bench [BENCH=bus]    make lock [UPGRADE=--upgrade]    make wheel
 
 PYTHON ?= python3
 VENV := .venv
@@ -16,7 +16,9 @@ DEMO_WORDS = $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(ROUTES),--routes $(
 	$(if $(FIBRE_PAIRS),--fibre-pairs $(FIBRE_PAIRS)) $(if $(SECONDS),--seconds $(SECONDS)) \
 	$(if $(PORTS_FILE),--ports-file $(PORTS_FILE))
 
-.PHONY: demo test lint bench lock clean
+NATIVE := setup.py $(wildcard native/*.c native/*.h native/*.py)
+
+.PHONY: demo test lint bench lock wheel clean
 .DELETE_ON_ERROR:
 
 demo: $(DEMO_READY)
@@ -42,23 +44,40 @@ lock: $(DEV_READY)
 LOCK_WORDS = --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--no-header --no-annotate $(UPGRADE)
 
+# The wheel for every Python from 3.11 on, and the extension imported by each of them that is installed here.
+wheel: $(DEV_READY)
+	rm -rf build dist
+	$(BIN)/python -m pip --disable-pip-version-check --no-input wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	@for python in $(PYTHONS); do \
+		command -v $$python >/dev/null && $$python -c '' 2>/dev/null || { echo "$$python: not installed here"; continue; }; \
+		rm -rf build/$$python && $$python -m venv build/$$python && \
+		build/$$python/bin/python -m pip --disable-pip-version-check --no-input install --quiet --require-hashes --requirement requirements.lock && \
+		build/$$python/bin/python -m pip --disable-pip-version-check --no-input install --quiet --no-deps dist/*.whl && \
+		(cd build && $$python/bin/python -c "import sys; from stationd._sampler import lib; print(sys.version.split()[0], lib.SAMPLER_ABI)") || exit 1; \
+	done
+
+PYTHONS ?= python3.11 python3.12 python3.13
+
 clean:
-	rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build dist stationd/_sampler.abi3.so *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "$(PYTHON) is not Python 3.11 or newer; name another one: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' \
 		|| { echo "$(PYTHON) cannot make a virtual environment; install the Debian package python3-venv" >&2; exit 1; }
+	@command -v $${CC:-cc} >/dev/null || { echo "there is no C compiler; install the Debian package gcc" >&2; exit 1; }
+	@$(PYTHON) -c 'import os, sys, sysconfig; sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' \
+		|| { echo "the headers of $(PYTHON) are missing; install the Debian package python3-dev" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(DEMO_READY): requirements.lock pyproject.toml | $(VENV)/.made
+$(DEMO_READY): requirements.lock pyproject.toml $(NATIVE) | $(VENV)/.made
 	$(PIP) --require-hashes --requirement requirements.lock
 	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(DEV_READY): requirements-dev.lock pyproject.toml | $(VENV)/.made
+$(DEV_READY): requirements-dev.lock pyproject.toml $(NATIVE) | $(VENV)/.made
 	$(PIP) --require-hashes --requirement requirements-dev.lock
 	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@ $(DEMO_READY)

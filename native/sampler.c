@@ -14,7 +14,6 @@
 #include "core.h"
 
 #define SECOND 1000000000
-#define COUNT_LIMIT (1 << SAMPLER_COUNT_BITS)
 
 static const source_kind *const KINDS[] = {&source_iio, &source_spi, &source_mmap, &source_sim, &source_shm};
 
@@ -386,10 +385,11 @@ int sampler_tick(sampler *s, int64_t now_ns) {
 
 int64_t sampler_due(const sampler *s) { return is_foreign(s) ? -ECHILD : loop_due(s); }
 
+/* Whether all counts are within -2^24 to 2^24 - 1: the bits of their magnitudes, all together. */
 static bool fits(const int32_t *counts, size_t length) {
-    int32_t outside = 0;
-    for (size_t i = 0; i < length; i++) outside |= counts[i] < -COUNT_LIMIT || counts[i] > COUNT_LIMIT;
-    return outside == 0;
+    int32_t bits = 0;
+    for (size_t i = 0; i < length; i++) bits |= counts[i] ^ (counts[i] >> 31);
+    return bits >> SAMPLER_COUNT_BITS == 0;
 }
 
 int sampler_push(sampler *s, const int32_t *counts, const int64_t *times, uint32_t scans, int64_t now_ns) {

@@ -55,7 +55,7 @@ extern "C" {
 #define SAMPLER_WORDS 4        /* 32-bit words of a set of channels */
 #define SAMPLER_KNOTS 16       /* most knots of a step table */
 #define SAMPLER_BUCKETS 704    /* of the lateness histogram, see sampler_bucket_ns */
-#define SAMPLER_COUNT_BITS 24  /* counts are within +-2^24, so that sums of a window are exact */
+#define SAMPLER_COUNT_BITS 24  /* counts are -2^24 to 2^24 - 1, so that sums of a window are exact */
 #define SAMPLER_ALL 0xffffffff /* "channel" of an event that concerns all */
 
 typedef struct sampler sampler; /* opaque: one block of memory, locked where that is allowed */
@@ -70,7 +70,7 @@ typedef struct {
     char trigger[64];                    /* iio: name of the trigger; empty: leave the one that is set */
     char chip[16];                       /* spi: "ads8688" or "mcp3208" */
     char type[32];                       /* mmap: layout of a register in IIO's words, "le:u16/16>>0" */
-    uint32_t index[SAMPLER_CHANNELS];    /* input of the converter for each channel; ascending order is not needed */
+    uint32_t index[SAMPLER_CHANNELS];    /* input of each channel, each once, in any order: iio: N of in_voltageN; spi: chip x 8 + input */
     uint32_t watermark;                  /* iio: scans that make one wake-up; 0: the kernel's */
     uint32_t buffer_scans;               /* iio: length of the kernel's buffer; 0: two seconds */
     uint32_t speed_hz;                   /* spi: clock */
@@ -288,7 +288,8 @@ int sampler_push(sampler *s, const int32_t *counts, const int64_t *times, uint32
 int64_t sampler_bucket_ns(uint32_t bucket);
 
 /* Decode one element of a scan by its layout in IIO's words, "[be|le]:[s|u]bits/storage[Xrepeat][>>shift]": the first of its
- * repeats. -EINVAL with a sentence for a text that is no layout, -ENODATA when fewer bytes are there than one element has. */
+ * repeats. -EINVAL with a sentence for a text that is no layout, -ENODATA when fewer bytes are there than one element has,
+ * -ERANGE for an unsigned value of 2^63 or more. */
 int sampler_decode(const char *type, const uint8_t *bytes, uint32_t size, int64_t *value, char *error, uint32_t error_size);
 
 /* cffi end */

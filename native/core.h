@@ -143,7 +143,7 @@ void loop_take(struct sampler *s, segment *room, uint32_t scans, const source_bl
 int64_t series_due(const series *t);
 uint64_t series_turn(series *t, int64_t now_ns);
 uint64_t series_timed(series *t, int64_t source_ns, int64_t now_ns, bool monotonic, int64_t *time_ns, bool *jumped);
-uint64_t series_arrival(series *t, uint32_t scans, int64_t now_ns, bool drained, int64_t *times);
+uint64_t series_arrival(series *t, uint32_t scans, uint32_t known_missed, int64_t now_ns, bool drained, int64_t *times);
 
 /* record.c */
 void record_scan(struct sampler *s, const int32_t *counts, int64_t time_ns);

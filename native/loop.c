@@ -82,7 +82,7 @@ void loop_take(struct sampler *s, segment *room, uint32_t scans, const source_bl
     room->scans += scans;
     if (block->overruns != 0) count(&s->overruns, block->overruns);
     if (from == TIMES_OF_HOST) block->times[0] = s->series.last_ns = block->now;
-    if (from == TIMES_OF_ARRIVAL) before = series_arrival(&s->series, scans, block->now, block->drained, block->times);
+    if (from == TIMES_OF_ARRIVAL) before = series_arrival(&s->series, scans, block->missed, block->now, block->drained, block->times);
     note_hole(s, block->missed + before, block->times[0]);
     for (uint32_t i = 0; i < scans; i++) {
         if (from == TIMES_OF_SOURCE || from == TIMES_OF_FOREIGN) follow_source(s, &block->times[i], from == TIMES_OF_SOURCE);

@@ -175,8 +175,9 @@ static int open_source(struct sampler *s, const sampler_source *where, char *err
     int failed = kind->open(&s->source, where, s->config.channels, s->config.rate_hz, error, size);
     if (failed != 0) s->source.kind = NULL;
     s->device_paced = failed == 0 && s->source.fd >= 0;
-    if (s->source.timed) s->timing = s->source.timed_by_monotonic ? TIMES_OF_SOURCE : TIMES_OF_FOREIGN;
-    else s->timing = s->device_paced ? TIMES_OF_ARRIVAL : TIMES_OF_HOST;
+    if (!s->device_paced) s->timing = TIMES_OF_HOST;
+    else if (!s->source.timed) s->timing = TIMES_OF_ARRIVAL;
+    else s->timing = s->source.timed_by_monotonic ? TIMES_OF_SOURCE : TIMES_OF_FOREIGN;
     return failed;
 }
 

@@ -60,9 +60,10 @@ uint64_t series_timed(series *t, int64_t source_ns, int64_t now_ns, bool monoton
     return periods(t, apart, SECOND / 2) - 1;
 }
 
-uint64_t series_arrival(series *t, uint32_t scans, int64_t now_ns, bool drained, int64_t *times) {
+/* `known_missed` slots before these scans are known of by the source itself; what is returned are those beyond them. */
+uint64_t series_arrival(series *t, uint32_t scans, uint32_t known_missed, int64_t now_ns, bool drained, int64_t *times) {
     uint64_t missed = 0;
-    int64_t begin_ns = t->begun ? t->last_ns : now_ns - (int64_t)scans * t->period_ns;
+    int64_t begin_ns = t->begun ? t->last_ns + (int64_t)known_missed * t->period_ns : now_ns - (int64_t)scans * t->period_ns;
     int64_t end_ns = begin_ns + (int64_t)scans * t->period_ns;
     if (end_ns > now_ns) end_ns = now_ns > begin_ns ? now_ns : begin_ns + scans;
     int64_t behind_ns = now_ns - end_ns;

@@ -40,7 +40,7 @@ struct source {
     const source_kind *kind;
     void *state;       /* made by open, freed by close */
     int fd;            /* to wait for with poll; -1: the host sets the pace */
-    bool timed;        /* the source has its own times, of CLOCK_MONOTONIC or, if not `timed_by_monotonic`, of any clock */
+    bool timed;        /* only with an fd: the source has its own times, of CLOCK_MONOTONIC or, if not `timed_by_monotonic`, of any clock */
     bool timed_by_monotonic;
 };
 

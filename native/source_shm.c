@@ -77,31 +77,26 @@ static int map_file(shm_state *state, const char *path, char *error, uint32_t ro
                              "shm: %s has %lld bytes; it must be an ordinary file that the simulated line writes, of %zu bytes or more",
                              path, (long long)status.st_size, sizeof(shared_light));
     void *memory = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_SHARED | MAP_POPULATE, state->descriptor, 0);
-    if (memory == MAP_FAILED)
-        return source_refuse(error, room, errno, "shm: %s cannot be mapped: %s", path, strerror(errno));
+    if (memory == MAP_FAILED) return source_refuse(error, room, errno, "shm: %s cannot be mapped: %s", path, strerror(errno));
     state->light = memory;
     state->size = (size_t)status.st_size;
     return check_head(state->light, state->size, path, error, room);
 }
 
 static void let_go(shm_state *state) {
-    if (state->light != NULL)
-        (void)munmap((void *)(uintptr_t)state->light, state->size);
-    if (state->descriptor >= 0)
-        (void)close(state->descriptor);
+    if (state->light != NULL) (void)munmap((void *)(uintptr_t)state->light, state->size);
+    if (state->descriptor >= 0) (void)close(state->descriptor);
     free(state);
 }
 
 static int shm_open_light(source *s, const sampler_source *where, uint32_t channels, uint32_t rate_hz, char *error, uint32_t room) {
     (void)rate_hz;
     shm_state *state = calloc(1, sizeof *state);
-    if (state == NULL)
-        return source_refuse(error, room, ENOMEM, "shm: no memory");
+    if (state == NULL) return source_refuse(error, room, ENOMEM, "shm: no memory");
     state->descriptor = -1;
     state->channels = channels;
     int result = map_file(state, where->where, error, room);
-    if (result == 0)
-        result = take_inputs(state, where, error, room);
+    if (result == 0) result = take_inputs(state, where, error, room);
     if (result != 0) {
         let_go(state);
         return result;
@@ -116,10 +111,8 @@ static int shm_open_light(source *s, const sampler_source *where, uint32_t chann
 /* Whether there is anybody at the other end; a heartbeat far ahead is one of another clock. */
 static int check_life(const shm_state *state, int64_t now) {
     struct stat status;
-    if (fstat(state->descriptor, &status) != 0)
-        return -errno;
-    if (status.st_nlink == 0 || status.st_size < (off_t)state->size)
-        return -ENODEV;
+    if (fstat(state->descriptor, &status) != 0) return -errno;
+    if (status.st_nlink == 0 || status.st_size < (off_t)state->size) return -ENODEV;
     int64_t heartbeat = __atomic_load_n(&state->light->heartbeat_ns, __ATOMIC_ACQUIRE);
     bool alive = heartbeat >= now - SHARED_LIGHT_STALE_NS && heartbeat <= now + SHARED_LIGHT_STALE_NS;
     return alive ? 0 : -ESTALE;
@@ -132,8 +125,7 @@ static int32_t within(int64_t count, int32_t top) {
 static int shm_read(source *s, source_block *block) {
     shm_state *state = s->state;
     int result = check_life(state, block->now);
-    if (result != 0 || block->max == 0)
-        return result;
+    if (result != 0 || block->max == 0) return result;
     uint32_t noise = __atomic_load_n(&state->light->noise, __ATOMIC_RELAXED) & 0xffff;
     for (uint32_t channel = 0; channel < state->channels; channel++) {
         uint32_t input = state->input[channel];

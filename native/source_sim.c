@@ -127,10 +127,8 @@ static int take_arguments(sim_parser *parser, sim_step *step, char **words) {
     case SIM_LEVEL:
     case SIM_WAVE:
         result = take_channel(parser, words[0], &step->channel);
-        if (result == 0)
-            result = take_number(parser, words[1], -HIGHEST, HIGHEST, &step->first);
-        if (result == 0 && step->verb == SIM_WAVE)
-            result = take_number(parser, words[2], 1, INT32_MAX, &step->second);
+        if (result == 0) result = take_number(parser, words[1], -HIGHEST, HIGHEST, &step->first);
+        if (result == 0 && step->verb == SIM_WAVE) result = take_number(parser, words[2], 1, INT32_MAX, &step->second);
         return result;
     case SIM_ERROR:
         result = take_error_name(parser, words[0], &step->first);
@@ -143,7 +141,7 @@ static int take_arguments(sim_parser *parser, sim_step *step, char **words) {
         return 0;
     case SIM_BACK:
     case SIM_AHEAD:
-        return take_number(parser, words[0], 0, (int64_t)1 << 60, &step->first);
+        return take_number(parser, words[0], 0, 1000000 * (int64_t)SECOND, &step->first);
     case SIM_PACED:
     case SIM_TIMED:
         return take_number(parser, words[0], 1, 1000000, &step->first);
@@ -167,8 +165,7 @@ static uint32_t split(char *phrase, char **words) {
     uint32_t count = 0;
     char *rest = NULL;
     for (char *word = strtok_r(phrase, " \t\n", &rest); word != NULL; word = strtok_r(NULL, " \t\n", &rest))
-        if (count++ < MOST_WORDS)
-            words[count - 1] = word;
+        if (count++ < MOST_WORDS) words[count - 1] = word;
     return count;
 }
 
@@ -188,16 +185,13 @@ static int insert_step(sim_parser *parser, const sim_step *step) {
 static int take_step(sim_parser *parser, uint64_t at, char **words, uint32_t count) {
     sim_step step = {.at = at};
     int result = find_verb(parser, words[0], &step.verb);
-    if (result != 0)
-        return result;
+    if (result != 0) return result;
     if (count - 1 != verbs[step.verb].words)
         return source_refuse(parser->error, parser->room, EINVAL, "sim: in \"%s\" there are %u words behind \"%s\"; it needs %s",
                              parser->phrase, count - 1, words[0], verbs[step.verb].wanted);
     result = take_arguments(parser, &step, words + 1);
-    if (result != 0)
-        return result;
-    if (step.verb != SIM_PACED && step.verb != SIM_TIMED)
-        return insert_step(parser, &step);
+    if (result != 0) return result;
+    if (step.verb != SIM_PACED && step.verb != SIM_TIMED) return insert_step(parser, &step);
     if (at != 0)
         return source_refuse(parser->error, parser->room, EINVAL, "sim: \"%s\" in \"%s\" holds from the beginning; leave \"at\" away",
                              words[0], parser->phrase);
@@ -209,14 +203,11 @@ static int take_step(sim_parser *parser, uint64_t at, char **words, uint32_t cou
 static int take_phrase(sim_parser *parser, char *phrase) {
     char *words[MOST_WORDS] = {0};
     uint32_t count = split(phrase, words);
-    if (count == 0)
-        return 0;
+    if (count == 0) return 0;
     if (count > MOST_WORDS)
         return source_refuse(parser->error, parser->room, EINVAL, "sim: \"%s\" has %u words; is a \";\" missing?", parser->phrase, count);
-    if (strcmp(words[0], "at") != 0)
-        return take_step(parser, 0, words, count);
-    if (count < 3)
-        return source_refuse(parser->error, parser->room, EINVAL, "sim: \"%s\" must be: at SCAN ...", parser->phrase);
+    if (strcmp(words[0], "at") != 0) return take_step(parser, 0, words, count);
+    if (count < 3) return source_refuse(parser->error, parser->room, EINVAL, "sim: \"%s\" must be: at SCAN ...", parser->phrase);
     int64_t at = 0;
     int result = take_number(parser, words[1], 0, INT64_MAX, &at);
     return result != 0 ? result : take_step(parser, (uint64_t)at, words + 2, count - 2);
@@ -230,8 +221,7 @@ static int take_script(sim_parser *parser, const char *script) {
         memcpy(phrase, piece, strlen(piece) + 1);
         parser->phrase = piece;
         int result = take_phrase(parser, phrase);
-        if (result != 0)
-            return result;
+        if (result != 0) return result;
     }
     for (uint32_t place = 0; place < parser->state->steps && !parser->state->timed; place++)
         if (parser->state->step[place].verb == SIM_BACK || parser->state->step[place].verb == SIM_AHEAD)
@@ -245,8 +235,7 @@ static int open_timer(const sim_state *state, char *error, uint32_t room) {
     struct timespec every = {.tv_sec = every_ns / SECOND, .tv_nsec = every_ns % SECOND};
     struct itimerspec pace = {.it_interval = every, .it_value = every};
     int descriptor = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-    if (descriptor < 0)
-        return source_refuse(error, room, errno, "sim: no timer: %s", strerror(errno));
+    if (descriptor < 0) return source_refuse(error, room, errno, "sim: no timer: %s", strerror(errno));
     if (timerfd_settime(descriptor, 0, &pace, NULL) != 0) {
         int code = errno;
         (void)close(descriptor);
@@ -259,8 +248,7 @@ static int set_up(source *s, sim_state *state, const char *script, char *error, 
     sim_parser parser = {.state = state, .phrase = "", .error = error, .room = room};
     int result = take_script(&parser, script[strspn(script, " \t\n;")] == '\0' ? default_script : script);
     s->fd = -1;
-    if (result != 0 || state->at_once == 0)
-        return result;
+    if (result != 0 || state->at_once == 0) return result;
     s->fd = open_timer(state, error, room);
     return s->fd < 0 ? s->fd : 0;
 }
@@ -269,8 +257,7 @@ static int sim_open(source *s, const sampler_source *where, uint32_t channels, u
     if (memchr(where->where, '\0', sizeof where->where) == NULL)
         return source_refuse(error, room, EINVAL, "sim: a script has at most %zu characters", sizeof where->where - 1);
     sim_state *state = calloc(1, sizeof *state);
-    if (state == NULL)
-        return source_refuse(error, room, ENOMEM, "sim: no memory");
+    if (state == NULL) return source_refuse(error, room, ENOMEM, "sim: no memory");
     state->channels = channels;
     state->rate_hz = rate_hz;
     int result = set_up(s, state, where->where, error, room);
@@ -287,8 +274,7 @@ static int sim_open(source *s, const sampler_source *where, uint32_t channels, u
 
 static void set_channels(int64_t *values, const sim_state *state, uint32_t channel, int64_t value) {
     for (uint32_t each = 0; each < state->channels; each++)
-        if (channel == SAMPLER_ALL || channel == each)
-            values[each] = value;
+        if (channel == SAMPLER_ALL || channel == each) values[each] = value;
 }
 
 static void take_due_step(sim_state *state, const sim_step *step) {
@@ -326,8 +312,7 @@ static void take_due_step(sim_state *state, const sim_step *step) {
 
 /* A triangle: 0, up to the amplitude, down to its negative, and back. */
 static int64_t triangle(int64_t amplitude, int64_t period, uint64_t scan) {
-    if (amplitude == 0)
-        return 0;
+    if (amplitude == 0) return 0;
     int64_t quarters = 4 * (int64_t)(scan % (uint64_t)period);
     if (quarters > 3 * period)
         quarters -= 4 * period;
@@ -343,8 +328,7 @@ static int32_t clipped(int64_t count) {
 static void put_counts(const sim_state *state, uint64_t scan, int32_t *counts) {
     for (uint32_t channel = 0; channel < state->channels; channel++) {
         int64_t count = state->level[channel] + triangle(state->amplitude[channel], state->period[channel], scan);
-        if (state->noise != 0)
-            count += noise_count(channel, scan, state->noise);
+        if (state->noise != 0) count += noise_count(channel, scan, state->noise);
         counts[channel] = clipped(count);
     }
 }
@@ -353,10 +337,8 @@ static void put_counts(const sim_state *state, uint64_t scan, int32_t *counts) {
 static int look_ahead(sim_state *state) {
     while (state->next < state->steps && state->step[state->next].at <= state->scan)
         take_due_step(state, &state->step[state->next++]);
-    if (state->gone)
-        return -ENODEV;
-    if (state->failing == 0)
-        return 0;
+    if (state->gone) return -ENODEV;
+    if (state->failing == 0) return 0;
     state->failing--;
     return -state->code;
 }
@@ -364,8 +346,7 @@ static int look_ahead(sim_state *state) {
 static int read_one(sim_state *state, source_block *block) {
     int result = look_ahead(state);
     uint64_t scan = state->scan++;
-    if (result != 0)
-        return result;
+    if (result != 0) return result;
     block->missed = state->missed;
     state->missed = 0;
     put_counts(state, scan, block->counts);
@@ -381,12 +362,10 @@ static int64_t time_of(const sim_state *state, uint64_t scan) {
  * counts as made, as wake-ups are not all equally late. */
 static uint64_t scans_made(sim_state *state, int64_t now) {
     int64_t period = SECOND / state->rate_hz;
-    if (!state->begun)
-        state->origin = now - (state->at_once - 1) * period;
+    if (!state->begun) state->origin = now - (state->at_once - 1) * period;
     state->begun = true;
     int64_t passed = now + period / 2 - state->origin;
-    if (passed < 0)
-        return 0;
+    if (passed < 0) return 0;
     uint64_t made = (uint64_t)passed / SECOND * state->rate_hz + (uint64_t)passed % SECOND * state->rate_hz / SECOND + 1;
     return made - made % state->at_once;
 }
@@ -396,25 +375,25 @@ static int read_block(sim_state *state, source_block *block) {
     uint64_t made = scans_made(state, block->now);
     uint32_t taken = 0;
     while (taken < block->max && state->scan < made) {
-        if (taken > 0 && state->next < state->steps && state->step[state->next].at <= state->scan)
-            break;
+        if (taken > 0 && state->next < state->steps && state->step[state->next].at <= state->scan) break;
         int result = look_ahead(state);
-        if (result != 0)
-            return result;
-        if (state->scan >= made)
-            break;
+        if (result != 0) return result;
+        if (state->scan >= made) break;
         block->times[taken] = time_of(state, state->scan) + state->shift;
         put_counts(state, state->scan++, block->counts + (size_t)taken++ * block->stride);
     }
     block->drained = state->scan >= made;
+    if (taken != 0) {
+        if (!state->timed) block->missed = state->missed; /* else its times show it */
+        state->missed = 0;
+    }
     return (int)taken;
 }
 
 static int sim_read(source *s, source_block *block) {
     sim_state *state = s->state;
     uint64_t wakes;
-    if (block->max == 0)
-        return 0;
+    if (block->max == 0) return 0;
     if (state->at_once == 0) {
         block->drained = true;
         return read_one(state, block);
@@ -425,8 +404,7 @@ static int sim_read(source *s, source_block *block) {
 }
 
 static void sim_close(source *s) {
-    if (s->fd >= 0)
-        (void)close(s->fd);
+    if (s->fd >= 0) (void)close(s->fd);
     free(s->state);
     s->state = NULL;
 }

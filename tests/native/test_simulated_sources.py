@@ -212,7 +212,7 @@ def test_a_hole_of_a_converter_with_times_shows_in_its_times() -> None:
     assert counts[45] == 2
 
 
-def test_a_hole_of_a_converter_without_times_shows_in_its_delay() -> None:
+def test_a_hole_that_a_converter_without_times_tells_of_is_not_counted_again_from_its_delay() -> None:
     sampler = player(source("sim", "paced 10; at 20 skip 25"), 1)
     for number in range(100):
         lib.sampler_tick(sampler.handle, FIRST_NS + number * MS)

@@ -11,21 +11,27 @@ import contextlib
 import json
 import os
 import signal
+import ssl
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import AsyncIterator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import aiohttp
+from aiomqtt import Client, MqttError
 from prometheus_client.parser import text_string_to_metric_families
 
 from stationd.app import write_json
 from stationd.driver import Protocol
+from stationd.outputs.mqtt import Broker
 from stationd.sim.broker import EmbeddedBroker
 from stationd.sim.cable import End
 from stationd.sim.demo_rig import Route, demo_rig, station
+from stationd.sim.light import station_lines
 from stationd.sim.rig import Rig
 from stationd.sim.simulation import Simulation, open_rig
 from stationd.sim.tether import TETHER
@@ -36,6 +42,7 @@ READY_S = 60.0
 DARK_DBM = -45.0  # a preamplifier that receives less, or cannot measure so little, is shown as dark
 STOP_S = 2.0
 STATUS_EVERY_S = 1.0
+SAME_EVENT_S = 0.5  # light that is lost within so long is told in one line
 ROUTES = {"main": (Route.MAIN,), "reserve": (Route.RESERVE,), "both": (Route.MAIN, Route.RESERVE)}
 TITLES = {"aktau": "Asia/Aqtau", "siyazan": "Asia/Baku", "kuryk": "Asia/Aqtau", "buzovna": "Asia/Baku"}
 LINE_NAMES = {Route.MAIN: "s1", Route.RESERVE: "kb"}
@@ -90,6 +97,7 @@ async def _demo(scenario: str | None, routes: tuple[Route, ...], fibre_pairs: in
             if scenario is not None:
                 for world in worlds:
                     tasks.create_task(play(SCENARIOS[scenario], world, lambda text: print(f"\n{text}", flush=True)))
+            tasks.create_task(_tell_losses(url, [daemon.name for daemon in daemons], fibre_pairs))
             tasks.create_task(_status(daemons))
 
 
@@ -104,11 +112,13 @@ def _write_station(directory: Path, route: Route, end: End, rig: Rig, ports: Map
     name = station(route, end)
     path = directory / name / "station.toml"
     path.parent.mkdir()
-    path.write_text("\n".join(station_file(route, end, rig, ports, url)) + "\n")
+    path.write_text("\n".join(station_file(route, end, rig, ports, url, path.with_name("captures"))) + "\n")
     return name, path
 
 
-def station_file(route: Route, end: End, rig: Rig, ports: Mapping[str, str], url: str) -> Iterator[str]:
+def station_file(
+    route: Route, end: End, rig: Rig, ports: Mapping[str, str], url: str, captures: Path | None = None
+) -> Iterator[str]:
     """Yield the lines of a station file for one end of a rig. A simulated station may write: read_only = false."""
     name = station(route, end)
     cable = rig.cable.parameters()
@@ -130,6 +140,7 @@ def station_file(route: Route, end: End, rig: Rig, ports: Mapping[str, str], url
         if section.ratings:
             yield f"[device.{short}.ratings]\n" + "\n".join(f"{rating} = {value}" for rating, value in section.ratings.items())
     yield f'[mqtt]\nurl = "{url}"\n[prometheus]\nlisten = "127.0.0.1:0"'
+    yield from station_lines(ports[rig.light[end]], rig.cable.fibre_pairs, captures)
 
 
 # ---------------------------------------------------------------------- daemons
@@ -143,6 +154,7 @@ class Daemon:
     process: asyncio.subprocess.Process
     ports_file: Path
     log: Path
+    taps: frozenset[str] = frozenset()  # the channels of its sampler
     metrics: str = ""
 
 
@@ -154,7 +166,7 @@ async def running_daemon(name: str, config: Path) -> AsyncIterator[Daemon]:
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(*words, stdout=output, stderr=output, start_new_session=True)
     try:
-        yield Daemon(name, process, ports_file, log)
+        yield Daemon(name, process, ports_file, log, _taps(config))
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
@@ -166,16 +178,25 @@ async def running_daemon(name: str, config: Path) -> AsyncIterator[Daemon]:
             await process.wait()
 
 
+def _taps(config: Path) -> frozenset[str]:
+    sampler = tomllib.loads(config.read_text()).get("sampler", {})
+    return frozenset(channel["name"] for channel in sampler.get("channel", ()))
+
+
 async def wait_until_ready(daemons: list[Daemon]) -> None:
-    """Wait until every daemon has read its power feed and all its devices; RuntimeError with its log if one ends."""
+    """Wait until every daemon has read its power feed, all its devices and its light; RuntimeError with its log if one ends."""
     async with asyncio.timeout(READY_S), aiohttp.ClientSession() as session:
         for daemon in daemons:
-            while not (await _summary(session, daemon)).complete:
+            while not _ready(daemon, await _summary(session, daemon)):
                 if daemon.process.returncode is not None:
                     raise RuntimeError(f"the daemon of {daemon.name} ended:\n{daemon.log.read_text()[-2000:]}")
                 if not daemon.metrics and daemon.ports_file.exists():
                     daemon.metrics = _read_json(daemon.ports_file)["metrics"]
                 await asyncio.sleep(0.1)
+
+
+def _ready(daemon: Daemon, summary: Summary) -> bool:
+    return summary.complete and summary.lit == daemon.taps
 
 
 def _read_json(path: Path) -> Mapping[str, str]:
@@ -194,11 +215,12 @@ class Summary:
     voltage_v: float | None
     up: int
     devices: int
-    dark: int
+    dark: int  # preamplifiers without light
+    lit: frozenset[str]  # taps with light
 
     @property
     def complete(self) -> bool:
-        """True when everything of a healthy line has been read."""
+        """True when everything of a healthy line has been read, but for its taps."""
         return self.current_a is not None and self.voltage_v is not None and self.up == self.devices and not self.dark
 
 
@@ -207,7 +229,7 @@ async def _summary(session: aiohttp.ClientSession, daemon: Daemon) -> Summary:
         async with session.get(daemon.metrics) as answer:
             families = {family.name: family for family in text_string_to_metric_families(await answer.text())}
     except (aiohttp.ClientError, TimeoutError, ValueError):
-        return Summary(None, None, 0, 0, 0)
+        return Summary(None, None, 0, 0, 0, frozenset())
 
     def first(name: str) -> float | None:
         samples = families[name].samples if name in families else []
@@ -215,6 +237,7 @@ async def _summary(session: aiohttp.ClientSession, daemon: Daemon) -> Summary:
 
     ups = {sample.labels["device"]: sample.value for sample in families["stationd_device_up"].samples}
     levels = families.get("stationd_amplifier_input_power_dbm")
+    los = families.get("stationd_optical_los")
     lit = {sample.labels["device"] for sample in levels.samples if sample.value > DARK_DBM} if levels else set()
     return Summary(
         first("stationd_pfe_output_current_amperes"),
@@ -222,13 +245,15 @@ async def _summary(session: aiohttp.ClientSession, daemon: Daemon) -> Summary:
         int(sum(ups.values())),
         len(ups),
         sum(up == 1 and device.endswith("preamp") and device not in lit for device, up in ups.items()),
+        frozenset(sample.labels["channel"] for sample in los.samples if sample.value == 0) if los else frozenset(),
     )
 
 
 def _tell(daemons: list[Daemon], url: str, worlds: list[Simulation], directory: Path, ports_file: Path | None) -> None:
     for daemon in daemons:
         print(f"  {daemon.name:8} metrics {daemon.metrics}   log {daemon.log}")
-    print(f"  mqtt     {url}   topics stationd/<station>/status, stationd/<station>/device/<device>")
+    print(f"  raw samples round a loss of light   {daemons[0].log.with_name('captures')}")
+    print(f"  mqtt     {url}   topics stationd/<station>/status, stationd/<station>/device/<device>, stationd/<station>/event")
     host, _, number = url.partition("://")[2].rpartition(":")
     print(f"second terminal:  curl -s {daemons[0].metrics} | grep pfe")
     print(f"                  mosquitto_sub -h {host} -p {number} -t 'stationd/#' -v")
@@ -256,5 +281,45 @@ def _part(daemon: Daemon, summary: Summary) -> str:
         return f"{daemon.name}: its daemon has ended (code {daemon.process.returncode}), see {daemon.log}"
     current = "  --  " if summary.current_a is None else f"{summary.current_a:6.4f}"
     voltage = "  --  " if summary.voltage_v is None else f"{summary.voltage_v:6.1f}"
-    dark = f", {summary.dark} dark" if summary.dark else ""
-    return f"{daemon.name} {current} A {voltage} V, {summary.up}/{summary.devices} up{dark}"
+    received = frozenset(tap for tap in daemon.taps if tap.endswith("-rx"))
+    lit = f"{len(summary.lit & received)}/{len(received)} pairs lit"
+    return f"{daemon.name} {current} A {voltage} V, {summary.up}/{summary.devices} up, {lit}"
+
+
+# ---------------------------------------------------------------------- light that is lost
+
+
+@dataclass(slots=True)
+class Losses:
+    """The losses of light of one station that belong together, by the time of their own sample."""
+
+    station: str
+    pairs: int
+    times: dict[str, datetime] = field(default_factory=dict)
+
+    def tell(self) -> None:
+        """Print each pair with the time of its sample, and a summary."""
+        in_order = sorted(self.times.items(), key=lambda item: item[1])
+        first, last = in_order[0][1], in_order[-1][1]
+        pairs = sum(channel.endswith("-rx") for channel in self.times)
+        print(f"\n{self.station}: " + "  ".join(f"{channel} {t:%H:%M:%S.%f}" for channel, t in in_order))
+        print(f"{self.station}: light lost on {pairs} of {self.pairs} pairs, ", end="")
+        print(f"first {first:%H:%M:%S.%f} UTC, last +{(last - first).total_seconds() * 1000:.1f} ms", flush=True)
+        self.times.clear()
+
+
+async def _tell_losses(url: str, stations: list[str], pairs: int) -> None:
+    """Print what the daemons publish about lost light, together what happens together; ends when the connection does."""
+    broker, loop = Broker.at(url), asyncio.get_running_loop()
+    losses = {f"stationd/{name}/event": Losses(name, pairs) for name in stations}
+    with contextlib.suppress(MqttError):
+        async with Client(broker.host, broker.port, tls_context=ssl.create_default_context() if broker.tls else None) as client:
+            await client.subscribe([(topic, 1) for topic in losses])
+            async for message in client.messages:
+                here = losses.get(message.topic.value)  # the embedded broker sends retained messages of other topics too
+                event = json.loads(bytes(message.payload)) if here is not None else {}
+                if here is None or event["kind"] != "light-lost":
+                    continue
+                if not here.times:
+                    loop.call_later(SAME_EVENT_S, here.tell)
+                here.times[event["channel"]] = datetime.fromisoformat(event["t"])

@@ -46,12 +46,16 @@ def station(route: Route, end: End) -> str:
 
 
 def demo_rig(route: Route = Route.MAIN, fibre_pairs: int = 8) -> Rig:
-    """Return the rig of a route. Each device is alone on a port of its own name, STATION-pfe, STATION-io, STATION-fp1-booster."""
+    """Return the rig of a route. Each device is alone on a port of its own name, STATION-pfe, STATION-io, STATION-fp1-booster.
+
+    The light of an end is STATION-light.
+    """
     fittings = [fitting for end in End for fitting in _station(station(route, end), end, fibre_pairs)]
     return Rig(
         Cable(test_set=TEST_SETS[route], fibre_pairs=fibre_pairs),
         {name: port for name, port, _ in fittings},
         {name: device for name, _, device in fittings},
+        light={end: f"{station(route, end)}-light" for end in End},
     )
 
 

@@ -9,6 +9,7 @@ Numbers tagged [E] are assumptions.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import cos, floor, log, pi, sin, sqrt
 
@@ -120,6 +121,7 @@ class Plant:
         self.fibre_pairs = fibre_pairs
         self.meters = (Meters() if meters is None else meters).seeded(seed)
         self.version = 0
+        self._looks: list[Callable[[], None]] = []
         a, b = _feeds(cable) if feeds is None else feeds
         self._feeds = {End.A: a, End.B: b}
         self._fault: ElectricalFault | None = None
@@ -130,6 +132,10 @@ class Plant:
         self._los = dict.fromkeys(self._settings, False)
         self._electrical: Electrical | None = None
         self._states: dict[Place, AmplifierState] = {}
+
+    def on_change(self, look: Callable[[], None]) -> None:
+        """Have `look()` called right after every change; it must not change anything itself."""
+        self._looks.append(look)
 
     # The line and its power
 
@@ -273,6 +279,8 @@ class Plant:
         self.version += 1
         self._electrical = None
         self._states.clear()
+        for look in self._looks:
+            look()
 
     def _place(self, end: End, pair: int, role: Role) -> Place:
         place = (end, pair, role)

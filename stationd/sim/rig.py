@@ -11,7 +11,7 @@ import difflib
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -166,6 +166,9 @@ RULES: Mapping[str, Rule] = {
 }
 
 
+LIGHT = {End.A: "light-a", End.B: "light-b"}
+
+
 @dataclass(frozen=True, slots=True)
 class Rig:
     """A whole rig that passed every check."""
@@ -174,6 +177,7 @@ class Rig:
     port: Mapping[str, Port]
     device: Mapping[str, Device]
     fault: tuple[Fault, ...] = ()
+    light: Mapping[End, str] = field(default_factory=lambda: LIGHT)  # by what names the light of each end is found, beside the ports
 
     def at(self, end: End) -> Mapping[str, Device]:
         """Return the devices of one station."""
@@ -248,11 +252,7 @@ def check(rig: Rig) -> Iterator[str]:
     except ValueError as error:
         yield f"cable: {error}"
         return
-    for name, port in rig.port.items():
-        if port.protocol is Protocol.MODBUS_TCP and port.link == "pty":
-            yield f'port.{name}.link: modbus-tcp needs link = "tcp"'
-        if not any(device.port == name for device in rig.device.values()):
-            yield f"port.{name}: no device is on it"
+    yield from _check_ports(rig)
     for name, device in rig.device.items():
         for reason in _check_device(rig, device, unrepeatered=not parameters.repeaters_km):
             yield f"device.{name}.{reason}"
@@ -263,6 +263,16 @@ def check(rig: Rig) -> Iterator[str]:
         kinds = (*(kind.value for kind in FaultKind), *PORT_FAULTS)
         if fault.kind not in kinds:
             yield f"fault[{place}].kind: {fault.kind!r} is unknown{_meant(fault.kind, kinds)}"
+
+
+def _check_ports(rig: Rig) -> Iterator[str]:
+    for name, port in rig.port.items():
+        if name in rig.light.values():
+            yield f"port.{name}: the light of an end has this name; choose another"
+        if port.protocol is Protocol.MODBUS_TCP and port.link == "pty":
+            yield f'port.{name}.link: modbus-tcp needs link = "tcp"'
+        if not any(device.port == name for device in rig.device.values()):
+            yield f"port.{name}: no device is on it"
 
 
 def _check_device(rig: Rig, device: Device, unrepeatered: bool) -> Iterator[str]:

@@ -26,6 +26,7 @@ from stationd.sim.device_genesys import GenesysLine
 from stationd.sim.device_text import Responder
 from stationd.sim.devices import Panel, modbus_unit, text_line
 from stationd.sim.exact_thread import ExactThread
+from stationd.sim.light import Light
 from stationd.sim.line import Late, LineCounts
 from stationd.sim.modbus_server import ModbusUnit, RtuServer
 from stationd.sim.plant import Plant
@@ -47,6 +48,7 @@ class Simulation:
         self.stage = stage
         self._fittings: dict[str, _Fitting] = {}
         self._panels: dict[str, Panel] = {}
+        self._light: Light | None = None
 
     @property
     def plant(self) -> Plant:
@@ -55,8 +57,9 @@ class Simulation:
 
     @property
     def ports(self) -> Mapping[str, str]:
-        """What a client opens, by the name of the port: a path, tcp://host:port or socket://host:port."""
-        return {name: fitting.port.address for name, fitting in self._fittings.items()}
+        """What a client opens, by the name of the port: a path, tcp://host:port or socket://host:port; of the light shm:path."""
+        devices = {name: fitting.port.address for name, fitting in self._fittings.items()}
+        return devices if self._light is None else {**devices, **self._light.addresses}
 
     def port(self, name: str) -> Port:
         """Return a port, to hang it up, stop it or make it a black hole. KeyError for an unknown name."""
@@ -79,6 +82,10 @@ class Simulation:
         self._fittings[name] = _Fitting(port, faults)
         self._panels.update(panels)
 
+    def shine(self, light: Light) -> None:
+        """Let this light follow the plant from now on."""
+        self._light = light
+
     def inject(self, fault: rigs.Fault) -> None:
         """Let a fault of the rig begin now, and end after its `for_s`; `after_s` has passed."""
         port, faults = self.port(fault.port), self.faults(fault.port)
@@ -100,9 +107,11 @@ class Simulation:
             asyncio.get_running_loop().call_later(fault.for_s, end)
 
     async def keep_settled(self) -> None:
-        """Let ramps and protections go on while nobody asks; runs until cancelled."""
+        """Let ramps, protections and the light go on while nobody asks; runs until cancelled."""
         while True:
             self.stage.settle()
+            if self._light is not None:
+                self._light.beat()
             await asyncio.sleep(SETTLE_S)
 
 
@@ -250,6 +259,9 @@ async def open_rig(
         thread.start()
         stack.callback(thread.close)
         await _Opener(simulation, thread, directory, seed, stack).open()
+        light = Light(simulation.plant, directory, rig.light, asyncio.get_running_loop().call_soon)
+        stack.callback(light.close)
+        simulation.shine(light)
         settling = asyncio.create_task(simulation.keep_settled(), name="sim-settle")
         stack.callback(settling.cancel)
         loop = asyncio.get_running_loop()

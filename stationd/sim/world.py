@@ -138,6 +138,9 @@ _HEADER = f"{'port':<24} {'opens as':<48} {'speaks':<18} devices"
 
 
 def _row(name: str, address: str, rig: Rig) -> str:
+    for end, light in rig.light.items():
+        if name == light:
+            return f"{name:<24} {address:<48} {'counts':<18} optical taps of {rig.cable.fibre_pairs} pairs at end {end.value}"
     port = rig.port[name]
     speaks = port.protocol.value if address.startswith("tcp://") else f"{port.protocol.value} {port.baud}"
     here = (f"{key} ({device.driver}, address {device.address})" for key, device in rig.device.items() if device.port == name)

@@ -240,11 +240,11 @@ int sampler_stop(sampler *s, int64_t timeout_ns) {
     struct timespec until;
     atomic_store_explicit(&s->stop_asked, 1, memory_order_release);
     if (write(s->stop_bell, &one, sizeof one) < 0 && errno != EAGAIN) return -errno;
-    if (clock_gettime(CLOCK_REALTIME, &until) != 0) return -errno;
+    if (clock_gettime(CLOCK_MONOTONIC, &until) != 0) return -errno;
     int64_t end_ns = until.tv_nsec + timeout_ns % SECOND;
     until.tv_sec += timeout_ns / SECOND + end_ns / SECOND;
     until.tv_nsec = end_ns % SECOND;
-    int failed = pthread_timedjoin_np(s->thread, NULL, &until);
+    int failed = pthread_clockjoin_np(s->thread, NULL, CLOCK_MONOTONIC, &until);
     if (failed != 0) return -failed;
     s->joined = true;
     return 0;

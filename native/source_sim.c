@@ -9,6 +9,7 @@
  *     error NAME TIMES                  so many readings fail with an errno, as EIO
  *     skip SCANS                        the converter loses so many scans
  *     gone                              the converter is gone for good
+ *     stall MILLISECONDS                the next reading hangs for so long
  *     back NANOSECONDS                  from here on its times are so much earlier; only with "timed"
  *     ahead NANOSECONDS                 or later
  *     at SCAN ...                       any of these from that scan on, counted from 0
@@ -26,6 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "noise.h"
@@ -37,7 +39,9 @@
 
 static const char default_script[] = "level all 14000; wave all 500 2000; noise 3"; /* about 4 dBm behind a 1 % tap and a log amp */
 
-typedef enum { SIM_LEVEL, SIM_WAVE, SIM_NOISE, SIM_ERROR, SIM_SKIP, SIM_GONE, SIM_BACK, SIM_AHEAD, SIM_PACED, SIM_TIMED } sim_verb;
+typedef enum {
+    SIM_LEVEL, SIM_WAVE, SIM_NOISE, SIM_ERROR, SIM_SKIP, SIM_GONE, SIM_STALL, SIM_BACK, SIM_AHEAD, SIM_PACED, SIM_TIMED
+} sim_verb;
 
 typedef struct {
     uint64_t at;
@@ -54,7 +58,7 @@ typedef struct {
     int64_t level[SAMPLER_CHANNELS], amplitude[SAMPLER_CHANNELS], period[SAMPLER_CHANNELS];
     uint32_t noise;
     int code; /* of the readings that fail */
-    int64_t failing;
+    int64_t failing, stall_ms;
     uint32_t missed;
     bool gone, timed;
     uint32_t at_once; /* scans that it hands over at a time; 0: the host sets the pace */
@@ -78,8 +82,9 @@ static const struct {
     [SIM_LEVEL] = {"level", "CHANNEL COUNTS", 2}, [SIM_WAVE] = {"wave", "CHANNEL AMPLITUDE PERIOD", 3},
     [SIM_NOISE] = {"noise", "AMPLITUDE", 1},      [SIM_ERROR] = {"error", "NAME TIMES", 2},
     [SIM_SKIP] = {"skip", "SCANS", 1},            [SIM_GONE] = {"gone", "nothing", 0},
-    [SIM_BACK] = {"back", "NANOSECONDS", 1},      [SIM_AHEAD] = {"ahead", "NANOSECONDS", 1},
-    [SIM_PACED] = {"paced", "SCANS", 1},          [SIM_TIMED] = {"timed", "SCANS", 1},
+    [SIM_STALL] = {"stall", "MILLISECONDS", 1},   [SIM_BACK] = {"back", "NANOSECONDS", 1},
+    [SIM_AHEAD] = {"ahead", "NANOSECONDS", 1},    [SIM_PACED] = {"paced", "SCANS", 1},
+    [SIM_TIMED] = {"timed", "SCANS", 1},
 };
 
 static const struct {
@@ -139,6 +144,8 @@ static int take_arguments(sim_parser *parser, sim_step *step, char **words) {
         return take_number(parser, words[0], 1, INT32_MAX, &step->first);
     case SIM_GONE:
         return 0;
+    case SIM_STALL:
+        return take_number(parser, words[0], 1, 3600000, &step->first);
     case SIM_BACK:
     case SIM_AHEAD:
         return take_number(parser, words[0], 0, 1000000 * (int64_t)SECOND, &step->first);
@@ -156,8 +163,8 @@ static int find_verb(sim_parser *parser, const char *word, sim_verb *verb) {
             return 0;
         }
     return source_refuse(parser->error, parser->room, EINVAL,
-                         "sim: \"%s\" in \"%s\" is no word of a script; there are level, wave, noise, error, skip, gone, back, ahead, "
-                         "paced, timed and at",
+                         "sim: \"%s\" in \"%s\" is no word of a script; there are level, wave, noise, error, skip, gone, stall, "
+                         "back, ahead, paced, timed and at",
                          word, parser->phrase);
 }
 
@@ -300,6 +307,9 @@ static void take_due_step(sim_state *state, const sim_step *step) {
     case SIM_GONE:
         state->gone = true;
         break;
+    case SIM_STALL:
+        state->stall_ms = step->first;
+        break;
     case SIM_BACK:
     case SIM_AHEAD:
         state->shift += step->verb == SIM_AHEAD ? step->first : -step->first;
@@ -333,10 +343,18 @@ static void put_counts(const sim_state *state, uint64_t scan, int32_t *counts) {
     }
 }
 
+/* As a driver does whose converter never answers: nothing wakes it. */
+static void hang(sim_state *state) {
+    struct timespec left = {state->stall_ms / 1000, state->stall_ms % 1000 * 1000000};
+    state->stall_ms = 0;
+    while (nanosleep(&left, &left) != 0 && errno == EINTR) continue;
+}
+
 /* Let happen what is to happen at the next scan. 0, or -errno when it cannot be had now. */
 static int look_ahead(sim_state *state) {
     while (state->next < state->steps && state->step[state->next].at <= state->scan)
         take_due_step(state, &state->step[state->next++]);
+    if (state->stall_ms != 0) hang(state);
     if (state->gone) return -ENODEV;
     if (state->failing == 0) return 0;
     state->failing--;

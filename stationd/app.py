@@ -1,14 +1,19 @@
 """The composition root: configuration in, one running daemon out. Nothing is decided here, only connected.
 
-    buses -> pollers -> engine -> board -> outputs            every task belongs to the one TaskGroup of `run`
+    buses -> pollers -.
+                       >-> engine -> board -> outputs         every task belongs to the one TaskGroup of `run`
+    optical sampler --'        '--- events --> MQTT
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+import signal
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,9 +21,10 @@ import structlog
 
 from drivers import CATALOG
 from stationd.board import Board
-from stationd.config import StationConfig, check, resolve_secret
+from stationd.config import StationConfig, check, resolve_secret, settings_of
 from stationd.config import model as config_model
-from stationd.core.model import PointId, Value, WriteDone
+from stationd.config.sampling import Sampler
+from stationd.core.model import Level, LightEvent, PointId, Value, WriteDone
 from stationd.core.station import Station
 from stationd.device import Device, codec_for
 from stationd.driver import Driver
@@ -26,16 +32,20 @@ from stationd.driverfile import load_directory
 from stationd.engine import Engine
 from stationd.links.bus import Bus
 from stationd.links.port import PortSettings
+from stationd.links.sampler import OpticalSampler
+from stationd.outputs.captures import CaptureFiles, CaptureFormat
 from stationd.outputs.document import Identity, Mode
 from stationd.outputs.http import Health, HttpServer
 from stationd.outputs.metrics import Metrics, MqttStatistics, Sources
 from stationd.outputs.mqtt import Broker, JsonPublisher
 from stationd.poller import Poller
 from stationd.problem import Problem
+from stationd.tap import Tap, tap_driver
 
 log = structlog.get_logger()
 
 SYSTEM_DRIVERS = Path("/etc/stationd/drivers")
+SWITCH_S = 0.0005  # a busy thread gives Python back after so long: events of the light pass it within a millisecond or two
 GOLDEN = 0.6180339887  # multiples of the golden ratio spread the lines' periods evenly over time
 
 
@@ -73,9 +83,9 @@ class App:
         self._config = config
         self._identity = _identity(config)
         devices = {name: _device(name, section, config, drivers) for name, section in config.device.items()}
-        self.board = Board(devices.values(), asyncio.get_running_loop().time())
+        self.board = Board([*devices.values(), *_taps(config)], asyncio.get_running_loop().time())
         station = Station(self.board.periods())
-        self.engine = Engine(self.board, station, self._write)
+        self.engine = Engine(self.board, station, self._write, self._announce)
         self.buses = {name: Bus(name, _port(section), read_only=config.station.read_only) for name, section in config.bus.items()}
         self._pollers: dict[str, Poller] = {}
         for number, (name, bus) in enumerate(self.buses.items()):
@@ -84,34 +94,91 @@ class App:
             bus.on_change = poller.link_changed
             self._pollers |= dict.fromkeys((device.name for device in own), poller)
         self.mqtt = MqttStatistics() if config.mqtt else None
-        self.metrics = Metrics(self._identity, self.board, Sources(self.buses, self.mqtt, lambda: self.engine.dropped_events))
+        self._publisher = self._make_publisher(config.mqtt) if config.mqtt else None
+        self._captures = self._make_captures(config.sampler) if config.sampler else None
+        self.sampler = self._make_sampler(config.sampler) if config.sampler else None
+        self.metrics = Metrics(self._identity, self.board, self._sources())
 
     async def run(self, ports_file: Path | None = None) -> None:
         """Run until cancelled. Ending changes nothing on the plant: ports are closed, nothing is sent."""
         log.info("station starts", station=self._identity.name, mode=self._identity.mode.value, read_only=self._config.station.read_only)
         _name_absent_sections(self._config)
-        async with asyncio.TaskGroup() as tasks:
+        async with contextlib.AsyncExitStack() as ending, asyncio.TaskGroup() as tasks:
+            ending.enter_context(self._technician())
             tasks.create_task(self.engine.run(), name="engine")
             tasks.create_task(self.metrics.watch_loop(), name="loop watch")
             for name, bus in self.buses.items():
                 tasks.create_task(bus.run(), name=f"bus {name}")
             for poller in dict.fromkeys(self._pollers.values()):
                 tasks.create_task(poller.run(), name="poller")
-            if self._config.mqtt is not None:
-                tasks.create_task(self._publisher(self._config.mqtt).run(), name="mqtt")
+            if self._publisher is not None:
+                tasks.create_task(self._publisher.run(), name="mqtt")
+            if self.sampler is not None:
+                sys.setswitchinterval(SWITCH_S)
+                tasks.create_task(self.sampler.run(), name="optical sampler")
             tasks.create_task(self._serve_pages(ports_file), name="pages")
 
     async def _write(self, target: PointId, value: Value, emergency: bool) -> WriteDone:
         return await self._pollers[target.device].write(target, value, emergency=emergency)
 
-    def _publisher(self, section: config_model.Mqtt) -> JsonPublisher:
+    # ------------------------------------------------------------------ light
+
+    def _announce(self, event: LightEvent) -> None:
+        log.info("light", kind=event.kind.value, channel=event.channel, level_dbm=event.level_dbm, exact=event.exact)
+        if self._publisher is not None:
+            self._publisher.announce(event)
+
+    def _make_captures(self, section: Sampler) -> CaptureFiles:
+        form = CaptureFormat(section.capture_format.value)
+        return CaptureFiles(Path(section.captures), form, section.captures_mib, self._identity)
+
+    def _make_sampler(self, section: Sampler) -> OpticalSampler:
+        name, _, point = (section.temperature or "").partition(".")
+        keep = self._captures.keep if self._captures else None
+        return OpticalSampler(settings_of(section), self.engine.post, keep, lambda: self._measured(PointId(name, point)))
+
+    def _measured(self, point: PointId) -> float | None:
+        """Return the number of a point that is not stale, or None."""
+        reading = self.board[point] if point in self.board.points else None
+        if reading is None or reading.quality.level not in (Level.GOOD, Level.UNCERTAIN) or isinstance(reading.value, str):
+            return None
+        return reading.value
+
+    @contextlib.contextmanager
+    def _technician(self) -> Iterator[None]:
+        """Take SIGUSR1 as the wish for a capture of raw samples: systemctl kill --signal=SIGUSR1 stationd."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGUSR1, self._capture_now)
+        try:
+            yield
+        finally:
+            loop.remove_signal_handler(signal.SIGUSR1)
+            if self._captures is not None:
+                self._captures.close()
+
+    def _capture_now(self) -> None:
+        started = self.sampler is not None and self.sampler.capture()
+        log.info("a technician asks for raw samples", started=started)
+
+    # ------------------------------------------------------------------ outputs
+
+    def _sources(self) -> Sources:
+        return Sources(
+            self.buses,
+            self.mqtt,
+            lambda: self.engine.dropped_events,
+            self.sampler.statistics if self.sampler else None,
+            self._captures.statistics if self._captures else None,
+        )
+
+    def _make_publisher(self, section: config_model.Mqtt) -> JsonPublisher:
         assert self.mqtt is not None
         password = resolve_secret(section.password, os.environ).decode() if section.password else None
         authorities = Path(section.authorities) if section.authorities else None
         broker = replace(
             Broker.at(section.url, section.username, password), authorities=authorities, keepalive_s=section.keepalive_s
         )
-        return JsonPublisher(broker, self._identity, self.board, self._buses_up, self.mqtt, section.client_id or "")
+        return JsonPublisher(broker, self._identity, self.board, self._buses_up, self.mqtt, section.client_id or "", os.urandom(6).hex())
 
     def _buses_up(self) -> Mapping[str, bool]:
         return {name: bus.up for name, bus in self.buses.items()}
@@ -160,6 +227,14 @@ def _device(name: str, section: config_model.Device, config: StationConfig, driv
     return Device(name, driver, codec, section.address, section.channel, ratings, role, section.fibre_pair)
 
 
+def _taps(config: StationConfig) -> list[Tap]:
+    """Return the inputs of the sampler as units of the board."""
+    if config.sampler is None:
+        return []
+    driver = tap_driver(config.sampler.window_s)
+    return [Tap(channel.name, driver, fibre_pair=channel.fibre_pair) for channel in config.sampler.channel]
+
+
 def _port(section: config_model.Bus) -> PortSettings:
     return PortSettings(
         section.port, section.baud, section.parity.value, section.stop_bits, section.rs485, section.connect_timeout_s
@@ -168,11 +243,12 @@ def _port(section: config_model.Bus) -> PortSettings:
 
 def _name_absent_sections(config: StationConfig) -> None:
     """Say once which parts of the daemon the configuration leaves off."""
-    sections = {"[line]": config.line, "[mqtt]": config.mqtt, "[prometheus]": config.prometheus, "[bus.*]": config.bus}
+    sections: dict[str, object] = {"[line]": config.line, "[mqtt]": config.mqtt, "[prometheus]": config.prometheus, "[bus.*]": config.bus}
+    sections |= {"[sampler]": config.sampler}
     absent = [name for name, section in sections.items() if not section]
     if absent:
         log.info("parts that the configuration leaves off", sections=absent)
-    later = {"[sampler]": config.sampler, "[[alarm]]": config.alarm, "[far_station]": config.far_station, "[control]": config.control}
+    later = {"[[alarm]]": config.alarm, "[far_station]": config.far_station, "[control]": config.control}
     present = [name for name, section in later.items() if section]
     if present:
         log.warning("sections that are checked but that this version does not act on", sections=present)

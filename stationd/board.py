@@ -9,10 +9,30 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
+from typing import Protocol
 
 from stationd.core.model import NEVER_READ, NOT_OFFERED, PointId, Reading
-from stationd.device import Device
-from stationd.driver import Missing, Point
+from stationd.driver import Driver, Missing, Point
+
+
+class Unit(Protocol):
+    """What has points: a device on a bus, or a tap of the optical sampler."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the configuration."""
+
+    @property
+    def driver(self) -> Driver:
+        """Its kind and its points."""
+
+    @property
+    def role(self) -> str:
+        """What it does for the line; may be empty."""
+
+    @property
+    def fibre_pair(self) -> int | None:
+        """The fibre pair that it serves."""
 
 
 class Subscription:
@@ -42,8 +62,8 @@ class Subscription:
 class Board:
     """The latest reading of every point of every device, from the first instant: never read is BAD, never absent."""
 
-    def __init__(self, devices: Iterable[Device], now: float) -> None:
-        self.devices: Mapping[str, Device] = MappingProxyType({device.name: device for device in devices})
+    def __init__(self, devices: Iterable[Unit], now: float) -> None:
+        self.devices: Mapping[str, Unit] = MappingProxyType({device.name: device for device in devices})
         self.points: Mapping[PointId, Point] = MappingProxyType(
             {
                 PointId(device.name, point.name): point

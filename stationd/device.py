@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stationd.core.model import GOOD, OUT_OF_RANGE, Level, PointId, Quality, Reading, Reason, Value
-from stationd.driver import At, Binary, Driver, Missing, Point, Protocol, Query, Register
+from stationd.driver import At, Binary, Driver, Missing, Point, Protocol, Query, Register, Sampled
 from stationd.wire import frame68, modbus, registers, text
 from stationd.wire.exchange import Codec, Exchange, FrameError
 
@@ -170,6 +170,8 @@ class Device:
                 return text.Ask(self.unit, text.place(command, self.channel), "|".join(f"(?:{p})" for p in patterns))
             case Binary(command, arguments, per_channel):
                 return frame68.Command(command, (bytes((self.channel,)) if per_channel else b"") + arguments)
+            case Sampled():
+                raise FrameError(f"{cells[0].points[0].name} comes from the optical sampler: no exchange brings it")
             case Missing(why):
                 raise FrameError(f"{cells[0].points[0].name} is not there: {why}")
 

@@ -69,7 +69,12 @@ class Missing:
     why: str
 
 
-At = Register | Query | Binary | Missing
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """A value that the optical sampler makes of each window of samples: no exchange asks for it."""
+
+
+At = Register | Query | Binary | Sampled | Missing
 Format = registers.Format | text.Field | frame68.Cell | None
 
 
@@ -145,7 +150,8 @@ AMPLIFIER = Kind(
     },
 )
 INPUT_OUTPUT = Kind("io", {}, {})
-KINDS = (POWER_FEED, AMPLIFIER, INPUT_OUTPUT)
+TAP = Kind("tap", {"power": "dBm", "power_min": "dBm", "power_max": "dBm", "los": ""}, {})  # an input of the optical sampler
+KINDS = (POWER_FEED, AMPLIFIER, INPUT_OUTPUT)  # what a driver of the catalogue can be
 
 
 class Protocol(Enum):

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import structlog
 
 from stationd.board import Board
-from stationd.core.model import Effect, Event, PointId, Reading, Restate, Tick, Value, Write, WriteDone
+from stationd.core.model import Announce, Effect, Event, LightEvent, PointId, Reading, Restate, Tick, Value, Write, WriteDone
 from stationd.core.station import Station
 from stationd.links.bell import Bell
 
@@ -22,16 +22,21 @@ log = structlog.get_logger()
 INBOX_EVENTS = 20_000
 
 Writer = Callable[[PointId, Value, bool], Awaitable[WriteDone]]
+Announcer = Callable[[LightEvent], None]
 
 
 class Engine:
-    """inbox -> board -> Station.handle -> effects. `write` carries out a Write and is awaited in a task of `run`."""
+    """inbox -> board -> Station.handle -> effects. `write` carries out a Write and is awaited in a task of `run`.
 
-    def __init__(self, board: Board, station: Station, write: Writer) -> None:
+    `announce` takes what is to be told outside; it must neither wait nor fail.
+    """
+
+    def __init__(self, board: Board, station: Station, write: Writer, announce: Announcer = lambda event: None) -> None:
         self.dropped_events = 0
         self._board = board
         self._station = station
         self._write = write
+        self._announce = announce
         self._inbox: deque[Event] = deque()
         self._news = Bell()
 
@@ -66,6 +71,8 @@ class Engine:
             match effect:
                 case Restate(reading):
                     self._board.show(reading)
+                case Announce(event):
+                    self._announce(event)
                 case Write():
                     writes.create_task(self._carry_out(effect))
 

@@ -78,6 +78,13 @@ def test_nothing_is_left_for_later_in_the_code(path: Path) -> None:
     assert re.search(r"\b(TODO|FIXME)\b|raise NotImplementedError", path.read_text(encoding="utf-8")) is None
 
 
+def test_only_one_module_of_the_daemon_speaks_to_the_extension() -> None:
+    speaks = re.compile(r"^\s*(from stationd\._sampler|from stationd import _sampler)", re.MULTILINE)
+    speakers = {name_of(path) for path in PRODUCT if speaks.search(path.read_text(encoding="utf-8"))}
+    daemon = {name for name in speakers if not name.startswith("stationd/bench/")}  # which measures the bare loop
+    assert daemon == {"stationd/links/sampler/native.py"}
+
+
 def test_classes_of_ours_are_not_stacked_on_each_other() -> None:
     bases = {
         node.name: {ast.unparse(base).partition("[")[0].rpartition(".")[2] for base in node.bases}

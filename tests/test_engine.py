@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from stationd.board import Board
-from stationd.core.model import GOOD, Level, LinkChanged, PointId, Reading, Value, WriteDone
+from stationd.core.model import GOOD, Level, LightEvent, LightKind, LinkChanged, PointId, Reading, Value, WriteDone
 from stationd.core.station import Station
 from stationd.device import Device
 from stationd.driver import INPUT_OUTPUT, Driver, Holding, Point, Protocol
@@ -53,5 +53,23 @@ def test_what_follows_from_an_event_is_shown_before_the_next_event() -> None:
         await asyncio.sleep(0.01)
         task.cancel()
         assert (board[LEVEL].value, board[LEVEL].quality) == (2, GOOD)
+
+    virtual_time.run(main())
+
+
+def test_a_full_inbox_loses_no_event_of_the_light_and_announces_them_in_order() -> None:
+    async def main() -> None:
+        told: list[LightEvent] = []
+        engine = Engine(Board([Device("m", DRIVER, Rtu())], 0.0), Station({LEVEL: 1.0}), no_write, told.append)
+        now = asyncio.get_running_loop().time()
+        engine.post([Reading(LEVEL, 1, GOOD, now)] * INBOX_EVENTS)
+        events = [LightEvent(LightKind.LOST, "a", now, now, now, number) for number in range(3)]
+        for event in events:
+            engine.post([Reading(LEVEL, 2, GOOD, now), event])
+        task = asyncio.create_task(engine.run())
+        await asyncio.sleep(0.01)
+        task.cancel()
+        assert told == events
+        assert engine.dropped_events == 3
 
     virtual_time.run(main())

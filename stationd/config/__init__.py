@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from stationd.config.devices import check_devices
+from stationd.config.light import check_light, settings_of
 from stationd.config.line import check_line
 from stationd.config.listing import defaults
 from stationd.config.model import StationConfig
@@ -22,7 +23,7 @@ from stationd.config.secret import SecretError, resolve_secret
 from stationd.driver import Driver
 from stationd.problem import Problem
 
-__all__ = ["ConfigErrors", "Problem", "SecretError", "StationConfig", "check", "defaults", "load", "resolve_secret"]
+__all__ = ["ConfigErrors", "Problem", "SecretError", "StationConfig", "check", "defaults", "load", "resolve_secret", "settings_of"]
 
 UNNAMED = "station.toml"  # what a text that comes from no file is called
 _SYNTAX_PLACE = re.compile(r" \((at (?:line \d+, column \d+|end of document))\)$")
@@ -55,7 +56,7 @@ def check(source: Path | str, catalogue: Mapping[str, Driver]) -> tuple[StationC
         return None, (failed.problem(file),)
     try:
         plant = plant_of(raw)
-        findings = [*plant.findings, *check_devices(plant, catalogue), *check_line(plant, catalogue)]
+        findings = [*plant.findings, *check_devices(plant, catalogue), *check_line(plant, catalogue), *check_light(plant)]
         if findings:
             return None, tuple(finding.problem(file) for finding in _in_file_order(findings, raw))
     except RecursionError:

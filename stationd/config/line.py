@@ -1,18 +1,20 @@
-"""Checks of the line, the power feeds, the sampler, the alarms and the outputs against each other and the devices."""
+"""Checks of the line, the power feeds, the alarms and the outputs against each other, the devices and the taps."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
 from stationd.config import values
 from stationd.config.devices import Catalogue, also, driver_of, ratings_of
 from stationd.config.draft import Draft
-from stationd.config.model import Alarm, Channel, Device, Line, PowerFeed, Profile
+from stationd.config.model import Alarm, Device, Line, PowerFeed, Profile
 from stationd.config.plant import Plant
 from stationd.config.problem import Finding, Path, did_you_mean, listed, shown, written
+from stationd.config.sampling import Channel
 from stationd.core.model import Value
-from stationd.driver import Missing, Point
+from stationd.driver import Driver, Missing, Point
+from stationd.tap import tap_driver
 from stationd.wire import registers, text
 
 CONDITIONS = ("below", "above", "equals")
@@ -26,7 +28,7 @@ def check_line(plant: Plant, catalogue: Catalogue) -> list[Finding]:
         *_fibre_pairs(plant),
         *_missing_devices(plant),
         *_power_feeds(plant, catalogue),
-        *_channels(plant.channel),
+        *_temperature(plant, catalogue),
         *_alarms(plant, catalogue),
         *_login(plant),
     ]
@@ -94,16 +96,27 @@ def _fibre_pairs(plant: Plant) -> Iterator[Finding]:
 
 def _missing_devices(plant: Plant) -> Iterator[Finding]:
     """Find names of devices that are not there; a name that is used in many places is one mistake."""
-    if "device" in plant.unread:
+    if "device" in plant.unread or _taps_unknown(plant):
         return
+    known = [*plant.device, *_taps(plant)]
     uses: dict[str, list[Finding]] = {}
     for device, path, value in _references(plant):
-        if device not in plant.device:
-            finding = Finding(path, value, f"there is no [{written(('device', device))}]", did_you_mean(device, plant.device))
+        if device not in known:
+            finding = Finding(path, value, f"there is no [{written(('device', device))}]", did_you_mean(device, known))
             uses.setdefault(device, []).append(finding)
     for first, *rest in uses.values():
         others = [written(each.path) for each in rest]
         yield Finding(first.path, first.value, first.reason, first.hint + also(others))
+
+
+def _taps(plant: Plant) -> list[str]:
+    return [channel.item.name for channel in plant.channel]
+
+
+def _taps_unknown(plant: Plant) -> bool:
+    """Tell whether the names of the sampler's channels could not all be read: then nothing that may be one is missing."""
+    broken = plant.sampler is not None and "sampler.channel" in plant.unread
+    return broken or "sampler" in plant.unread or not all(channel.sound("name") for channel in plant.channel)
 
 
 def _references(plant: Plant) -> Iterator[tuple[str, Path, str]]:
@@ -114,6 +127,9 @@ def _references(plant: Plant) -> Iterator[tuple[str, Path, str]]:
     for alarm in plant.alarm:
         if alarm.sound("point"):
             yield alarm.item.point.partition(".")[0], (*alarm.path, "point"), shown(alarm.item.point)
+    sampler = plant.sampler
+    if sampler is not None and sampler.sound("temperature") and sampler.item.temperature is not None:
+        yield sampler.item.temperature.partition(".")[0], (*sampler.path, "temperature"), shown(sampler.item.temperature)
 
 
 def _interlocks(feed: Draft[PowerFeed]) -> tuple[str, ...]:
@@ -123,9 +139,8 @@ def _interlocks(feed: Draft[PowerFeed]) -> tuple[str, ...]:
 
 def _point(plant: Plant, catalogue: Catalogue, name: str, path: Path) -> tuple[Point | None, Finding | None]:
     """Return the point of that name, or what is wrong with the name; neither where its device is not known."""
-    device_name, _, point_name = name.partition(".")
-    device = plant.device.get(device_name)
-    driver = driver_of(device, catalogue) if device else None
+    unit_name, _, point_name = name.partition(".")
+    driver = _driver(plant, catalogue, unit_name)
     if driver is None:
         return None, None
     point = driver.point(point_name)
@@ -135,6 +150,25 @@ def _point(plant: Plant, catalogue: Catalogue, name: str, path: Path) -> tuple[P
     if isinstance(point.at, Missing):
         return None, Finding(path, shown(name), f"{driver.model} does not offer it: {point.at.why}")
     return point, None
+
+
+def _driver(plant: Plant, catalogue: Catalogue, unit: str) -> Driver | None:
+    """Return the table of a device or of a tap, or None where it is not known."""
+    device = plant.device.get(unit)
+    if device is not None:
+        return driver_of(device, catalogue)
+    return tap_driver(1.0) if unit in _taps(plant) else None
+
+
+def _temperature(plant: Plant, catalogue: Catalogue) -> Iterator[Finding]:
+    sampler = plant.sampler
+    if sampler is None or not sampler.sound("temperature") or sampler.item.temperature is None:
+        return
+    point, finding = _point(plant, catalogue, sampler.item.temperature, (*sampler.path, "temperature"))
+    if finding is not None:
+        yield finding
+    elif point is not None and point.unit != "degC":
+        yield sampler.finding("temperature", f"{point.name} is no temperature in degC")
 
 
 # Power feeds.
@@ -184,17 +218,6 @@ def _beyond_rating(feed: Draft[PowerFeed], ratings: Mapping[str, float | None]) 
 
 
 # Sampler, alarms, outputs.
-
-
-def _channels(channels: Sequence[Draft[Channel]]) -> Iterator[Finding]:
-    first: dict[int, str] = {}
-    for channel in channels:
-        if channel.sound("index"):
-            owner = first.setdefault(channel.item.index, written(channel.path))
-            if owner != written(channel.path):
-                yield channel.finding("index", f"is already the input of {owner}")
-        if channel.sound("los_dbm", "clear_dbm") and channel.item.clear_dbm <= channel.item.los_dbm:
-            yield channel.finding("clear_dbm", f"must be above los_dbm, {channel.item.los_dbm}", "2 dB apart is usual")
 
 
 def _alarms(plant: Plant, catalogue: Catalogue) -> Iterator[Finding]:
@@ -260,7 +283,7 @@ def point_words(point: Point) -> list[Value]:
     """Return the words or truth values that a point can have; none for a number or free text."""
     if point.values is not None:
         return list(dict.fromkeys(point.values.values()))
-    return [True, False] if point.mask is not None or point.fmt is None else []
+    return [True, False] if point.mask is not None or (point.fmt is None and not point.unit) else []
 
 
 def is_text(point: Point) -> bool:

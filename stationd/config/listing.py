@@ -5,17 +5,18 @@ The listing is itself TOML: what has a default is written as if it were given, w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import Enum
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from stationd.config.draft import choices, example_of, limits_of
-from stationd.config.model import Channel
 from stationd.config.plant import SECTIONS
 from stationd.config.problem import shown
+from stationd.config.sampling import Calibration, Channel
 
+SUBSECTIONS = (tuple[Channel, ...], Mapping[str, Calibration])  # shown as tables of their own
 _HEADERS = {"bus": "[bus.NAME]", "device": "[device.NAME]", "pfe": "[pfe.DEVICE]", "alarm": "[[alarm]]"}
 
 
@@ -23,13 +24,14 @@ def defaults() -> str:
     """Return the listing."""
     blocks = [_block(_HEADERS.get(section, f"[{section}]"), model) for section, model in SECTIONS.items()]
     sampler = list(SECTIONS).index("sampler")
-    blocks.insert(sampler + 1, _block("[[sampler.channel]]", Channel))
+    blocks.insert(sampler + 1, _block("[sampler.calibration.NAME]", Calibration))
+    blocks.insert(sampler + 2, _block("[[sampler.channel]]", Channel))
     return "\n".join(blocks)
 
 
 def _block(header: str, model: type[BaseModel]) -> str:
     about = " ".join((model.__doc__ or "").split())
-    fields = {key: field for key, field in model.model_fields.items() if field.annotation != tuple[Channel, ...]}
+    fields = {key: field for key, field in model.model_fields.items() if field.annotation not in SUBSECTIONS}
     keys = [line for key, field in fields.items() for line in _key(key, field)]
     return "\n".join((f"# {about}", header, *keys, ""))
 

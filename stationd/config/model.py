@@ -1,9 +1,10 @@
 """The sections of `station.toml` as frozen models: every key with its type, limits, default and meaning.
 
 Names mirror the file: `[bus.pfe] baud` is `config.bus["pfe"].baud`. Nothing is converted: "19200" is not a number and true
-is not 1. What concerns several keys or sections is checked in stationd.config.devices and stationd.config.line; what the
-limits protect from is a slip of a digit or a unit, never a design value. [E] marks an assumption of ours that a station
-may change; [M] a figure to be checked against the maker's document.
+is not 1. [sampler] stands in stationd.config.sampling. What concerns several keys or sections is checked in
+stationd.config.devices, stationd.config.line and stationd.config.light; what the limits protect from is a slip of a digit or
+a unit, never a design value. [E] marks an assumption of ours that a station may change; [M] a figure to be checked against the
+maker's document.
 
 The `examples` of a key without a default also stand in for it while the rest of a faulty section is checked.
 """
@@ -15,12 +16,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator
+from pydantic import AfterValidator, BaseModel, Field, PlainValidator
 
 from stationd.config import values
+from stationd.config.sampling import Sampler
+from stationd.config.strict import STRICT, FibrePair
 from stationd.driver import Protocol
-
-STRICT = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Mode(Enum):
@@ -78,8 +79,6 @@ Name = Annotated[str, AfterValidator(values.name)]
 Secret = Annotated[str, AfterValidator(values.secret)]
 TopicWord = Annotated[str, AfterValidator(values.topic_word)]
 Text = Annotated[str, Field(max_length=200)]
-# A line has 24 pairs at most today (domain figures for this length: 16-24); 64 leaves room.
-FibrePair = Annotated[int, Field(ge=1, le=64)]
 PositionKm = Annotated[float, Field(gt=0.0, le=20_000.0)]
 Rating = Annotated[float, Field(gt=0.0, le=1_000_000.0)]
 
@@ -196,32 +195,6 @@ class PowerFeed(BaseModel):
     interlocks_reason: Annotated[
         str | None, Field(min_length=8, max_length=200, description="why hardware-only; shown on every arming screen")
     ] = None
-
-
-class Channel(BaseModel):
-    """One input of the optical sampler."""
-
-    model_config = STRICT
-
-    name: Annotated[str, Field(description="id in labels", examples=["fp1-rx"])]
-    index: Annotated[int, Field(ge=0, le=255, description="input of the converter, counted from 0", examples=[0])]
-    fibre_pair: Annotated[FibrePair | None, Field(description="fibre pair that it watches")] = None
-    los_dbm: Annotated[float, Field(ge=-80.0, le=30.0, description="below: light is lost; compared in C, in counts")] = -38.0
-    clear_dbm: Annotated[float, Field(ge=-80.0, le=30.0, description="above: light is back")] = -36.0
-
-
-class Sampler(BaseModel):
-    """Fast optical power through an analogue converter. Absent: no sampling."""
-
-    model_config = STRICT
-
-    source: Annotated[
-        str,
-        AfterValidator(values.sample_source),
-        Field(description="iio:DEVICE, spi:/dev/..., mmap:/dev/... or sim", examples=["iio:iio:device0"]),
-    ]
-    rate_hz: Annotated[int, Field(ge=1, le=50_000, description="samples per second of each channel")] = 1000
-    channel: Annotated[tuple[Channel, ...], Field(description="its inputs, [[sampler.channel]]")] = ()
 
 
 class Alarm(BaseModel):

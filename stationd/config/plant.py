@@ -18,7 +18,6 @@ from stationd.config.draft import Draft, pair, read, unknown_key
 from stationd.config.model import (
     Alarm,
     Bus,
-    Channel,
     Control,
     Device,
     FarStation,
@@ -26,11 +25,11 @@ from stationd.config.model import (
     Mqtt,
     PowerFeed,
     Prometheus,
-    Sampler,
     Station,
     StationConfig,
 )
 from stationd.config.problem import Finding, Path, listed, shown, written
+from stationd.config.sampling import Calibration, Channel, Sampler
 
 Section = TypeVar("Section", bound=BaseModel)
 # In the order in which the shipped files and `stationd check --defaults` show them.
@@ -60,6 +59,7 @@ class Plant:
     device: Mapping[str, Draft[Device]]
     pfe: Mapping[str, Draft[PowerFeed]]
     sampler: Draft[Sampler] | None
+    calibration: Mapping[str, Draft[Calibration]]
     channel: tuple[Draft[Channel], ...]
     alarm: tuple[Draft[Alarm], ...]
     mqtt: Draft[Mqtt] | None
@@ -71,6 +71,10 @@ class Plant:
     def config(self) -> StationConfig:
         """Return the configuration; only right when there are no findings of any check."""
         sampler = _item(self.sampler)
+        parts = {
+            "calibration": {name: draft.item for name, draft in self.calibration.items()},
+            "channel": tuple(each.item for each in self.channel),
+        }
         return StationConfig(
             station=self.station.item,
             line=_item(self.line),
@@ -78,7 +82,7 @@ class Plant:
             bus={name: draft.item for name, draft in self.bus.items()},
             device={name: draft.item for name, draft in self.device.items()},
             pfe={name: draft.item for name, draft in self.pfe.items()},
-            sampler=sampler and sampler.model_copy(update={"channel": tuple(each.item for each in self.channel)}),
+            sampler=sampler and sampler.model_copy(update=parts),
             alarm=tuple(each.item for each in self.alarm),
             mqtt=_item(self.mqtt),
             prometheus=_item(self.prometheus),
@@ -106,38 +110,42 @@ class _Reader:
 
     def named(self, model: type[Section], section: str) -> dict[str, Draft[Section]]:
         """Read the tables [section.NAME]."""
-        raw = self.raw.get(section, {})
+        return self.tables(model, self.raw.get(section, {}), (section,))
+
+    def tables(self, model: type[Section], raw: object, path: Path) -> dict[str, Draft[Section]]:
+        """Read the tables [path.NAME]."""
         tables = {name: each for name, each in raw.items() if isinstance(each, dict)} if isinstance(raw, dict) else {}
         if not isinstance(raw, dict):
-            self._unreadable(section, shown(raw), "must be tables with a name", f"write [{section}.NAME]")
+            self._unreadable(path, shown(raw), "must be tables with a name", f"write [{written(path)}.NAME]")
         elif len(tables) < len(raw):
             strays = listed(written((key,)) for key in raw if key not in tables)
-            self._unreadable(section, "", f"{strays}: stands in no table", f"[{section}] needs a name: [{section}.NAME]")
+            where = written(path)
+            self._unreadable(path, "", f"{strays}: stands in no table", f"[{where}] needs a name: [{where}.NAME]")
         return {
-            name: self.entry(model, each, (section, name))
+            name: self.entry(model, each, (*path, name))
             for name, each in tables.items()
-            if not self._dotted(model, each, (section, name))
+            if not self._dotted(model, each, (*path, name))
         }
 
     def listed(self, model: type[Section], raw: object, path: Path) -> tuple[Draft[Section], ...]:
         """Read the tables of [[path]]."""
         if not isinstance(raw, list):
             where = written(path)
-            self.findings.append(Finding(path, shown(raw), "must be a list of tables", f"write [[{where}]]"))
+            self._unreadable(path, shown(raw), "must be a list of tables", f"write [[{where}]]")
             return ()
         return tuple(self.entry(model, each, (*path, place)) for place, each in enumerate(raw, 1))
 
-    def _unreadable(self, section: str, value: str, reason: str, hint: str) -> None:
-        self.unread.add(section)
-        self.findings.append(Finding((section,), value, reason, hint))
+    def _unreadable(self, path: Path, value: str, reason: str, hint: str) -> None:
+        self.unread.add(written(path))
+        self.findings.append(Finding(path, value, reason, hint))
 
     def _dotted(self, model: type[BaseModel], raw: Mapping[str, object], path: Path) -> bool:
         """Tell whether a name with a dot in it, [device.fp1.booster], made a table of tables."""
         if not raw or not all(isinstance(each, dict) and key not in model.model_fields for key, each in raw.items()):
             return False
-        better = written((path[0], f"{path[1]}-{next(iter(raw))}"))
+        better = written((*path[:-1], f"{path[-1]}-{next(iter(raw))}"))
         self.findings.append(Finding(path, "", "a name must not have a dot in it", f"for example [{better}]"))
-        self.unread.add(str(path[0]))
+        self.unread.add(written(path[:-1]))
         return True
 
 
@@ -146,17 +154,17 @@ def plant_of(raw: Mapping[str, object]) -> Plant:
     reader = _Reader({})
     reader.raw = _sections(raw, reader)
     station = reader.entry(Station, reader.raw.get("station", {}), ("station",))
-    sampler, channel = _sampler(reader)
+    sampler, calibration, channel = _sampler(reader)
     line, far_station = reader.table(Line, "line"), reader.table(FarStation, "far_station")
     bus, device, pfe = reader.named(Bus, "bus"), reader.named(Device, "device"), reader.named(PowerFeed, "pfe")
     alarm = reader.listed(Alarm, reader.raw.get("alarm", []), ("alarm",))
     mqtt, prometheus = reader.table(Mqtt, "mqtt"), reader.table(Prometheus, "prometheus")
     control = reader.table(Control, "control")
-    for section, names in (("bus", bus), ("device", device)):
-        reader.findings += _names([((section, name), name) for name in names])
+    for path, names in ((("bus",), bus), (("device",), device), (("sampler", "calibration"), calibration)):
+        reader.findings += _names([((*path, name), name) for name in names])
     reader.findings += _names([((*each.path, "name"), each.item.name) for each in channel if each.sound("name")])
     return Plant(
-        station, line, far_station, bus, device, pfe, sampler, channel, alarm, mqtt, prometheus, control,
+        station, line, far_station, bus, device, pfe, sampler, calibration, channel, alarm, mqtt, prometheus, control,
         frozenset(reader.unread), tuple(reader.findings),
     )  # fmt: skip
 
@@ -185,13 +193,17 @@ def _sections(raw: Mapping[str, object], reader: _Reader) -> dict[str, object]:
     return sections
 
 
-def _sampler(reader: _Reader) -> tuple[Draft[Sampler] | None, tuple[Draft[Channel], ...]]:
+def _sampler(reader: _Reader) -> tuple[Draft[Sampler] | None, dict[str, Draft[Calibration]], tuple[Draft[Channel], ...]]:
     raw = reader.raw.get("sampler")
     if not isinstance(raw, dict):
-        return reader.table(Sampler, "sampler"), ()
-    rest = {key: each for key, each in raw.items() if key != "channel"}
-    path: Path = ("sampler", "channel")
-    return reader.entry(Sampler, rest, ("sampler",)), reader.listed(Channel, raw.get("channel", []), path)
+        return reader.table(Sampler, "sampler"), {}, ()
+    apart = ("calibration", "channel")
+    path: Path = ("sampler",)
+    draft = reader.entry(Sampler, {key: each for key, each in raw.items() if key not in apart}, path)
+    if not draft.sound(*apart):  # a misspelt key may be one of them
+        reader.unread.update(written((*path, key)) for key in apart if key not in raw)
+    calibration = reader.tables(Calibration, raw.get("calibration", {}), (*path, "calibration"))
+    return draft, calibration, reader.listed(Channel, raw.get("channel", []), (*path, "channel"))
 
 
 def _names(entries: Iterable[tuple[Path, str]]) -> list[Finding]:

@@ -54,6 +54,12 @@ class Reason(Enum):
     DEVICE_FAILURE = "device-failure"
     REFUSED = "refused"
     MALFORMED = "malformed"
+    SATURATED = "saturated"
+    STUCK = "stuck"
+    SAMPLES_MISSED = "samples-missed"
+    NO_SAMPLES = "no-samples"
+    SOURCE_LOST = "source-lost"
+    NO_TEMPERATURE = "no-temperature"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +135,44 @@ class Tick:
     t: float
 
 
-Event = Reading | LinkChanged | ReadFailed | WriteDone | Tick
+class LightKind(Enum):
+    """What the optical sampler found. The words are those of MQTT, of file names and of the configuration."""
+
+    LOST = "light-lost"
+    BACK = "light-back"
+    STEP_DOWN = "step-down"
+    STEP_UP = "step-up"
+    SATURATED = "saturated"
+    SATURATED_END = "saturated-end"
+    STUCK = "stuck"
+    STUCK_END = "stuck-end"
+    ENDED = "source-lost"
+
+
+@dataclass(frozen=True, slots=True)
+class LightEvent:
+    """Something happened to the light of a channel, or (`channel` empty) to the source of all samples.
+
+    `t` is the time of the deciding sample, `since` that of the first sample of the run that led to it, `found` when it was
+    seen. Where `exact` is False the sampler's own event was lost: then nothing is known but that it happened between `since`
+    and `t`. `level_dbm` is the level of the deciding sample (None: below what can be measured, or not known), `reference_dbm`
+    that before a step. `number` counts the events of this run of the daemon; `lost_before` are events of the sampler that
+    nobody could take just before this one.
+    """
+
+    kind: LightKind
+    channel: str
+    t: float
+    since: float
+    found: float
+    number: int
+    lost_before: int = 0
+    level_dbm: float | None = None
+    reference_dbm: float | None = None
+    exact: bool = True
+
+
+Event = Reading | LinkChanged | ReadFailed | WriteDone | LightEvent | Tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,4 +192,11 @@ class Write:
     emergency: bool = False
 
 
-Effect = Restate | Write
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """Effect: tell everybody outside, at once and in order."""
+
+    event: LightEvent
+
+
+Effect = Restate | Write | Announce

@@ -12,9 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from stationd.core.model import (
+    Announce,
     Effect,
     Event,
     Level,
+    LightEvent,
     LinkChanged,
     PointId,
     Quality,
@@ -61,6 +63,8 @@ class Station:
                 return self._cut_off(devices, t)
             case LinkChanged() | WriteDone():
                 return []
+            case LightEvent():
+                return [Announce(event)]
             case Tick():
                 return self._expire(now)
 

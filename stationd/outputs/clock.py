@@ -16,7 +16,7 @@ class Clock:
 
     def __init__(self, utc_s: float, monotonic_s: float) -> None:
         self._ahead_s = utc_s - monotonic_s
-        self._written: dict[float, str] = {}  # the points of one exchange share their time, so most are written once
+        self._written: dict[tuple[float, int], str] = {}  # the points of one exchange share their time, so most are written once
         self.now = monotonic_s
 
     @classmethod
@@ -28,10 +28,11 @@ class Clock:
         """Return the Unix time, in seconds, of a monotonic time."""
         return t + self._ahead_s
 
-    def written(self, t: float) -> str:
-        """Return the UTC of a monotonic time as in RFC 3339 with milliseconds, for example 2026-03-01T12:00:00.250Z."""
-        text = self._written.get(t)
+    def written(self, t: float, digits: int = 3) -> str:
+        """Return the UTC of a monotonic time as in RFC 3339, for example 2026-03-01T12:00:00.250Z; `digits` is 3 or 6."""
+        text = self._written.get((t, digits))
         if text is None:
-            text = datetime.fromtimestamp(self.utc_s(t), UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
-            self._written[t] = text
+            precision = "milliseconds" if digits == 3 else "microseconds"
+            text = datetime.fromtimestamp(self.utc_s(t), UTC).isoformat(timespec=precision)[:-6] + "Z"
+            self._written[t, digits] = text
         return text

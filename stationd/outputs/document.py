@@ -15,16 +15,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from stationd.board import Board
-from stationd.core.model import Level, PointId, Quality, Reading, Reason, Value
-from stationd.device import Device
-from stationd.driver import AMPLIFIER, POWER_FEED
+from stationd.board import Board, Unit
+from stationd.core.model import GOOD, Level, LightEvent, PointId, Quality, Reading, Reason, Value
+from stationd.driver import AMPLIFIER, POWER_FEED, TAP
 from stationd.outputs.clock import Clock
 
 Document = dict[str, object]
 WORDS = ("good", "sim", "uncertain", "stale", "bad")
 POWER_FEED_SUMMARY = ("output_current", "output_voltage", "output_on", "regulation", "fault", "interlock")
 AMPLIFIER_SUMMARY = ("input_power", "output_power", "pump_on", "los", "fault")
+TAP_SUMMARY = ("power", "los")
+_BELOW_RANGE = Quality(Level.BAD, Reason.BELOW_RANGE)
 _NOT_A_NUMBER = Quality(Level.BAD, Reason.MALFORMED)
 
 
@@ -118,6 +119,41 @@ class Documents:
             "devices": {name: {"kind": device.driver.kind.name, "up": self._up(name)} for name, device in self._board.devices.items()},
             "power_feeds": self._summaries(POWER_FEED.name, POWER_FEED_SUMMARY, clock),
             "amplifiers": self._summaries(AMPLIFIER.name, AMPLIFIER_SUMMARY, clock),
+            "taps": self._summaries(TAP.name, TAP_SUMMARY, clock),
+        }
+
+    def light_event(self, event: LightEvent, run: str, clock: Clock) -> Document:
+        """Return one event of the light. `run` names this run of the daemon, so that an id is never used twice.
+
+        Of an event that is not exact only the time between `since` and `t` is known, within which it happened: `"exact": false`.
+        """
+        unit = self._board.devices.get(event.channel)
+        pair = {} if unit is None or unit.fibre_pair is None else {"fibre_pair": unit.fibre_pair}
+        return {
+            "id": f"{self._identity.name}-{run}-{event.number}",
+            "station": self._identity.name,
+            "mode": self._identity.mode.value,
+            "kind": event.kind.value,
+            **({"channel": event.channel} if event.channel else {}),
+            **pair,
+            "t": clock.written(event.t, 6),
+            "since": clock.written(event.since, 6),
+            "found": clock.written(event.found, 6),
+            "exact": event.exact,
+            **({"lost_before": event.lost_before} if event.lost_before else {}),
+            **self._levels(event, clock),
+        }
+
+    def _levels(self, event: LightEvent, clock: Clock) -> Document:
+        """Return the level of the deciding sample and, of a step, that before it."""
+        if not event.channel or not event.exact:
+            return {}
+        levels = {"level": (event.level_dbm, event.t), "reference": (event.reference_dbm, event.since)}
+        point = PointId(event.channel, "power")
+        return {
+            name: valued(Reading(point, dbm, _BELOW_RANGE if dbm is None else GOOD, t), "dBm", self._identity.mode, clock)
+            for name, (dbm, t) in levels.items()
+            if name == "level" or dbm is not None
         }
 
     def _valued(self, point: PointId, unit: str, clock: Clock) -> Document:
@@ -145,7 +181,7 @@ class Documents:
         return {point.point: self._valued(point, unit, clock) for point, unit in self._points[device] if point.point in names}
 
 
-def _described(name: str, device: Device) -> Document:
+def _described(name: str, device: Unit) -> Document:
     document: Document = {"device": name, "driver": device.driver.model, "kind": device.driver.kind.name, "role": device.role}
     if device.fibre_pair is not None:
         document["fibre_pair"] = device.fibre_pair

@@ -27,6 +27,7 @@ class Family:
     unit: str = ""
     factor: float = 1.0
     labels: tuple[tuple[str, str], ...] = ()
+    named: str = "device"  # the label that holds the name of the unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def _family(board: Board, point: PointId, row: Point, own: Mapping[tuple[str, st
 
 
 def _labels(point: PointId, row: Point, family: Family, rest: Family) -> str:
-    pairs: Iterable[tuple[str, str]] = [("device", point.device), *family.labels]
+    pairs: Iterable[tuple[str, str]] = [(family.named, point.device), *family.labels]
     if family is rest:
         pairs = [*pairs, ("point", point.point), ("unit", row.unit)]
     return ",".join(f'{name}="{_escaped(value)}"' for name, value in pairs)

@@ -23,12 +23,15 @@ from prometheus_client.registry import Collector
 import stationd
 from stationd.board import Board
 from stationd.core.model import PointId, Reading
-from stationd.driver import AMPLIFIER, POWER_FEED
+from stationd.driver import AMPLIFIER, POWER_FEED, TAP
+from stationd.links.sampler import SamplerStatistics
 from stationd.links.statistics import BusStatistics, Priority
 from stationd.links.statistics import Histogram as Durations
+from stationd.outputs.captures import CaptureStatistics
 from stationd.outputs.clock import Clock
 from stationd.outputs.document import Identity
 from stationd.outputs.exposition import Exposition, Family
+from stationd.outputs.sampler_metrics import capture_families, sampler_families
 
 CACHED = "cached from its last poll and absent when not good; its register or command: stationd drivers NAME"
 
@@ -38,6 +41,11 @@ def _pump(number: int) -> dict[tuple[str, str], Family]:
     current = Family("stationd_amplifier_pump_current_amperes", f"Pump laser current, {CACHED}", "mA", 0.001, labels)
     temperature = Family("stationd_amplifier_pump_temperature_celsius", f"Pump laser temperature, {CACHED}", "degC", 1.0, labels)
     return {(AMPLIFIER.name, f"pump{number}_current"): current, (AMPLIFIER.name, f"pump{number}_temperature"): temperature}
+
+
+def _tap(name: str, text: str, unit: str = "") -> Family:
+    scale = ", in dBm (logarithmic, not a base unit)" if unit else ""
+    return Family(f"stationd_optical_{name}", f"{text}{scale}; from the optical sampler, absent when not good", unit, named="channel")
 
 
 FAMILIES: Mapping[tuple[str, str], Family] = MappingProxyType(
@@ -57,6 +65,10 @@ FAMILIES: Mapping[tuple[str, str], Family] = MappingProxyType(
         (AMPLIFIER.name, "gain"): Family("stationd_amplifier_gain_decibels", f"Optical gain, {CACHED}", "dB"),
         **_pump(1),
         **_pump(2),
+        (TAP.name, "power"): _tap("power_dbm", "Mean optical level of a fibre over a window", "dBm"),
+        (TAP.name, "power_min"): _tap("power_min_dbm", "Lowest sample of a window", "dBm"),
+        (TAP.name, "power_max"): _tap("power_max_dbm", "Highest sample of a window", "dBm"),
+        (TAP.name, "los"): _tap("los", "1 while light is lost: N of the last M samples were below the limit"),
     }
 )
 POINT_VALUE = Family("stationd_point_value", f"Value of a point without a family of its own, in the unit of its label, {CACHED}")
@@ -93,12 +105,18 @@ class Line(Protocol):
 
 @dataclass(slots=True)
 class MqttStatistics:
-    """What the connection to the broker counts. A document that a newer one replaced before it was sent is dropped."""
+    """What the connection to the broker counts. A document that a newer one replaced before it was sent is dropped.
+
+    Events wait in a queue of their own; one that finds it full is lost and counted apart.
+    """
 
     connected: bool = False
     connections: int = 0
     published: int = 0
     dropped: int = 0
+    events: int = 0
+    events_waiting: int = 0
+    events_dropped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +126,8 @@ class Sources:
     buses: Mapping[str, Line] = field(default_factory=dict)
     mqtt: MqttStatistics | None = None
     inbox_dropped: Callable[[], int] = lambda: 0
+    sampler: Callable[[], SamplerStatistics] | None = None
+    captures: CaptureStatistics | None = None
 
 
 class Metrics:
@@ -165,6 +185,10 @@ class Metrics:
         yield from self._gather_mqtt()
         if self._sources.buses:
             yield from self._gather_buses(now)
+        if self._sources.sampler is not None:
+            yield from sampler_families(self._sources.sampler())
+        if self._sources.captures is not None:
+            yield from capture_families(self._sources.captures)
 
     def _gather_mqtt(self) -> Iterator[Metric]:
         mqtt = self._sources.mqtt
@@ -174,6 +198,10 @@ class Metrics:
         yield _value(CounterMetricFamily, "mqtt_connections", "Times that the broker was connected", mqtt.connections)
         yield _value(CounterMetricFamily, "mqtt_published", "Messages handed to the broker", mqtt.published)
         yield _value(CounterMetricFamily, "mqtt_dropped", "Documents replaced by a newer one before they were sent", mqtt.dropped)
+        yield _value(CounterMetricFamily, "mqtt_events", "Events that the broker has acknowledged", mqtt.events)
+        yield _value(GaugeMetricFamily, "mqtt_events_waiting", "Events that wait for the broker", mqtt.events_waiting)
+        lost = "Events lost because too many waited for the broker"
+        yield _value(CounterMetricFamily, "mqtt_events_dropped", lost, mqtt.events_dropped)
 
     def _gather_buses(self, now: float) -> Iterator[Metric]:
         buses = self._sources.buses

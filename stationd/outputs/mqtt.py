@@ -2,11 +2,15 @@
 
 Topics are below `stationd/<station>/`: `availability` is "online" or "offline" (also the will), `status` and
 `device/<device>` are the documents of stationd.outputs.document. All of them are retained. Availability and status are sent
-with QoS 1, the many documents of devices with QoS 0.
+with QoS 1, the many documents of devices with QoS 0. `event` is one message for each event, not retained, QoS 1.
 
 A topic is sent at most once a second. What waits to be sent is at most one document for each topic, made from the board when
 its turn comes: while the broker is slow or away the newer replaces the older, which is counted as dropped, and nothing grows.
 After a reconnection every document is sent again. Nothing here can hold up the polling of the equipment.
+
+Events do not wait for a second and never replace each other: they are sent at once, in order, and an event leaves its queue
+only when the broker has acknowledged it, so that it is sent again (with the same id) over the next connection. The queue is
+bounded: of more events than it holds the newest are lost, and counted. It lasts as long as the daemon runs.
 
 Each connection is a new Client: publications pending in an old one would be sent by a later connection as if they were new.
 """
@@ -16,8 +20,10 @@ from __future__ import annotations
 import asyncio
 import random
 import ssl
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -25,6 +31,7 @@ import structlog
 from aiomqtt import Client, MqttError, Will
 
 from stationd.board import Board
+from stationd.core.model import LightEvent
 from stationd.outputs.clock import Clock
 from stationd.outputs.document import Documents, Identity, encode
 from stationd.outputs.metrics import MqttStatistics
@@ -36,7 +43,8 @@ ANSWER_S = 10.0  # a broker that has not acknowledged a message for so long is g
 EVERY_S = 1.0  # shortest time between two documents of a topic
 HEARTBEAT_S = 4.0  # the status is sent at least so often, so that a dead connection shows also when no value changes
 GATHER_S = 0.5  # blocks that are read one after the other go into one document
-WINDOW = 20  # documents sent and not yet acknowledged
+WINDOW = 20  # documents sent and not yet acknowledged, and as many events
+EVENTS = 10_000  # that may wait for the broker: some 5 MB
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 30.0
 STEADY_S = 30.0  # a connection that lasted so long is no failure
@@ -45,6 +53,7 @@ QOS = 1  # also how a dead connection is seen: the status has to be acknowledged
 QOS_OF_DEVICES = 0  # a newer document follows within seconds, and all of them after a reconnection
 STATUS = "status"
 AVAILABILITY = "availability"
+EVENT = "event"
 ONLINE, OFFLINE = b"online", b"offline"
 
 
@@ -110,10 +119,44 @@ class Waiting:
             self._queue.put_nowait(topic)
 
 
+class EventQueue:
+    """The events that the broker has not acknowledged, oldest first. Bounded; the newest are lost when it is full."""
+
+    def __init__(self, statistics: MqttStatistics, most: int = EVENTS) -> None:
+        self._statistics = statistics
+        self._most = most
+        self._waiting: deque[bytes] = deque()
+        self._news = asyncio.Event()
+
+    def put(self, payload: bytes) -> None:
+        """Add an event; counted as lost when there is no room."""
+        if len(self._waiting) >= self._most:
+            self._statistics.events_dropped += 1
+            return
+        self._waiting.append(payload)
+        self._statistics.events_waiting = len(self._waiting)
+        self._news.set()
+
+    async def oldest(self, most: int) -> tuple[bytes, ...]:
+        """Return the oldest events, as soon as there is one; they stay until they are `acknowledged`."""
+        while not self._waiting:
+            self._news.clear()
+            await self._news.wait()
+        return tuple(islice(self._waiting, most))
+
+    def acknowledged(self, number: int) -> None:
+        """Forget so many of the oldest."""
+        for _ in range(number):
+            self._waiting.popleft()
+        self._statistics.events += number
+        self._statistics.events_waiting = len(self._waiting)
+
+
 class JsonPublisher:
     """Publishes the documents of one station. `run` is its one task and ends only when cancelled.
 
-    `client_id` is the station's name unless the broker wants another one.
+    `client_id` is the station's name unless the broker wants another one; `run_id` names this run of the daemon in the ids of
+    events.
     """
 
     def __init__(
@@ -124,6 +167,7 @@ class JsonPublisher:
         buses_up: Callable[[], Mapping[str, bool]],
         statistics: MqttStatistics,
         client_id: str = "",
+        run_id: str = "",
     ) -> None:
         self._broker = broker
         self._station = identity.name
@@ -135,6 +179,12 @@ class JsonPublisher:
         self._device_of = {f"device/{device}": device for device in board.devices}
         self._topic_of = {device: topic for topic, device in self._device_of.items()}
         self._waiting = Waiting((STATUS, *self._device_of), statistics)
+        self._events = EventQueue(statistics)
+        self._run_id = run_id
+
+    def announce(self, event: LightEvent) -> None:
+        """Have an event sent at once, or as soon as the broker is there. Never waits and never fails."""
+        self._events.put(encode(self._documents.light_event(event, self._run_id, Clock.read())))
 
     async def run(self) -> None:
         """Follow the board and keep the connection up; when cancelled, say that the station is offline."""
@@ -187,6 +237,7 @@ class JsonPublisher:
                 self._waiting.release_all()
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(self._stay_available(client))
+                    tasks.create_task(self._send_events(client))
                     for _ in range(WINDOW):
                         tasks.create_task(self._send(client))
             except asyncio.CancelledError:
@@ -206,16 +257,26 @@ class JsonPublisher:
             will=Will(self._topic(AVAILABILITY), OFFLINE, QOS, retain=True),
             keepalive=self._broker.keepalive_s,
             timeout=min(ANSWER_S, self._broker.keepalive_s),
-            max_inflight_messages=2 * WINDOW,
+            max_inflight_messages=3 * WINDOW,
             tls_context=context,
         )
-        client.pending_calls_threshold = 2 * WINDOW
+        client.pending_calls_threshold = 3 * WINDOW
         return client
 
     async def _send(self, client: Client) -> None:
         while True:
             topic = await self._waiting.take()
             await self._publish(client, topic, self._payload(topic), QOS if topic == STATUS else QOS_OF_DEVICES)
+
+    async def _send_events(self, client: Client) -> None:
+        """Send events in order, several before the first is acknowledged; the client hands them on in the order of the calls."""
+        while True:
+            events = await self._events.oldest(WINDOW)
+            async with asyncio.TaskGroup() as sending:
+                for payload in events:
+                    sending.create_task(client.publish(self._topic(EVENT), payload, QOS))
+            self._events.acknowledged(len(events))
+            self._statistics.published += len(events)
 
     async def _stay_available(self, client: Client) -> None:
         """Say again that the station is online whenever a late will of an older connection has said the contrary.

@@ -6,7 +6,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stationd.core.model import GOOD, Effect, Level, LinkChanged, PointId, Quality, ReadFailed, Reading, Reason, Restate, Tick
+from stationd.core.model import (
+    GOOD,
+    Announce,
+    Effect,
+    Level,
+    LightEvent,
+    LightKind,
+    LinkChanged,
+    PointId,
+    Quality,
+    ReadFailed,
+    Reading,
+    Reason,
+    Restate,
+    Tick,
+)
 from stationd.core.station import Station, stale_after_s
 
 FAST = PointId("amp", "output_power")
@@ -75,6 +90,12 @@ def test_a_refused_point_does_not_become_stale_afterwards() -> None:
     station.handle(good(FAST, 100.0), 100.0)
     station.handle(Reading(FAST, None, Quality(Level.BAD, Reason.ILLEGAL_ADDRESS), 101.0), 101.0)
     assert station.handle(Tick(200.0), 200.0) == []
+
+
+@pytest.mark.parametrize("kind", LightKind)
+def test_every_event_of_the_light_is_announced_as_it_came(kind: LightKind) -> None:
+    event = LightEvent(kind, "fp1-rx", 100.0, 99.9, 100.001, 1)
+    assert Station(PERIODS).handle(event, 100.002) == [Announce(event)]
 
 
 events = st.lists(

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from stationd.board import Board
+from stationd.board import Board, Unit
 from stationd.core.model import GOOD, Level, PointId, Quality, Reading, Reason, Value
 from stationd.device import Device
 from stationd.driver import AMPLIFIER, INPUT_OUTPUT, POWER_FEED, Coil, Driver, Holding, Kind, Missing, Point, Protocol
 from stationd.links.statistics import BusStatistics
 from stationd.outputs.document import Identity, Mode
+from stationd.tap import Tap, tap_driver
 from stationd.wire import modbus, registers
 
 LIVE = Identity("aktau", "Aktau", Mode.LIVE, "Kazakhtelecom")
@@ -50,7 +51,10 @@ EDFA = driver(
 METER = driver(INPUT_OUTPUT, at(0, "inlet", 'V "ac"'))
 
 
-def board(extra: tuple[Device, ...] = ()) -> Board:
+TAP = Tap("fp1-rx", tap_driver(0.5), fibre_pair=1)
+
+
+def board(extra: tuple[Unit, ...] = ()) -> Board:
     codec = modbus.Tcp()
     devices = (
         Device("pfe-a", PFE, codec, role="pfe"),

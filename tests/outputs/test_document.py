@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stationd.core.model import GOOD, Level, PointId, Quality, Reading, Reason
+from stationd.core.model import GOOD, Level, LightEvent, LightKind, PointId, Quality, Reading, Reason
 from stationd.outputs.clock import Clock
 from stationd.outputs.document import Documents, Mode, encode, valued
-from tests.outputs.plant import BAD, LIVE, SIMULATED, STALE, UNCERTAIN, board, show
+from tests.outputs.plant import BAD, LIVE, SIMULATED, STALE, TAP, UNCERTAIN, board, show
 
 CLOCK = Clock(utc_s=1_772_366_400.0, monotonic_s=1000.0)  # 2026-03-01T12:00:00Z
 POINT = PointId("pfe-a", "output_current")
@@ -103,3 +103,55 @@ def test_the_status_names_buses_devices_power_feeds_and_amplifiers() -> None:
     assert status["amplifiers"]["fp1-booster"]["fibre_pair"] == 1
     assert status["amplifiers"]["fp1-booster"]["input_power"]["last"] == -12.5
     assert "gain" not in status["amplifiers"]["fp1-booster"]
+
+
+def light(kind: LightKind = LightKind.LOST, channel: str = "fp1-rx", **more: object) -> dict[str, object]:
+    event = LightEvent(kind, channel, 999.75, 999.748, 999.7502, 7, **more)  # type: ignore[arg-type]
+    return json.loads(encode(Documents(SIMULATED, board((TAP,))).light_event(event, "f00d", CLOCK)))  # type: ignore[no-any-return]
+
+
+def test_a_light_event_has_the_time_of_its_own_sample_to_the_microsecond() -> None:
+    assert light(level_dbm=-41.25) == {
+        "id": "aktau-f00d-7",
+        "station": "aktau",
+        "mode": "sim",
+        "kind": "light-lost",
+        "channel": "fp1-rx",
+        "fibre_pair": 1,
+        "t": "2026-03-01T11:59:59.750000Z",
+        "since": "2026-03-01T11:59:59.748000Z",
+        "found": "2026-03-01T11:59:59.750200Z",
+        "exact": True,
+        "level": {"v": -41.25, "u": "dBm", "t": "2026-03-01T11:59:59.750Z", "q": "sim"},
+    }
+
+
+def test_a_level_that_cannot_be_measured_is_null_and_a_step_has_the_one_before_it() -> None:
+    assert light()["level"] == {"v": None, "u": "dBm", "t": "2026-03-01T11:59:59.750Z", "q": "bad", "why": "below-range"}
+    step = light(LightKind.STEP_DOWN, level_dbm=-3.0, reference_dbm=0.0)
+    assert isinstance(step["reference"], dict)
+    assert step["reference"]["v"] == 0.0
+
+
+def test_an_event_of_unknown_time_says_so_and_has_no_level() -> None:
+    event = light(exact=False, lost_before=3)
+    assert (event["exact"], event["lost_before"]) == (False, 3)
+    assert "level" not in event
+
+
+def test_an_event_of_all_channels_names_none() -> None:
+    event = light(LightKind.ENDED, "")
+    assert event["kind"] == "source-lost"
+    assert {"channel", "fibre_pair", "level"}.isdisjoint(event)
+
+
+def test_a_tap_has_a_document_like_a_device_and_a_place_in_the_status() -> None:
+    target = board((TAP,))
+    show(target, "fp1-rx.power", -12.5)
+    show(target, "fp1-rx.los", value=False)
+    documents = Documents(LIVE, target)
+    assert documents.device("fp1-rx", CLOCK)["kind"] == "tap"
+    status = json.loads(encode(documents.status({}, CLOCK)))
+    assert status["taps"]["fp1-rx"]["power"]["v"] == -12.5
+    assert status["taps"]["fp1-rx"]["fibre_pair"] == 1
+    assert status["devices"]["fp1-rx"] == {"kind": "tap", "up": True}

@@ -9,8 +9,10 @@ from prometheus_client.parser import text_string_to_metric_families
 import drivers
 import stationd
 from stationd.board import Board
+from stationd.links.sampler import SamplerStatistics
+from stationd.outputs.captures import CaptureStatistics
 from stationd.outputs.metrics import FAMILIES, Line, Metrics, MqttStatistics, Sources
-from tests.outputs.plant import BAD, LIVE, SIMULATED, STALE, UNCERTAIN, Bus, board, busy_bus, show
+from tests.outputs.plant import BAD, LIVE, SIMULATED, STALE, TAP, UNCERTAIN, Bus, board, busy_bus, show
 
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -151,15 +153,53 @@ async def test_the_daemon_tells_of_itself() -> None:
     assert key("stationd_event_loop_lag_seconds_count") in series
 
 
+def sampled() -> SamplerStatistics:
+    statistics = SamplerStatistics(channels=8, rebuilds=2, running=True, real_time=True)
+    statistics.counts.update(slots=1000, scans=990, missed=10, lateness_sum_ns=50_000_000)
+    statistics.lateness[3] = 1  # up to 2.048 us
+    statistics.lateness[7] = 900  # up to 32.768 us
+    statistics.lateness[-1] = 89
+    statistics.delivery_s.observe(0.0003)
+    return statistics
+
+
+async def test_the_light_of_a_channel_has_families_of_its_own() -> None:
+    target = board((TAP,))
+    for point, value in (("power", -12.5), ("power_min", -13.0), ("power_max", -12.0), ("los", False)):
+        show(target, f"fp1-rx.{point}", value)
+    series = await scraped(target)
+    assert series[key("stationd_optical_power_dbm", channel="fp1-rx")] == -12.5
+    assert series[key("stationd_optical_power_min_dbm", channel="fp1-rx")] == -13.0
+    assert series[key("stationd_optical_power_max_dbm", channel="fp1-rx")] == -12.0
+    assert series[key("stationd_optical_los", channel="fp1-rx")] == 0.0
+    assert "stationd_point_value" not in names(series)
+
+
+async def test_the_sampler_tells_what_it_took_and_what_it_missed() -> None:
+    series = await scraped(board(), Sources(sampler=sampled, captures=CaptureStatistics(written=3, failed=1)))
+    assert series[key("stationd_sampler_samples_total")] == 8 * 990
+    assert series[key("stationd_sampler_slots_total")] == 1000
+    assert series[key("stationd_sampler_missed_total")] == 10
+    assert series[key("stationd_sampler_rebuilds_total")] == 2
+    assert series[key("stationd_sampler_running")] == 1
+    assert series[key("stationd_sampler_memory_locked")] == 0
+    assert series[key("stationd_captures_written_total")] == 3
+    bucket = "stationd_sampler_lateness_seconds_bucket"
+    assert [series[key(bucket, le=le)] for le in ("4.096e-06", "1.6384e-05", "3.2768e-05", "0.268435456", "+Inf")] == [1, 1, 901, 901, 990]
+    assert series[key("stationd_sampler_lateness_seconds_sum")] == 0.05
+    assert series[key("stationd_sampler_event_delivery_seconds_bucket", le="0.0005")] == 1
+
+
 async def test_without_mqtt_and_buses_their_families_are_absent() -> None:
     assert not {name for name in names(await scraped(board())) if name.startswith(("stationd_mqtt", "stationd_bus"))}
 
 
 async def test_the_page_passes_the_linter_of_prometheus(promtool: Path) -> None:
-    target = board()
+    target = board((TAP,))
     for name in target.points:
         show(target, str(name), 1.5)
-    page = await Metrics(LIVE, target, Sources({"pfe": busy_bus()}, MqttStatistics())).scrape()
+    sources = Sources({"pfe": busy_bus()}, MqttStatistics(), sampler=sampled, captures=CaptureStatistics())
+    page = await Metrics(LIVE, target, sources).scrape()
     done = subprocess.run([promtool, "check", "metrics"], input=page, capture_output=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 

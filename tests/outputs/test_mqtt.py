@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from stationd.outputs.metrics import MqttStatistics
-from stationd.outputs.mqtt import Broker, Waiting, pause_s
+from stationd.outputs.mqtt import Broker, EventQueue, Waiting, pause_s
 
 
 async def everything(waiting: Waiting) -> list[str]:
@@ -61,6 +61,35 @@ async def test_who_takes_waits_for_the_next_topic() -> None:
     waiting.mark("a")
     waiting.release(now=1.0)
     assert await taking == "a"
+
+
+async def test_events_stay_in_order_until_they_are_acknowledged() -> None:
+    statistics = MqttStatistics()
+    queue = EventQueue(statistics)
+    for payload in (b"a", b"b", b"c"):
+        queue.put(payload)
+    assert await queue.oldest(2) == (b"a", b"b")
+    assert await queue.oldest(2) == (b"a", b"b"), "what was not acknowledged is sent again"
+    queue.acknowledged(2)
+    assert await queue.oldest(2) == (b"c",)
+    assert (statistics.events, statistics.events_waiting, statistics.events_dropped) == (2, 1, 0)
+
+
+async def test_a_full_queue_of_events_loses_the_newest_and_counts_them() -> None:
+    statistics = MqttStatistics()
+    queue = EventQueue(statistics, most=2)
+    for payload in (b"a", b"b", b"c"):
+        queue.put(payload)
+    assert await queue.oldest(9) == (b"a", b"b")
+    assert statistics.events_dropped == 1
+
+
+async def test_who_sends_waits_for_the_next_event() -> None:
+    queue = EventQueue(MqttStatistics())
+    sending = asyncio.create_task(queue.oldest(5))
+    await asyncio.sleep(0)
+    queue.put(b"a")
+    assert await sending == (b"a",)
 
 
 def test_pauses_between_connections_grow_to_half_a_minute_and_are_never_in_step() -> None:

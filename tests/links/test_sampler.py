@@ -1,0 +1,262 @@
+"""The optical sampler at work: the real loop in C with invented light."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import subprocess
+import sys
+import time
+from array import array
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stationd.core.model import Event, Level, LightEvent, LightKind, LinkChanged, PointId, Reading, Reason
+from stationd.links.sampler import ChannelSettings, OpticalSampler, RawCapture, SamplerSettings, SourceSettings
+from stationd.wire.calibration import Calibration, LogAmp
+
+pytest.importorskip("stationd._sampler", reason="the extension is not built: pip install . (Debian package gcc)")
+
+TAP = Calibration("tap", LogAmp(0.2, -70.0), (1, 65534), 78.127e-6, tap_db=20.0, floor_dbm=-45.0)
+LIT, DARK = 14_000, 100
+PATIENCE_S = 30.0
+POWER, LOS = PointId("fp1-rx", "power"), PointId("fp1-rx", "los")
+
+
+def settings(script: str = f"level all {LIT}; noise 2", **more: Any) -> SamplerSettings:
+    channels = (ChannelSettings("fp1-rx", 0, TAP), ChannelSettings("fp2-rx", 1, TAP))
+    whole = SamplerSettings(SourceSettings("sim", script), channels, rate_hz=2000, window_s=0.05, priority=0, lock_memory=False)
+    return replace(whole, **more)
+
+
+@dataclass
+class Work:
+    """A sampler at work and what it has handed on."""
+
+    sampler: OpticalSampler
+    task: asyncio.Task[None]
+    events: list[Event]
+    captures: list[RawCapture] = field(default_factory=list)
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(PATIENCE_S):
+            while not condition():
+                await asyncio.sleep(0.005)
+
+    def last(self, point: PointId) -> Reading | None:
+        return next((each for each in reversed(self.events) if isinstance(each, Reading) and each.point == point), None)
+
+    def reason(self, point: PointId) -> Reason | None:
+        reading = self.last(point)
+        return reading.quality.reason if reading else None
+
+    def lights(self, *kinds: LightKind) -> list[LightEvent]:
+        return [each for each in self.events if isinstance(each, LightEvent) and each.kind in kinds]
+
+    async def stop(self) -> None:
+        self.task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            async with asyncio.timeout(PATIENCE_S):
+                await self.task
+
+
+@contextlib.asynccontextmanager
+async def working(wanted: SamplerSettings, temperature: Callable[[], float | None] = lambda: None) -> AsyncIterator[Work]:
+    events: list[Event] = []
+    captures: list[RawCapture] = []
+
+    def post(more: Sequence[Event]) -> None:
+        events.extend(more)
+
+    async def written(capture: RawCapture) -> None:
+        captures.append(capture)
+
+    def keep(capture: RawCapture) -> asyncio.Task[None]:
+        return asyncio.ensure_future(written(capture))
+
+    sampler = OpticalSampler(wanted, post, keep, temperature)
+    work = Work(sampler, asyncio.create_task(sampler.run()), events, captures)
+    try:
+        yield work
+    finally:
+        await work.stop()
+
+
+async def test_windows_arrive_as_levels_of_the_fibre() -> None:
+    async with working(settings()) as work:
+        await work.until(lambda: work.last(POWER) is not None and work.sampler.statistics().running)
+        reading = work.last(POWER)
+        assert reading is not None
+        assert reading.value == pytest.approx(TAP.level_dbm(LIT), abs=0.02)
+        assert 0.0 <= time.monotonic() - reading.t < PATIENCE_S
+        assert work.last(LOS) is not None
+
+
+async def test_light_that_goes_and_comes_back_is_told_with_the_times_of_its_own_samples() -> None:
+    async with working(settings(f"level all {LIT}; noise 2; at 300 level 0 {DARK}; at 700 level 0 {LIT}")) as work:
+        await work.until(lambda: len(work.lights(LightKind.BACK)) == 1)
+        (lost,), (back,) = work.lights(LightKind.LOST), work.lights(LightKind.BACK)
+        assert {lost.channel, back.channel} == {"fp1-rx"}
+        assert lost.exact
+        assert lost.since < lost.t <= lost.found <= back.found
+        assert lost.level_dbm is None  # below what can be measured
+        assert back.level_dbm == pytest.approx(TAP.level_dbm(LIT), abs=0.02)
+        told = [each for each in work.events if isinstance(each, Reading) and each.point == LOS and each.t == lost.t]
+        assert [each.value for each in told] == [True]
+        assert sum(work.sampler.statistics().delivery_s.counts) == 2
+
+
+async def test_a_source_that_is_lost_makes_every_point_bad_at_once_and_is_opened_again() -> None:
+    async with working(settings(f"level all {LIT}; noise 2; at 200 gone")) as work:
+        await work.until(lambda: work.reason(POWER) is Reason.SOURCE_LOST)
+        assert len(work.lights(LightKind.ENDED)) == 1
+        for point in ("power", "power_min", "power_max", "los"):
+            reading = work.last(PointId("fp2-rx", point))
+            assert reading is not None
+            assert (reading.value, reading.quality.level, reading.quality.reason) == (None, Level.BAD, Reason.SOURCE_LOST)
+        assert any(isinstance(each, LinkChanged) and not each.up for each in work.events)
+        await work.until(lambda: work.last(POWER) is not None and work.reason(POWER) is not Reason.SOURCE_LOST)
+        assert work.sampler.statistics().rebuilds == 1
+        assert work.sampler.statistics().counts["scans"] > 200, "the counters of the former loop are kept"
+
+
+async def test_a_thread_that_hangs_in_its_source_is_left_alone_and_another_loop_goes_on() -> None:
+    async with working(settings(f"level all {LIT}; noise 2; at 300 stall 20000", window_s=0.05)) as work:
+        await work.until(lambda: work.reason(POWER) is Reason.NO_SAMPLES)
+        await work.until(lambda: work.sampler.statistics().abandoned == 1)
+        await work.until(lambda: work.last(POWER) is not None and work.reason(POWER) is not Reason.NO_SAMPLES)
+        assert work.sampler.statistics().rebuilds == 1
+
+
+async def test_a_source_that_cannot_be_opened_is_told_once_and_tried_again() -> None:
+    async with working(settings(source=SourceSettings("shm", "/nowhere/light"))) as work:
+        await work.until(lambda: work.sampler.statistics().rebuilds >= 1)
+        assert work.reason(POWER) is Reason.SOURCE_LOST
+        assert len(work.lights(LightKind.ENDED)) == 1
+        assert not work.sampler.statistics().running
+
+
+async def test_a_source_from_which_nothing_comes_any_more_is_made_anew() -> None:
+    """A converter that sets the pace, and whose pace is a thousand years."""
+    async with working(settings(f"level all {LIT}; paced 65536", rate_hz=1)) as work:
+        await work.until(lambda: work.reason(POWER) is Reason.NO_SAMPLES)
+        assert (work.last(POWER) or pytest.fail("no reading")).quality.level is Level.BAD
+
+
+def accounted(counts: dict[str, int]) -> bool:
+    return (
+        counts["slots"] == counts["scans"] + counts["missed"]
+        and counts["windows"] == counts["windows_read"] + counts["windows_lost"]
+        and counts["events"] == counts["events_read"] + counts["events_lost"]
+        and counts["triggers"]
+        == counts["captures_read"] + counts["captures_lost"] + counts["captures_merged"] + counts["captures_limited"]
+    )
+
+
+async def test_a_reader_that_stalls_loses_nothing_that_is_not_counted() -> None:
+    flapping = f"level all {LIT}; noise 2; level 0 4000; wave 0 3500 200"  # below and above the limits every 0.1 s
+    wanted = settings(flapping, window_s=0.005, capture_on=frozenset({LightKind.LOST}), capture_every_s=0.01)
+    async with working(wanted) as work:
+        await work.until(lambda: bool(work.lights(LightKind.LOST)))
+        time.sleep(0.7)  # the stall itself: nothing in this process can read meanwhile
+        await work.until(lambda: work.sampler.statistics().counts["windows_lost"] > 0 and bool(work.captures))
+        await work.stop()
+        counts = dict(work.sampler.statistics().counts)
+        assert accounted(counts), counts
+        assert counts["windows_lost"] > 0
+        kinds = [each.kind for each in work.lights(LightKind.LOST, LightKind.BACK) if each.channel == "fp1-rx"]
+        assert all(before is not after for before, after in pairwise(kinds)), "lost and back take turns"
+
+
+async def test_raw_samples_round_an_event_are_handed_on_with_what_was_before_it() -> None:
+    wanted = settings(
+        f"level all {LIT}; noise 2; at 600 level 0 {DARK}", capture_on=frozenset({LightKind.LOST}), capture_pre_s=0.1, capture_post_s=0.1
+    )
+    async with working(wanted) as work:
+        await work.until(lambda: bool(work.captures))
+        capture = work.captures[0]
+        counts = array("i", capture.counts)
+        assert len(counts) == 2 * capture.scans
+        assert (capture.kind, capture.channel) == (LightKind.LOST, "fp1-rx")
+        slots = array("Q", capture.slots)
+        trigger = slots.index(capture.trigger_slot)
+        assert trigger >= 200
+        assert capture.scans - trigger >= 200
+        assert [count < 1000 for count in counts[0::2][trigger - 4 : trigger + 2]] == [False, False, True, True, True, True]
+        assert all(count > 1000 for count in counts[1::2])
+        assert array("q", capture.times_ns)[trigger] == capture.trigger_ns
+
+
+async def test_a_technician_gets_raw_samples_without_an_event() -> None:
+    async with working(settings(capture_pre_s=0.05, capture_post_s=0.05)) as work:
+        assert not work.sampler.capture(), "nothing runs yet"
+        await work.until(lambda: work.sampler.statistics().running)
+        assert work.sampler.capture()
+        await work.until(lambda: bool(work.captures))
+        assert work.captures[0].kind is None
+
+
+async def test_thresholds_follow_the_temperature() -> None:
+    warm = replace(TAP, intercept_db_per_c=-0.5)
+    los_dbm = warm.level_dbm(LIT) - 5.0
+    channels = (ChannelSettings("fp1-rx", 0, warm, los_dbm, los_dbm + 1.0),)
+    now_c = [25.0]
+    async with working(settings(channels=channels), lambda: now_c[0]) as work:
+        await work.until(lambda: work.sampler.statistics().running)
+        assert not work.lights(LightKind.LOST)
+        now_c[0] = 45.0  # the same counts are 10 dB less light now
+        await work.until(lambda: bool(work.lights(LightKind.LOST)))
+        await work.until(lambda: (work.last(POWER) or pytest.fail("no reading")).value == pytest.approx(los_dbm - 5.0, abs=0.1))
+
+
+async def test_a_stopped_sampler_leaves_no_thread_and_has_accounted_for_everything() -> None:
+    def threads() -> int:
+        status = Path("/proc/self/status").read_text()
+        return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("Threads:"))
+
+    async with working(settings()) as first:
+        await first.until(lambda: first.sampler.statistics().running)
+    before = threads()
+    async with working(settings()) as work:
+        await work.until(lambda: work.sampler.statistics().running)
+        assert threads() == before + 1
+    assert threads() == before
+    assert accounted(dict(work.sampler.statistics().counts))
+
+
+WITHOUT_EXTENSION = """
+import asyncio, sys
+sys.modules["stationd._sampler"] = None
+from tests.links.test_sampler import OpticalSampler, settings
+
+async def main():
+    events = []
+    task = asyncio.create_task(OpticalSampler(settings(), events.extend).run())
+    while not events:
+        await asyncio.sleep(0.01)
+    task.cancel()
+    print({each.quality.reason.value for each in events if hasattr(each, "quality")})
+
+asyncio.run(main())
+"""
+
+
+def test_without_the_extension_every_point_is_bad_and_the_log_says_how_to_build_it() -> None:
+    code = WITHOUT_EXTENSION.replace("from tests.links.test_sampler import OpticalSampler, settings", SETTINGS_ALONE)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "{'source-lost'}" in done.stdout, done.stderr
+    assert "apt install gcc" in done.stdout
+
+
+SETTINGS_ALONE = """
+from stationd.links.sampler import ChannelSettings, OpticalSampler, SamplerSettings, SourceSettings
+from stationd.wire.calibration import Calibration, LogAmp
+
+def settings():
+    return SamplerSettings(SourceSettings("sim", ""), (ChannelSettings("a", 0, Calibration("c", LogAmp(0.2, -70.0), (1, 9))),))
+"""

@@ -77,7 +77,7 @@ struct sampler {
     source source;
     bool device_paced;
     timing timing;
-    int bell, stop_bell;
+    int bell, stop_bell, ended_bell;
 
     /* the sampling thread's own */
     detector detector;
@@ -101,7 +101,7 @@ struct sampler {
     uint16_t *empty;              /* a stack */
     uint32_t empty_length;
     bool capturing;
-    uint64_t capture_left;        /* scans still to come */
+    uint64_t capture_end;         /* complete with this many scans in all */
     sampler_capture capture;
     uint64_t captures_begun;
     bool triggered_before;
@@ -146,7 +146,8 @@ uint64_t series_timed(series *t, int64_t source_ns, int64_t now_ns, bool monoton
 uint64_t series_arrival(series *t, uint32_t scans, uint32_t known_missed, int64_t now_ns, bool drained, int64_t *times);
 
 /* record.c */
-void record_scan(struct sampler *s, const int32_t *counts, int64_t time_ns);
+void record_scans(struct sampler *s, const int32_t *counts, const int64_t *times, uint64_t *slots, uint32_t scans);
+uint64_t record_room_of_window(const struct sampler *s);
 void record_missed(struct sampler *s, uint64_t missed, int64_t time_ns);
 void record_event(struct sampler *s, const finding *what);
 void record_found(void *context, const finding *what);

@@ -8,12 +8,9 @@
 
 #define COUNT_LIMIT (1 << SAMPLER_COUNT_BITS)
 
-/* The one pass over all channels; the compiler makes vectors of it, and picks the widest that the machine has. */
-#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(NO_CLONES)
-__attribute__((target_clones("avx2", "default")))
-#endif
-static int32_t pass(const int32_t *restrict count, int32_t *restrict min, int32_t *restrict max, int32_t *restrict sum,
-                    const int32_t *restrict below, const int32_t *restrict above, uint32_t stride) {
+/* One scan: sum up, keep the extremes, and ask whether any count is outside its band. */
+WIDEST static int32_t pass(const int32_t *restrict count, int32_t *restrict min, int32_t *restrict max, int32_t *restrict sum,
+                           const int32_t *restrict below, const int32_t *restrict above, uint32_t stride) {
     int32_t outside = 0;
     stride &= ~(uint32_t)(DETECT_LANES - 1);
     for (uint32_t i = 0; i < stride; i++) {
@@ -24,6 +21,54 @@ static int32_t pass(const int32_t *restrict count, int32_t *restrict min, int32_
         outside |= -(x < below[i]) | -(x > above[i]);
     }
     return outside;
+}
+
+typedef int32_t lanes __attribute__((vector_size(32)));
+#define LANES 8
+#define CHOOSE(mask, a, b) (((a) & (mask)) | ((b) & ~(mask)))
+
+static inline __attribute__((always_inline)) void load(lanes *to, const int32_t *from) { memcpy(to, from, sizeof *to); }
+static inline __attribute__((always_inline)) void store(int32_t *to, const lanes *from) { memcpy(to, from, sizeof *from); }
+
+/* Many scans: their extremes and sums, kept in registers from scan to scan, and whether any extreme is outside its band. */
+WIDEST static int32_t survey(const int32_t *restrict counts, uint32_t scans, uint32_t stride, int32_t *restrict min,
+                             int32_t *restrict max, int32_t *restrict sum, const int32_t *restrict below, const int32_t *restrict above) {
+    lanes outside = {0};
+    for (uint32_t group = 0; group < stride; group += 2 * LANES) {
+        const int32_t *row = counts + group;
+        lanes x, y, low_x, low_y, high_x, high_y, sum_x = {0}, sum_y = {0}, limit;
+        load(&low_x, row);
+        load(&low_y, row + LANES);
+        high_x = low_x;
+        high_y = low_y;
+        for (uint32_t scan = 0; scan < scans; scan++, row += stride) {
+            load(&x, row);
+            load(&y, row + LANES);
+            low_x = CHOOSE(x < low_x, x, low_x);
+            low_y = CHOOSE(y < low_y, y, low_y);
+            high_x = CHOOSE(x > high_x, x, high_x);
+            high_y = CHOOSE(y > high_y, y, high_y);
+            sum_x += x;
+            sum_y += y;
+        }
+        load(&limit, below + group);
+        outside |= low_x < limit;
+        load(&limit, below + group + LANES);
+        outside |= low_y < limit;
+        load(&limit, above + group);
+        outside |= high_x > limit;
+        load(&limit, above + group + LANES);
+        outside |= high_y > limit;
+        store(min + group, &low_x);
+        store(min + group + LANES, &low_y);
+        store(max + group, &high_x);
+        store(max + group + LANES, &high_y);
+        store(sum + group, &sum_x);
+        store(sum + group + LANES, &sum_y);
+    }
+    int32_t any = 0;
+    for (int i = 0; i < LANES; i++) any |= outside[i];
+    return any;
 }
 
 /* ---------------------------------------------------------------- making */
@@ -293,17 +338,51 @@ static void close_blocks(detector *d, uint64_t slot) {
     d->blocks_known = true;
 }
 
-void detector_scan(detector *d, const int32_t *counts, uint64_t slot, int64_t time_ns) {
-    if (d->any_step && (!d->blocks_known || (int64_t)(slot - d->next_block) >= 0)) close_blocks(d, slot);
+/* One scan, looked at channel by channel where a count left its band. */
+static void take_one(detector *d, const int32_t *counts, uint64_t slot, int64_t time_ns) {
     if (pass(counts, d->min, d->max, d->sum, d->below, d->above, d->stride) != 0) {
         moment m = {slot, time_ns};
         for (uint32_t i = 0; i < d->channels; i++)
             if (counts[i] < d->below[i] || counts[i] > d->above[i]) look(d, i, counts[i], m);
     }
-    d->last_slot = slot;
     d->scans++;
     d->window_scans++;
     if (++d->unflushed == DETECT_FLUSH) flush(d);
+}
+
+/* Some scans at once, if no count of them left its band; else false, and nothing was done. */
+static bool take_quiet(detector *d, const int32_t *counts, uint32_t scans) {
+    int32_t min[SAMPLER_CHANNELS], max[SAMPLER_CHANNELS], sum[SAMPLER_CHANNELS];
+    if (survey(counts, scans, d->stride, min, max, sum, d->below, d->above) != 0) return false;
+    for (uint32_t i = 0; i < d->stride; i++) {
+        d->min[i] = min[i] < d->min[i] ? min[i] : d->min[i];
+        d->max[i] = max[i] > d->max[i] ? max[i] : d->max[i];
+        d->sum[i] += sum[i];
+    }
+    d->scans += scans;
+    d->window_scans += scans;
+    d->unflushed += scans;
+    if (d->unflushed == DETECT_FLUSH) flush(d);
+    return true;
+}
+
+/* How many of these scans can be taken at once: the sums must be flushed, and blocks of steps closed, in between. */
+static uint32_t at_once(const detector *d, uint32_t scans, uint64_t slot) {
+    uint32_t most = DETECT_FLUSH - d->unflushed;
+    if (d->any_step && d->next_block - slot < most) most = (uint32_t)(d->next_block - slot);
+    return scans < most ? scans : most;
+}
+
+void detector_scans(detector *d, const int32_t *counts, const int64_t *times, uint32_t scans, uint64_t slot) {
+    for (uint32_t done = 0; done < scans;) {
+        if (d->any_step && (!d->blocks_known || (int64_t)(slot + done - d->next_block) >= 0)) close_blocks(d, slot + done);
+        uint32_t some = at_once(d, scans - done, slot + done);
+        const int32_t *first = counts + (size_t)done * d->stride;
+        if (some == 1 || !take_quiet(d, first, some))
+            for (uint32_t i = 0; i < some; i++) take_one(d, first + (size_t)i * d->stride, slot + done + i, times[done + i]);
+        done += some;
+    }
+    d->last_slot = slot + scans - 1;
 }
 
 void detector_gap(detector *d) {

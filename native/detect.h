@@ -1,8 +1,8 @@
 /* detect.h: what happens on each channel, found in counts. No thread, no clock, no source; the order of calls is the time.
  *
- * Every channel has a band, below..above, in which a count is no news. One pass over the scan (a few vector instructions for
- * all channels) sums up, keeps minimum and maximum, and asks whether any count left its band. Only then are the channels
- * looked at one by one:
+ * Every channel has a band, below..above, in which a count is no news. One pass over up to 64 scans (a few vector instructions
+ * for 16 channels) sums up, finds the extremes, and asks whether any of them left its band. Only then are these scans taken one
+ * by one, and the channels of a scan that has news looked at one by one:
  *
  *     lit   --(lost_n of the last lost_m counts < lost_below)--> dark     the history of counts is a shift register
  *     dark  --(back_n of the last back_m counts > back_above)--> lit
@@ -20,6 +20,13 @@
 #include <stdint.h>
 
 #include "sampler.h"
+
+/* A pass over counts with this mark is made twice by the compiler, for the machine's wide vectors and for plain ones; the loader picks. */
+#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(NO_CLONES)
+#define WIDEST __attribute__((target_clones("avx2", "default")))
+#else
+#define WIDEST
+#endif
 
 #define DETECT_LANES 32   /* channels are padded to a multiple of this, so that the loops need no remainder */
 #define DETECT_FLUSH 64   /* scans that fit a 32-bit sum: 64 x 2^24 < 2^31 */
@@ -83,8 +90,8 @@ int detector_check(const sampler_channel *watch, uint32_t channels, char *error,
 /* Another watch from the next scan on. */
 void detector_watch(detector *d, const sampler_channel *watch);
 
-/* One scan: d->stride counts. */
-void detector_scan(detector *d, const int32_t *counts, uint64_t slot, int64_t time_ns);
+/* Scans of one window in slots that follow each other: scans x d->stride counts. */
+void detector_scans(detector *d, const int32_t *counts, const int64_t *times, uint32_t scans, uint64_t slot);
 
 /* Slots are missing before the next scan. */
 void detector_gap(detector *d);

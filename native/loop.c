@@ -67,28 +67,41 @@ static void note_hole(struct sampler *s, uint64_t missed, int64_t time_ns) {
     record_missed(s, missed, time_ns);
 }
 
-/* The time of one scan by the source's own, and the slots that are missing before it. */
-static void follow_source(struct sampler *s, int64_t *time_ns, bool monotonic) {
-    bool jumped;
-    uint64_t missed = series_timed(&s->series, *time_ns, s->now_ns, monotonic, time_ns, &jumped);
-    if (jumped) note_jump(s, *time_ns);
-    note_hole(s, missed, *time_ns);
+/* Scans with times of their own, up to the next hole or jump: how many there are. What lies before the first is recorded. */
+static uint32_t follow_source(struct sampler *s, int64_t *times, uint32_t most, bool monotonic) {
+    for (uint32_t i = 0; i < most; i++) {
+        series before = s->series;
+        bool jumped;
+        uint64_t missed = series_timed(&s->series, times[i], s->now_ns, monotonic, &times[i], &jumped);
+        if (!jumped && missed == 0) continue;
+        if (i != 0) { /* for the next call, which comes when the scans before it are done */
+            times[i] -= s->series.shift_ns;
+            s->series = before;
+            return i;
+        }
+        if (jumped) note_jump(s, times[0]);
+        note_hole(s, missed, times[0]);
+    }
+    return most;
 }
 
 /* Scans that lie in the segment at block->counts: their times, the slots missing before each, and what is to be seen in them. */
 void loop_take(struct sampler *s, segment *room, uint32_t scans, const source_block *block, timing from) {
-    uint32_t first = room->scans;
-    uint64_t before = 0;
+    uint64_t *slots = room->slots + room->scans, before = 0;
     room->scans += scans;
     if (block->overruns != 0) count(&s->overruns, block->overruns);
     if (from == TIMES_OF_HOST) block->times[0] = s->series.last_ns = block->now;
     if (from == TIMES_OF_ARRIVAL) before = series_arrival(&s->series, scans, block->missed, block->now, block->drained, block->times);
     note_hole(s, block->missed + before, block->times[0]);
-    for (uint32_t i = 0; i < scans; i++) {
-        if (from == TIMES_OF_SOURCE || from == TIMES_OF_FOREIGN) follow_source(s, &block->times[i], from == TIMES_OF_SOURCE);
-        if (from == TIMES_OF_ARRIVAL || from == TIMES_OF_FOREIGN) s->window_flags |= SAMPLER_TIME_ESTIMATED;
-        room->slots[first + i] = s->slot;
-        record_scan(s, block->counts + (size_t)i * block->stride, block->times[i]);
+    for (uint32_t done = 0; done < scans;) {
+        uint32_t some = scans - done;
+        if (from == TIMES_OF_SOURCE || from == TIMES_OF_FOREIGN) some = follow_source(s, block->times + done, some, from == TIMES_OF_SOURCE);
+        for (uint32_t end = done + some; done < end; done += some) {
+            if (from == TIMES_OF_ARRIVAL || from == TIMES_OF_FOREIGN) s->window_flags |= SAMPLER_TIME_ESTIMATED;
+            uint64_t left = record_room_of_window(s);
+            some = end - done < left ? end - done : (uint32_t)left;
+            record_scans(s, block->counts + (size_t)done * block->stride, block->times + done, slots + done, some);
+        }
     }
     record_filled(s);
 }
@@ -164,17 +177,19 @@ static int turn_by_source(struct sampler *s) {
     return taken;
 }
 
+static void ring_bell(int bell) {
+    static const uint64_t one = 1;
+    ssize_t written = write(bell, &one, sizeof one); /* fails only when 2^64 - 2 bells were never heard */
+    (void)written;
+}
+
 int loop_turn(struct sampler *s, int64_t now_ns) {
     s->now_ns = now_ns;
     count(&s->wakes, 1);
     take_requests(s);
     int taken = s->device_paced ? turn_by_source(s) : turn_by_clock(s);
-    if (s->ring_bell) {
-        static const uint64_t one = 1;
-        s->ring_bell = false;
-        ssize_t written = write(s->bell, &one, sizeof one); /* fails only when 2^64 - 2 bells were never heard */
-        (void)written;
-    }
+    if (s->ring_bell) ring_bell(s->bell);
+    s->ring_bell = false;
     return taken;
 }
 
@@ -262,5 +277,6 @@ void *loop_run(void *context) {
     if (dma_latency >= 0) (void)close(dma_latency);
     int32_t running = SAMPLER_RUNNING;
     atomic_compare_exchange_strong_explicit(&s->state, &running, SAMPLER_STOPPED, memory_order_release, memory_order_relaxed);
+    ring_bell(s->ended_bell);
     return NULL;
 }

@@ -15,10 +15,10 @@
 
 /* ---------------------------------------------------------------- events */
 
-/* Whether this channel may make one more event now. */
-static bool allowed(struct sampler *s, uint32_t channel) {
+/* Whether this channel may make one more event in this slot. */
+static bool allowed(struct sampler *s, uint32_t channel, uint64_t slot) {
     limiter *l = &s->limiters[channel < SAMPLER_CHANNELS ? channel : ALL_LIMITER];
-    uint64_t earned = (s->slot - l->refilled) / s->config.event_every;
+    uint64_t earned = (slot - l->refilled) / s->config.event_every;
     if (earned > 0) {
         l->refilled += earned * s->config.event_every;
         l->tokens = earned > s->config.event_burst - l->tokens ? s->config.event_burst : l->tokens + (uint32_t)earned;
@@ -32,7 +32,7 @@ static bool allowed(struct sampler *s, uint32_t channel) {
 }
 
 void record_event(struct sampler *s, const finding *what) {
-    if (what->kind != SAMPLER_ENDED && !allowed(s, what->channel)) {
+    if (what->kind != SAMPLER_ENDED && !allowed(s, what->channel, what->slot)) {
         count(&s->events_limited, 1);
         return;
     }
@@ -140,15 +140,19 @@ void record_missed(struct sampler *s, uint64_t missed, int64_t time_ns) {
     close_full_window(s);
 }
 
-void record_scan(struct sampler *s, const int32_t *counts, int64_t time_ns) {
-    uint64_t slot = s->slot++;
-    if (s->window_scans++ == 0) s->window_first_ns = time_ns;
-    s->window_last_ns = time_ns;
-    s->window_last_slot = slot;
-    count(&s->slots, 1);
-    count(&s->scans, 1);
-    detector_scan(&s->detector, counts, slot, time_ns);
-    if (s->capturing && s->capture_left != 0) s->capture_left--; /* the scan that triggered is the first of those that follow */
+uint64_t record_room_of_window(const struct sampler *s) { return s->config.window_slots - s->window_scans - s->window_missed; }
+
+void record_scans(struct sampler *s, const int32_t *counts, const int64_t *times, uint64_t *slots, uint32_t scans) {
+    if (s->window_scans == 0) s->window_first_ns = times[0];
+    for (uint32_t i = 0; i < scans; i++) slots[i] = s->slot + i;
+    uint64_t first = s->slot;
+    s->slot += scans;
+    s->window_scans += scans;
+    s->window_last_ns = times[scans - 1];
+    s->window_last_slot = first + scans - 1;
+    count(&s->slots, scans);
+    count(&s->scans, scans);
+    detector_scans(&s->detector, counts, times, scans, first);
     close_full_window(s);
 }
 
@@ -223,7 +227,7 @@ void record_trigger(struct sampler *s, uint32_t kind, uint32_t channel, uint64_t
     s->triggered_before = true;
     s->last_trigger_slot = slot;
     s->capturing = true;
-    s->capture_left = s->config.post_scans != 0 ? s->config.post_scans : 1;
+    s->capture_end = s->detector.scans + (s->config.post_scans != 0 ? s->config.post_scans : 1); /* the deciding scan is the first */
     s->capture = (sampler_capture){.number = s->captures_begun++,
                                    .trigger_slot = slot,
                                    .trigger_ns = time_ns,
@@ -243,5 +247,5 @@ segment *record_room(struct sampler *s) {
 
 /* A block has been looked at: a capture that has all its scans goes to the reader. */
 void record_filled(struct sampler *s) {
-    if (s->capturing && s->capture_left == 0) hand_over(s);
+    if (s->capturing && s->detector.scans >= s->capture_end) hand_over(s);
 }

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -127,7 +128,7 @@ static void set_up(struct sampler *s, const sampler_config *c, const sampler_cha
     void *detector_memory = s->detector.channel;
     s->config = *c;
     s->owner = getpid();
-    s->bell = s->stop_bell = -1;
+    s->bell = s->stop_bell = s->ended_bell = -1;
     s->slot = s->window_first_slot = c->first_slot;
     s->series = (series){.rate_hz = c->rate_hz, .period_ns = (SECOND + c->rate_hz / 2) / c->rate_hz};
     s->history_keep = (c->pre_scans + c->segment_scans - 1) / c->segment_scans;
@@ -164,6 +165,7 @@ static void free_all(struct sampler *s) {
     if (s->source.kind != NULL) s->source.kind->close(&s->source);
     if (s->bell >= 0) (void)close(s->bell);
     if (s->stop_bell >= 0) (void)close(s->stop_bell);
+    if (s->ended_bell >= 0) (void)close(s->ended_bell);
     (void)munmap(s, s->arena_bytes);
 }
 
@@ -189,7 +191,8 @@ sampler *sampler_create(const sampler_config *config, const sampler_source *wher
     set_up(s, config, watch);
     s->bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     s->stop_bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    if (s->bell < 0 || s->stop_bell < 0) {
+    s->ended_bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (s->bell < 0 || s->stop_bell < 0 || s->ended_bell < 0) {
         (void)source_refuse(error, size, errno, "no descriptor is left for the bell: %s", strerror(errno));
         free_all(s);
         return NULL;
@@ -233,18 +236,27 @@ int sampler_start(sampler *s) {
     return -restored;
 }
 
+/* Wait for the thread's last bell; 1, 0 when the time is over, or -errno. */
+static int hear_end(const struct sampler *s, int64_t timeout_ns) {
+    struct pollfd ended = {.fd = s->ended_bell, .events = POLLIN};
+    int64_t until = clock_ns() + timeout_ns;
+    for (;;) {
+        int64_t left_ns = until - clock_ns();
+        int heard = poll(&ended, 1, left_ns > 0 ? (int)(left_ns / 1000000) + 1 : 0);
+        if (heard >= 0) return heard;
+        if (errno != EINTR) return -errno;
+    }
+}
+
 int sampler_stop(sampler *s, int64_t timeout_ns) {
     if (is_foreign(s)) return -ECHILD;
     if (!is_running(s)) return 0;
     static const uint64_t one = 1;
-    struct timespec until;
     atomic_store_explicit(&s->stop_asked, 1, memory_order_release);
     if (write(s->stop_bell, &one, sizeof one) < 0 && errno != EAGAIN) return -errno;
-    if (clock_gettime(CLOCK_MONOTONIC, &until) != 0) return -errno;
-    int64_t end_ns = until.tv_nsec + timeout_ns % SECOND;
-    until.tv_sec += timeout_ns / SECOND + end_ns / SECOND;
-    until.tv_nsec = end_ns % SECOND;
-    int failed = pthread_clockjoin_np(s->thread, NULL, CLOCK_MONOTONIC, &until);
+    int heard = hear_end(s, timeout_ns);
+    if (heard <= 0) return heard < 0 ? heard : -ETIMEDOUT;
+    int failed = pthread_join(s->thread, NULL); /* it has nothing left to do */
     if (failed != 0) return -failed;
     s->joined = true;
     return 0;
@@ -387,10 +399,18 @@ int sampler_tick(sampler *s, int64_t now_ns) {
 int64_t sampler_due(const sampler *s) { return is_foreign(s) ? -ECHILD : loop_due(s); }
 
 /* Whether all counts are within -2^24 to 2^24 - 1: the bits of their magnitudes, all together. */
-static bool fits(const int32_t *counts, size_t length) {
+WIDEST static bool fits(const int32_t *counts, size_t length) {
     int32_t bits = 0;
     for (size_t i = 0; i < length; i++) bits |= counts[i] ^ (counts[i] >> 31);
     return bits >> SAMPLER_COUNT_BITS == 0;
+}
+
+/* Into rows of a segment, which are longer than the scans when these do not fill all lanes. */
+static void copy_rows(const source_block *block, const int32_t *counts, uint32_t channels, uint32_t scans) {
+    if (block->stride == channels) memcpy(block->counts, counts, (size_t)scans * channels * sizeof *counts);
+    else
+        for (uint32_t i = 0; i < scans; i++)
+            memcpy(block->counts + (size_t)i * block->stride, counts + (size_t)i * channels, channels * sizeof *counts);
 }
 
 int sampler_push(sampler *s, const int32_t *counts, const int64_t *times, uint32_t scans, int64_t now_ns) {
@@ -405,8 +425,7 @@ int sampler_push(sampler *s, const int32_t *counts, const int64_t *times, uint32
         block.counts = room->counts + (size_t)room->scans * block.stride;
         block.times = room->times + room->scans;
         memcpy(block.times, times + done, some * sizeof *times);
-        for (uint32_t i = 0; i < some; i++)
-            memcpy(block.counts + (size_t)i * block.stride, counts + (size_t)(done + i) * s->config.channels, s->config.channels * sizeof *counts);
+        copy_rows(&block, counts + (size_t)done * s->config.channels, s->config.channels, some);
         loop_take(s, room, some, &block, TIMES_OF_SOURCE);
         done += some;
     }

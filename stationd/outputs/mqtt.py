@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import socket
 import ssl
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -259,6 +260,7 @@ class JsonPublisher:
             timeout=min(ANSWER_S, self._broker.keepalive_s),
             max_inflight_messages=3 * WINDOW,
             tls_context=context,
+            socket_options=((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),),  # an event does not wait for the one before it
         )
         client.pending_calls_threshold = 3 * WINDOW
         return client

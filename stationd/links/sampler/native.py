@@ -127,14 +127,18 @@ class Native:
         """The sampler_stats that were copied last: those of the end, once it has ended."""
         return self._stats
 
-    def drain(self) -> Drained:
-        """Take what waits: at most EVENTS_AT_ONCE events and WINDOWS_AT_ONCE windows."""
+    def drain(self, windows: int = WINDOWS_AT_ONCE) -> Drained:
+        """Take what waits: at most EVENTS_AT_ONCE events and so many windows, not more than WINDOWS_AT_ONCE.
+
+        `more` says that another call would bring more; windows that are not wanted now do not count.
+        """
         taken = self._drained
-        self._lib.sampler_drain(self._handle, self._events, EVENTS_AT_ONCE, self._windows, self._levels, WINDOWS_AT_ONCE, taken)
+        most = min(windows, WINDOWS_AT_ONCE)
+        self._lib.sampler_drain(self._handle, self._events, EVENTS_AT_ONCE, self._windows, self._levels, most, taken)
         return Drained(
             [event for n in range(taken.events) if (event := self._event(self._events[n])) is not None],
             [self._window(n) for n in range(taken.windows)],
-            bool(taken.more),
+            bool(taken.more) and (most > 0 or taken.events == EVENTS_AT_ONCE),
             bool(taken.ended),
             _mask(taken.dark),
             _mask(taken.latch),

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import structlog
@@ -33,6 +35,8 @@ STOP_S = 0.5
 CHECK_S = 0.25  # how often it is seen whether scans come
 SILENT_WINDOWS, SILENT_S = 3, 2.0
 MOST_DRAINS = 8  # calls of one turn of the event loop
+MOST_WINDOWS = 8  # whose readings are being handed on; what comes meanwhile waits in the loop, and is counted when it is lost
+READINGS_AT_ONCE = 64
 FIFO = 1  # SCHED_FIFO
 MOVED_COUNTS = 2  # thresholds that the temperature moves by more are put in force anew
 
@@ -58,6 +62,7 @@ class OpticalSampler:
         self._totals = SamplerStatistics(len(settings.channels))
         self._light = Light(settings)
         self._native: Native | None = None
+        self._windows: deque[Iterator[Event]] = deque()
         self._watches: tuple[Watch, ...] = ()
         self._ended = False
         self._ending = Bell()
@@ -141,6 +146,7 @@ class OpticalSampler:
 
     def _lose(self, reason: Reason, text: str) -> None:
         """Say at once that no point has a value now; a cause is logged once, not at every new attempt."""
+        self._windows.clear()
         if text != self._cause:
             log.error("optical sampler does not run", source=self._source, cause=text)
         now = asyncio.get_running_loop().time()
@@ -165,19 +171,39 @@ class OpticalSampler:
 
     def _hand_on(self, made: Native) -> bool:
         """Hand on what waits, as far as a turn of the event loop allows; True when an event may be missing."""
-        now = asyncio.get_running_loop().time()
-        drained = [made.drain()]
+        loop = asyncio.get_running_loop()
+        now, room = loop.time(), max(0, MOST_WINDOWS - len(self._windows))
+        drained = [made.drain(room)]
         while drained[-1].more and len(drained) < MOST_DRAINS:
-            drained.append(made.drain())
+            room = max(0, room - len(drained[-1].windows))
+            drained.append(made.drain(room))
         if drained[-1].more:
-            asyncio.get_running_loop().call_soon(self._look)
+            loop.call_soon(self._look)
         self._ended = self._ended or drained[-1].ended
-        events = self._light.news(drained, now)
-        for event in events:
+        news = self._light.news(drained, now)
+        for event in news.urgent:
             if isinstance(event, LightEvent) and event.exact:
                 self._totals.delivery_s.observe(max(0.0, now - event.found))
-        self._post(events)
+        if news.urgent:
+            self._post(news.urgent)
+        if news.windows and not self._windows:
+            loop.call_soon(self._hand_on_readings)
+        self._windows.extend(news.windows)
         return self._light.suspicious and not drained[-1].more
+
+    def _hand_on_readings(self) -> None:
+        """Hand on some readings of a window in each turn of the event loop, so that nothing else waits for all of them."""
+        if not self._windows:
+            return
+        some = list(islice(self._windows[0], READINGS_AT_ONCE))
+        self._post(some)
+        if len(some) < READINGS_AT_ONCE:
+            full = len(self._windows) == MOST_WINDOWS
+            self._windows.popleft()
+            if full:  # others may have been left in the loop
+                self._look()
+        if self._windows:
+            asyncio.get_running_loop().call_soon(self._hand_on_readings)
 
     def _check(self, made: Native, now: float) -> bool:
         """Look after a running loop; True when it takes no scans any more."""

@@ -88,6 +88,16 @@ class _Suspect(NamedTuple):
     was_lost: bool
 
 
+class News(NamedTuple):
+    """What one look brought: light events with their readings, to be handed on at once, and the readings of each window.
+
+    The readings are worked out as they are taken, so that a window of many channels need not be taken in one piece.
+    """
+
+    urgent: list[Event]
+    windows: list[Iterator[Event]]
+
+
 class Light:
     """What is known of the light of every channel, and what becomes known by each drain."""
 
@@ -104,22 +114,21 @@ class Light:
         self.temperature_c: float | None = None
         self.temperature_known = True
 
-    def news(self, drained: Sequence[native.Drained], now: float) -> list[Event]:
-        """Return what one look (drains until the rings were empty) brought, in the order of its times."""
-        before, touched, lost, latch = self._dark, 0, 0, 0
-        timed: list[tuple[float, native.Event | native.Window]] = []
+    def news(self, drained: Sequence[native.Drained], now: float) -> News:
+        """Return what one look (drains until the rings were empty) brought."""
+        before, lost, touched, latch = self._dark, 0, 0, 0
+        events: list[native.Event] = []
         for part in drained:
             latch |= part.latch
-            timed += [(event.sample_s, event) for event in part.events]
-            timed += [(window.last_s or now, window) for window in part.windows]
-            for event in part.events:
-                if event.kind in (LightKind.LOST, LightKind.BACK) and event.channel >= 0:
-                    touched |= 1 << event.channel
-                    lost |= (event.kind is LightKind.LOST) << event.channel
-        news: list[Event] = []
-        for _, each in sorted(timed, key=lambda one: one[0]):
-            news += self._event(each) if isinstance(each, native.Event) else self._window(each, now)
-        return [*news, *self._unexplained(drained, drained[-1].dark, latch & ~lost & ~before, touched, now)]
+            events += part.events
+        urgent: list[Event] = []
+        for event in events:
+            urgent += self._event(event)
+            if event.kind in (LightKind.LOST, LightKind.BACK) and event.channel >= 0:
+                touched |= 1 << event.channel
+                lost |= (event.kind is LightKind.LOST) << event.channel
+        urgent += self._unexplained(drained, drained[-1].dark, latch & ~lost & ~before, touched, now)
+        return News(urgent, [self._window(window, now) for part in drained for window in part.windows])
 
     @property
     def suspicious(self) -> bool:

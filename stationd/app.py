@@ -33,11 +33,12 @@ from stationd.engine import Engine
 from stationd.links.bus import Bus
 from stationd.links.port import PortSettings
 from stationd.links.sampler import OpticalSampler
+from stationd.outputs.broker import Broker
 from stationd.outputs.captures import CaptureFiles, CaptureFormat
 from stationd.outputs.document import Identity, Mode
 from stationd.outputs.http import Health, HttpServer
 from stationd.outputs.metrics import Metrics, MqttStatistics, Sources
-from stationd.outputs.mqtt import Broker, JsonPublisher
+from stationd.outputs.mqtt import JsonPublisher
 from stationd.poller import Poller
 from stationd.problem import Problem
 from stationd.tap import Tap, tap_driver

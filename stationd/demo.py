@@ -27,7 +27,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from stationd.app import write_json
 from stationd.driver import Protocol
-from stationd.outputs.mqtt import Broker
+from stationd.outputs.broker import Broker
 from stationd.sim.broker import EmbeddedBroker
 from stationd.sim.cable import End
 from stationd.sim.demo_rig import Route, demo_rig, station

@@ -18,37 +18,29 @@ Each connection is a new Client: publications pending in an old one would be sen
 from __future__ import annotations
 
 import asyncio
-import random
 import socket
-import ssl
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
-from urllib.parse import urlsplit
 
 import structlog
 from aiomqtt import Client, MqttError, Will
 
 from stationd.board import Board
 from stationd.core.model import LightEvent
+from stationd.outputs.broker import STEADY_S, Broker, check_cancelled, pause_s, sentence, trust
 from stationd.outputs.clock import Clock
 from stationd.outputs.document import Documents, Identity, encode
 from stationd.outputs.metrics import MqttStatistics
 
 log = structlog.get_logger()
 
-KEEPALIVE_S = 10
 ANSWER_S = 10.0  # a broker that has not acknowledged a message for so long is gone; never longer than the keepalive
 EVERY_S = 1.0  # shortest time between two documents of a topic
 HEARTBEAT_S = 4.0  # the status is sent at least so often, so that a dead connection shows also when no value changes
 GATHER_S = 0.5  # blocks that are read one after the other go into one document
 WINDOW = 20  # documents sent and not yet acknowledged, and as many events
 EVENTS = 10_000  # that may wait for the broker: some 5 MB
-FIRST_PAUSE_S = 1.0
-LONGEST_PAUSE_S = 30.0
-STEADY_S = 30.0  # a connection that lasted so long is no failure
 FAREWELL_S = 1.0
 QOS = 1  # also how a dead connection is seen: the status has to be acknowledged
 QOS_OF_DEVICES = 0  # a newer document follows within seconds, and all of them after a reconnection
@@ -56,28 +48,6 @@ STATUS = "status"
 AVAILABILITY = "availability"
 EVENT = "event"
 ONLINE, OFFLINE = b"online", b"offline"
-
-
-@dataclass(frozen=True, slots=True)
-class Broker:
-    """Where the broker is and how to log in. `authorities` is a file of certificates to trust instead of the system's."""
-
-    host: str
-    port: int
-    tls: bool = False
-    username: str | None = None
-    password: str | None = None
-    authorities: Path | None = None
-    keepalive_s: int = KEEPALIVE_S
-
-    @classmethod
-    def at(cls, url: str, username: str | None = None, password: str | None = None) -> Broker:
-        """Return the broker of "mqtt://host:port" or "mqtts://host:port" (TLS); ValueError for anything else."""
-        parts = urlsplit(url)
-        if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
-            raise ValueError(f'"{url}" is not the address of a broker; right would be mqtt://host:port or mqtts://host:port')
-        tls = parts.scheme == "mqtts"
-        return cls(parts.hostname, parts.port or (8883 if tls else 1883), tls, username, password)
 
 
 class Waiting:
@@ -218,7 +188,8 @@ class JsonPublisher:
             try:
                 await asyncio.create_task(self._connection())
             except* (MqttError, OSError) as lost:
-                reason = _sentence(lost)
+                reason = sentence(lost)
+            check_cancelled()  # one that came together with the end of the connection
             was_connected = self._statistics.connections > connections
             if was_connected:
                 log.warning("mqtt broker lost", broker=self._address, reason=reason)
@@ -228,7 +199,7 @@ class JsonPublisher:
             failures = 0 if was_connected and loop.time() - begun >= STEADY_S else failures + 1
 
     async def _connection(self) -> None:
-        """Serve one connection until it ends, which is always an exception. A task of its own, see `_check_cancelled`."""
+        """Serve one connection until it ends, which is always an exception. A task of its own, see `check_cancelled`."""
         async with await self._client() as client:
             self._statistics.connected = True
             self._statistics.connections += 1
@@ -248,7 +219,7 @@ class JsonPublisher:
                 self._statistics.connected = False
 
     async def _client(self) -> Client:
-        context = await asyncio.to_thread(_trust, self._broker.authorities) if self._broker.tls else None
+        context = await asyncio.to_thread(trust, self._broker.authorities) if self._broker.tls else None
         client = Client(
             self._broker.host,
             self._broker.port,
@@ -286,7 +257,7 @@ class JsonPublisher:
         Reading what comes from the broker is also how the end of the connection is seen at once.
         """
         await client.subscribe(self._topic(AVAILABILITY), QOS)
-        _check_cancelled()
+        check_cancelled()
         async for message in client.messages:
             if message.payload != ONLINE:
                 await self._publish(client, AVAILABILITY, ONLINE)
@@ -301,7 +272,7 @@ class JsonPublisher:
     async def _publish(self, client: Client, topic: str, payload: bytes, qos: int = QOS) -> None:
         await client.publish(self._topic(topic), payload, qos, retain=True)
         self._statistics.published += 1
-        _check_cancelled()
+        check_cancelled()
 
     def _payload(self, topic: str) -> bytes:
         clock = Clock.read()
@@ -315,29 +286,3 @@ class JsonPublisher:
     @property
     def _address(self) -> str:
         return f"{self._broker.host}:{self._broker.port}"
-
-
-def pause_s(failures: int) -> float:
-    """Return how long to wait for the next connection after so many failures in a row: growing, and never in step."""
-    return min(FIRST_PAUSE_S * 2.0 ** min(failures, 10), LONGEST_PAUSE_S) * random.uniform(0.5, 1.0)
-
-
-def _check_cancelled() -> None:
-    """Carry out a cancellation that came together with an answer of the broker, which Python 3.11's wait_for forgets.
-
-    Needs a task that was never cancelled before: a group of tasks that fails leaves such a mark on its task until 3.13.
-    """
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
-
-
-def _trust(authorities: Path | None) -> ssl.SSLContext:
-    """Read the certificates to trust; slow, therefore for another thread."""
-    return ssl.create_default_context(cafile=authorities)
-
-
-def _sentence(error: BaseException) -> str:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return str(error.__cause__ or error) or type(error).__name__

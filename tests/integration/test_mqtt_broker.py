@@ -15,8 +15,9 @@ import pytest
 from aiomqtt import Client
 
 from stationd.board import Board
+from stationd.outputs.broker import Broker
 from stationd.outputs.metrics import MqttStatistics
-from stationd.outputs.mqtt import Broker, JsonPublisher
+from stationd.outputs.mqtt import JsonPublisher
 from tests.integration.brokers import Cable, running_broker
 from tests.outputs.plant import SIMULATED, STALE, board, show
 

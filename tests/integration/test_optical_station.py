@@ -17,7 +17,7 @@ from aiomqtt import Client
 
 from stationd.app import App, load
 from stationd.core.model import LightEvent, LightKind
-from stationd.outputs.mqtt import Broker
+from stationd.outputs.broker import Broker
 from tests.integration.brokers import Cable, running_broker
 from tests.integration.test_mqtt_broker import publishing
 

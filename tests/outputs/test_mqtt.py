@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
+from stationd.outputs.broker import Broker, pause_s
 from stationd.outputs.metrics import MqttStatistics
-from stationd.outputs.mqtt import Broker, EventQueue, Waiting, pause_s
+from stationd.outputs.mqtt import EventQueue, Waiting
 
 
 async def everything(waiting: Waiting) -> list[str]:

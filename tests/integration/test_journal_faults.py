@@ -1,0 +1,29 @@
+"""The n-th call to the disk fails, for all n of a short life of a journal: once, and for ever until the disk is repaired."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from stationd.bench.journal_faults import play
+from tests.conftest import program
+
+
+@pytest.mark.parametrize("error", [errno.EIO, errno.ENOSPC], ids=["EIO", "ENOSPC"])
+@pytest.mark.parametrize("mode", ["once", "ever"])
+def test_whichever_call_fails_nothing_is_lost_and_it_recovers_by_itself(tmp_path: Path, error: int, mode: str) -> None:
+    program("gcc")
+    outcomes = list(play(tmp_path, error, mode, first=1))
+    assert [outcome for outcome in outcomes if outcome.broken] == []
+    assert outcomes[-1].calls < outcomes[-1].n, "the last life went beyond the last call, so that every call was tried"
+    assert len(outcomes) > 50
+    assert sum(outcome.failures for outcome in outcomes) > len(outcomes) // 2
+    assert not any(outcome.set_asides for outcome in outcomes), "a failing disk is no damaged file"
+
+
+def test_a_sync_that_hangs_holds_up_neither_the_loop_nor_the_delivery_of_alarms(tmp_path: Path) -> None:
+    program("gcc")
+    (outcome,) = play(tmp_path, errno.EIO, "hang", first=1)
+    assert outcome.broken == ""

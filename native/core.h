@@ -46,7 +46,10 @@ typedef struct {
     int64_t period_ns;
     bool begun;
     int64_t last_ns;     /* of the newest scan */
+    int64_t source_ns;   /* the same by the source's own clock */
     int64_t shift_ns;    /* added to the source's times */
+    int64_t drift;       /* without times: what the true period is longer than the nominal one, in ns / 65536 */
+    uint32_t blocks;     /* from which that was learnt, up to a limit */
     int64_t origin_ns;   /* host-paced: time of turn 0 */
     uint64_t turn;       /* host-paced: the next one */
 } series;
@@ -92,7 +95,8 @@ struct sampler {
     limiter limiters[SAMPLER_CHANNELS + 1];
     int64_t now_ns;               /* of this turn */
     bool ring_bell;
-    uint32_t busy_turns, failures;
+    uint32_t busy_turns;
+    int64_t failing_since_ns;     /* 0: the last reading did not fail */
 
     segment *segments;
     uint32_t current;             /* the segment that is being filled */
@@ -109,7 +113,7 @@ struct sampler {
 
     /* shared */
     ring windows, events, captures, returned;
-    _Atomic uint32_t dark[SAMPLER_WORDS], latch[SAMPLER_WORDS];
+    _Atomic uint32_t dark[SAMPLER_WORDS], latch[SAMPLER_WORDS], losses[SAMPLER_CHANNELS];
     sampler_channel *watches[2];  /* one in force, one to come */
     _Atomic uint32_t watch_asked, watch_taken;
     _Atomic uint32_t trigger_asked;
@@ -143,6 +147,7 @@ void loop_take(struct sampler *s, segment *room, uint32_t scans, const source_bl
 int64_t series_due(const series *t);
 uint64_t series_turn(series *t, int64_t now_ns);
 uint64_t series_timed(series *t, int64_t source_ns, int64_t now_ns, bool monotonic, int64_t *time_ns, bool *jumped);
+void series_anchor(series *t, int64_t newest_source_ns, int64_t now_ns, bool drained);
 uint64_t series_arrival(series *t, uint32_t scans, uint32_t known_missed, int64_t now_ns, bool drained, int64_t *times);
 
 /* record.c */

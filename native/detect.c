@@ -117,7 +117,7 @@ static const char *mistake(const sampler_channel *w) {
     if (w->valid_low > w->valid_high) return "valid_low is above valid_high";
     if (w->valid_low < -COUNT_LIMIT || w->valid_high > COUNT_LIMIT) return "valid_low..valid_high does not fit 24 bits";
     if (w->lost_n > 32 || w->lost_m > 32 || w->lost_n > w->lost_m) return "lost_n of lost_m must be at most 32 of 32, and not more than all";
-    if (w->lost_n != 0 && (w->back_n == 0 || w->back_m > 32 || w->back_n > w->back_m)) return "back_n of back_m must be 1 to 32, and not more than all";
+    if (w->back_m > 32 || w->back_n > w->back_m || (w->lost_n != 0 && w->back_n == 0)) return "back_n of back_m must be 1 to 32, and not more than all";
     if (w->lost_n != 0 && w->back_above < w->lost_below) return "back_above is less than lost_below";
     if (w->step_slots == 0) return NULL;
     if (w->step_scans < 1 || w->step_scans > 32) return "step_scans must be 1 to 32";
@@ -140,7 +140,7 @@ int detector_check(const sampler_channel *watch, uint32_t channels, char *error,
 /* ---------------------------------------------------------------- the band, and the step table */
 
 static int32_t between(int32_t at, int32_t from_at, int32_t to_at, int32_t from, int32_t to) {
-    return (int32_t)(from + (int64_t)(to - from) * (at - from_at) / (to_at - from_at));
+    return (int32_t)(from + ((int64_t)to - from) * ((int64_t)at - from_at) / ((int64_t)to_at - from_at));
 }
 
 /* The counts that are a step from the reference, by straight lines between the knots. */
@@ -197,8 +197,7 @@ void detector_watch(detector *d, const sampler_channel *watch) {
         channel_state *c = &d->channel[i];
         if (c->watch.step_slots == 0) begin_block(d, i, d->last_slot, d->scans);
         c->watch = watch[i];
-        c->history &= c->dark ? (uint32_t)((1ull << c->watch.back_m) - 1) : (uint32_t)((1ull << c->watch.lost_m) - 1);
-        c->step_run = 0;
+        c->history = c->step_run = 0;
         c->reference_known = c->reference_known && c->watch.step_slots != 0;
         if (c->reference_known) set_step_limits(c);
         d->any_step = d->any_step || c->watch.step_slots != 0;
@@ -225,7 +224,7 @@ static void saturate(detector *d, uint32_t number, int32_t count, moment m) {
     uint32_t enough = c->watch.lost_m != 0 ? c->watch.lost_m : 1;
     c->saturated_in_window++;
     c->saturated_in_all++;
-    c->valid_run = 0;
+    c->valid_run = c->step_run = 0;
     if (c->saturated_run == 0) c->saturated_since = m.time_ns;
     if (c->saturated_run < enough) c->saturated_run++;
     if (c->saturated || c->saturated_run < enough) return;
@@ -388,8 +387,9 @@ void detector_scans(detector *d, const int32_t *counts, const int64_t *times, ui
 void detector_gap(detector *d) {
     for (uint32_t i = 0; i < d->channels; i++) {
         channel_state *c = &d->channel[i];
-        if (!c->dark || c->history == 0) continue;
-        c->history = 0;
+        c->step_run = c->valid_run = 0;
+        if (!c->saturated) c->saturated_run = 0;
+        if (c->dark) c->history = 0;
         set_band(d, i);
     }
 }
@@ -397,13 +397,13 @@ void detector_gap(detector *d) {
 /* ---------------------------------------------------------------- windows */
 
 /* The same count for very long is no light: a converter that lives has noise. */
-static void note_stillness(detector *d, uint32_t number, moment m) {
+static void note_stillness(detector *d, uint32_t number, int64_t first_ns, moment m) {
     channel_state *c = &d->channel[number];
     bool still = d->min[number] == d->max[number];
     if (!still || c->still_scans == 0 || c->still != d->min[number]) {
         c->still_scans = 0;
         c->still = d->min[number];
-        c->still_since = m.time_ns;
+        c->still_since = first_ns;
     }
     if (still) c->still_scans = c->still_scans > UINT32_MAX - d->window_scans ? UINT32_MAX : c->still_scans + d->window_scans;
     bool stuck = still && c->still_scans >= d->stuck_scans;
@@ -417,12 +417,12 @@ static uint32_t level_flags(const channel_state *c) {
            (c->saturated ? SAMPLER_IS_SATURATED : 0u);
 }
 
-void detector_window(detector *d, sampler_level *levels, uint64_t last_slot, int64_t last_ns) {
+void detector_window(detector *d, sampler_level *levels, int64_t first_ns, uint64_t last_slot, int64_t last_ns) {
     moment m = {last_slot, last_ns};
     flush(d);
     for (uint32_t i = 0; i < d->channels; i++) {
         channel_state *c = &d->channel[i];
-        if (d->window_scans != 0 && d->stuck_scans != 0) note_stillness(d, i, m);
+        if (d->window_scans != 0 && d->stuck_scans != 0) note_stillness(d, i, first_ns, m);
         bool empty = d->window_scans == 0;
         levels[i].sum = d->total[i] - d->window_total[i];
         levels[i].min = empty ? 0 : d->min[i];

@@ -11,7 +11,8 @@
  *
  * While a history is not empty, a run is going on, or a channel is saturated, its band is empty: every count is looked at.
  * The reference of steps is the mean of the block of step_slots before; a block in which a run is unfinished, or a count
- * saturated, gives none. A gap empties the history of recovery, never that of loss: what is missing must not clear. */
+ * saturated, gives none. A gap ends every run and empties the history of recovery, never that of loss: what is missing must
+ * not clear. Other thresholds begin with an empty history. */
 #ifndef STATIOND_DETECT_H
 #define STATIOND_DETECT_H
 
@@ -96,7 +97,7 @@ void detector_scans(detector *d, const int32_t *counts, const int64_t *times, ui
 /* Slots are missing before the next scan. */
 void detector_gap(detector *d);
 
-/* The end of a window: its levels, and a fresh window. `last_slot` and `last_ns` are those of its last scan. */
-void detector_window(detector *d, sampler_level *levels, uint64_t last_slot, int64_t last_ns);
+/* The end of a window: its levels, and a fresh window. The times are those of its first and last scan. */
+void detector_window(detector *d, sampler_level *levels, int64_t first_ns, uint64_t last_slot, int64_t last_ns);
 
 #endif

@@ -17,7 +17,8 @@
 
 #define SECOND 1000000000
 #define LONGEST_WAIT_NS 100000000 /* so long at most until a request to stop is seen */
-#define FAILURES_GONE 100         /* so many failed readings in a row: the source is gone */
+#define FAILING_GONE_NS 1000000000 /* a source whose readings fail for so long is gone */
+#define REST_NS 1000000           /* after a source was ready but gave nothing, so that it cannot take the whole machine */
 #define BUSY_TURNS 100            /* so many turns in a row that took more than half of their time: the priority goes back */
 #define DMA_LATENCY_FILE "/dev/cpu_dma_latency"
 
@@ -88,10 +89,12 @@ static uint32_t follow_source(struct sampler *s, int64_t *times, uint32_t most, 
 /* Scans that lie in the segment at block->counts: their times, the slots missing before each, and what is to be seen in them. */
 void loop_take(struct sampler *s, segment *room, uint32_t scans, const source_block *block, timing from) {
     uint64_t *slots = room->slots + room->scans, before = 0;
+    const int64_t newest = scans - 1;
     room->scans += scans;
     if (block->overruns != 0) count(&s->overruns, block->overruns);
     if (from == TIMES_OF_HOST) block->times[0] = s->series.last_ns = block->now;
     if (from == TIMES_OF_ARRIVAL) before = series_arrival(&s->series, scans, block->missed, block->now, block->drained, block->times);
+    if (from == TIMES_OF_FOREIGN) series_anchor(&s->series, block->times[newest], block->now, block->drained);
     note_hole(s, block->missed + before, block->times[0]);
     for (uint32_t done = 0; done < scans;) {
         uint32_t some = scans - done;
@@ -100,6 +103,7 @@ void loop_take(struct sampler *s, segment *room, uint32_t scans, const source_bl
             if (from == TIMES_OF_ARRIVAL || from == TIMES_OF_FOREIGN) s->window_flags |= SAMPLER_TIME_ESTIMATED;
             uint64_t left = record_room_of_window(s);
             some = end - done < left ? end - done : (uint32_t)left;
+            if (from != TIMES_OF_HOST && done + some == scans) note_lateness(s, block->now - block->times[newest]);
             record_scans(s, block->counts + (size_t)done * block->stride, block->times + done, slots + done, some);
         }
     }
@@ -115,8 +119,8 @@ static int note_failure(struct sampler *s, int code) {
     s->window_flags |= SAMPLER_READ_FAILED;
     if (!s->device_paced) record_missed(s, 1, s->now_ns);
     s->window_flags |= SAMPLER_READ_FAILED; /* the window of the missed slot may just have been closed */
-    s->failures++;
-    if (!is_gone(code) && s->failures < FAILURES_GONE) return 0;
+    if (s->failing_since_ns == 0) s->failing_since_ns = s->now_ns != 0 ? s->now_ns : 1;
+    if (!is_gone(code) && s->now_ns - s->failing_since_ns < FAILING_GONE_NS) return 0;
     finding ended = {.kind = SAMPLER_ENDED, .channel = SAMPLER_ALL, .slot = s->slot, .sample_ns = s->now_ns, .since_ns = s->now_ns};
     ended.count = code;
     record_event(s, &ended);
@@ -134,8 +138,8 @@ static int ask(struct sampler *s, uint32_t most) {
     block.times = room->times + room->scans;
     int scans = s->source.kind->read(&s->source, &block);
     if (scans < 0) return note_failure(s, -scans);
-    if (scans == 0) return 0;
-    s->failures = 0;
+    if (scans == 0) return s->device_paced ? 0 : note_failure(s, EAGAIN); /* a slot is a scan or it is missed */
+    s->failing_since_ns = 0;
     loop_take(s, room, (uint32_t)scans, &block, s->timing);
     return scans;
 }
@@ -173,7 +177,6 @@ static int turn_by_source(struct sampler *s) {
         if (scans == 0) break;
         taken += scans;
     }
-    if (taken > 0) note_lateness(s, s->now_ns - s->series.last_ns);
     return taken;
 }
 
@@ -258,17 +261,23 @@ static bool wait_for_scan(struct sampler *s) {
     return clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) == 0 && until == due;
 }
 
+static void rest(void) {
+    struct timespec some = {0, REST_NS};
+    (void)clock_nanosleep(CLOCK_MONOTONIC, 0, &some, NULL);
+}
+
 void *loop_run(void *context) {
     struct sampler *s = context;
     int dma_latency = -1;
     uint64_t windows = 0;
     get_privileges(s, &dma_latency);
-    s->series.begun = !s->device_paced;
+    s->series = (series){.rate_hz = s->series.rate_hz, .period_ns = s->series.period_ns, .begun = !s->device_paced};
     s->series.origin_ns = clock_ns() + s->series.period_ns;
     while (!stop_asked(s)) {
         if (!wait_for_scan(s)) continue;
         int taken = loop_turn(s, clock_ns());
         note_work(s, taken);
+        if (taken == 0 && s->device_paced) rest();
         if (windows != counted(&s->windows_made)) note_cpu(s);
         windows = counted(&s->windows_made);
         if (taken < 0) break;

@@ -21,7 +21,9 @@ static bool allowed(struct sampler *s, uint32_t channel, uint64_t slot) {
     uint64_t earned = (slot - l->refilled) / s->config.event_every;
     if (earned > 0) {
         l->refilled += earned * s->config.event_every;
-        l->tokens = earned > s->config.event_burst - l->tokens ? s->config.event_burst : l->tokens + (uint32_t)earned;
+        bool full = earned >= s->config.event_burst - l->tokens;
+        l->tokens = full ? s->config.event_burst : l->tokens + (uint32_t)earned;
+        if (full) l->refilled = slot; /* a full bucket earns nothing */
     }
     if (l->tokens == 0) {
         l->limited = true;
@@ -32,6 +34,7 @@ static bool allowed(struct sampler *s, uint32_t channel, uint64_t slot) {
 }
 
 void record_event(struct sampler *s, const finding *what) {
+    if (s->config.capture_on >> what->kind & 1u) record_trigger(s, what->kind, what->channel, what->slot, what->sample_ns);
     if (what->kind != SAMPLER_ENDED && !allowed(s, what->channel, what->slot)) {
         count(&s->events_limited, 1);
         return;
@@ -59,18 +62,18 @@ void record_event(struct sampler *s, const finding *what) {
     s->ring_bell = true;
 }
 
-/* What the detector found: the sets of channels first, which no full ring can lose, then the event, then a capture. */
+/* What the detector found: the sets of channels first, which no full ring can lose, then the event. */
 void record_found(void *context, const finding *what) {
     struct sampler *s = context;
     uint32_t word = what->channel / 32, bit = 1u << what->channel % 32;
     if (what->kind == SAMPLER_LOST) {
         atomic_fetch_or_explicit(&s->dark[word], bit, memory_order_relaxed);
         atomic_fetch_or_explicit(&s->latch[word], bit, memory_order_relaxed);
+        atomic_fetch_add_explicit(&s->losses[what->channel], 1, memory_order_relaxed);
     } else if (what->kind == SAMPLER_BACK) {
         atomic_fetch_and_explicit(&s->dark[word], ~bit, memory_order_relaxed);
     }
     record_event(s, what);
-    if (s->config.capture_on >> what->kind & 1u) record_trigger(s, what->kind, what->channel, what->slot, what->sample_ns);
 }
 
 /* ---------------------------------------------------------------- windows */
@@ -87,7 +90,7 @@ static void open_window(struct sampler *s) {
 static uint32_t lasting_flags(const struct sampler *s) {
     bool real_time = s->config.priority == 0 || (atomic_load_explicit(&s->error_priority, memory_order_relaxed) == 0 &&
                                                  atomic_load_explicit(&s->demoted, memory_order_relaxed) == 0);
-    bool locked = (s->config.flags & SAMPLER_LOCK_MEMORY) == 0 || s->error_lock == 0;
+    bool locked = (s->config.flags & SAMPLER_LOCK_MEMORY) == 0 || (s->error_lock == 0 && s->error_stack == 0);
     return (real_time ? 0u : (uint32_t)SAMPLER_NOT_REAL_TIME) | (locked ? 0u : (uint32_t)SAMPLER_NOT_LOCKED);
 }
 
@@ -97,7 +100,7 @@ static void close_window(struct sampler *s) {
     uint64_t number = counted(&s->windows_made);
     sampler_window *window = ring_claim(&s->windows);
     sampler_level *levels = window == NULL ? spare : (sampler_level *)(window + 1);
-    detector_window(&s->detector, levels, s->window_last_slot, s->window_last_ns);
+    detector_window(&s->detector, levels, s->window_first_ns, s->window_last_slot, s->window_last_ns);
     count(&s->windows_made, 1);
     if (window == NULL) {
         count(&s->windows_lost, 1);
@@ -220,7 +223,7 @@ void record_trigger(struct sampler *s, uint32_t kind, uint32_t channel, uint64_t
         count(&s->captures_merged, 1);
         return;
     }
-    if (s->triggered_before && slot - s->last_trigger_slot < s->config.capture_every) {
+    if (kind != SAMPLER_MANUAL && s->triggered_before && slot - s->last_trigger_slot < s->config.capture_every) {
         count(&s->captures_limited, 1);
         return;
     }
@@ -233,6 +236,7 @@ void record_trigger(struct sampler *s, uint32_t kind, uint32_t channel, uint64_t
                                    .trigger_ns = time_ns,
                                    .kind = kind,
                                    .channel = channel,
+                                   .generation = atomic_load_explicit(&s->watch_taken, memory_order_relaxed),
                                    .stride = s->detector.stride};
     atomic_store_explicit(&s->captures_open, 1, memory_order_relaxed);
 }

@@ -14,6 +14,8 @@
 
 #include "core.h"
 
+#define MOST_BYTES (1u << 30)
+#define GUARD_BYTES 65536u /* a multiple of every page size */
 #define SECOND 1000000000
 
 static const source_kind *const KINDS[] = {&source_iio, &source_spi, &source_mmap, &source_sim, &source_shm};
@@ -35,6 +37,8 @@ typedef struct {
     uint64_t value, low, high;
 } bound;
 
+static uint64_t segments_for(uint32_t scans, const sampler_config *c) { return (scans + (uint64_t)c->segment_scans - 1) / c->segment_scans; }
+
 static int check_config(const sampler_config *c, char *error, uint32_t size) {
     const bound bounds[] = {{"channels", c->channels, 1, SAMPLER_CHANNELS},
                             {"rate_hz", c->rate_hz, 1, 50000},
@@ -47,12 +51,17 @@ static int check_config(const sampler_config *c, char *error, uint32_t size) {
                             {"segments", c->segments, 2, 1024},
                             {"capture_ring", c->capture_ring, 1, 64},
                             {"pre_scans", c->pre_scans, 0, (uint64_t)c->segment_scans * (c->segments - 1)},
+                            {"capture_on", c->capture_on, 0, (2u << SAMPLER_TIME_JUMP) - 1},
                             {"priority", (uint64_t)(int64_t)c->priority, 0, 99}};
     if (c->abi != SAMPLER_ABI) return source_refuse(error, size, EINVAL, "abi is %u, this extension has %u", c->abi, SAMPLER_ABI);
     for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++)
         if (bounds[i].value < bounds[i].low || bounds[i].value > bounds[i].high)
             return source_refuse(error, size, EINVAL, "%s is %lld, it must be %llu to %llu", bounds[i].name, (long long)bounds[i].value,
                                  (unsigned long long)bounds[i].low, (unsigned long long)bounds[i].high);
+    uint64_t needed = segments_for(c->pre_scans, c) + segments_for(c->post_scans, c) + 2;
+    if (needed > c->segments)
+        return source_refuse(error, size, EINVAL, "segments is %u, but a capture of %u + %u scans needs %llu of %u scans", c->segments,
+                             c->pre_scans, c->post_scans, (unsigned long long)needed, c->segment_scans);
     return 0;
 }
 
@@ -101,7 +110,7 @@ static void lay_segment(arena *a, segment *one, const sampler_config *c) {
 /* Lay everything out. The first call, with an empty arena, only counts the bytes. */
 static struct sampler *lay_out(arena *a, const sampler_config *c) {
     struct sampler *s = piece(a, sizeof(struct sampler));
-    uint8_t *stack = piece(a, STACK_BYTES);
+    uint8_t *stack = piece(a, STACK_BYTES + 3 * GUARD_BYTES); /* room to align it to pages, and one page that nobody may touch */
     void *detector_memory = piece(a, detector_bytes(c->channels));
     segment *segments = piece(a, c->segments * sizeof(segment));
     uint16_t *history = piece(a, c->segments * sizeof(uint16_t)), *empty = piece(a, c->segments * sizeof(uint16_t));
@@ -113,7 +122,7 @@ static struct sampler *lay_out(arena *a, const sampler_config *c) {
     lay_ring(a, s == NULL ? NULL : &s->captures, c->capture_ring, capture_record_bytes(c->segments));
     lay_ring(a, s == NULL ? NULL : &s->returned, c->segments, sizeof(uint16_t));
     if (s == NULL) return NULL;
-    s->stack = stack;
+    s->stack = stack + GUARD_BYTES - (uintptr_t)stack % GUARD_BYTES;
     s->segments = segments;
     s->history = history;
     s->empty = empty;
@@ -144,6 +153,11 @@ static void set_up(struct sampler *s, const sampler_config *c, const sampler_cha
 static struct sampler *make_arena(const sampler_config *c, char *error, uint32_t size) {
     arena measure = {NULL, 0};
     (void)lay_out(&measure, c);
+    if (measure.used > MOST_BYTES) {
+        (void)source_refuse(error, size, ENOMEM, "the samples would take %zu MiB of memory, more than %u MiB: fewer segments or scans in them",
+                            measure.used >> 20, MOST_BYTES >> 20);
+        return NULL;
+    }
     void *base = mmap(NULL, measure.used, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
     if (base == MAP_FAILED) {
         (void)source_refuse(error, size, errno, "no memory for %zu bytes of samples: %s", measure.used, strerror(errno));
@@ -153,6 +167,8 @@ static struct sampler *make_arena(const sampler_config *c, char *error, uint32_t
     struct sampler *s = lay_out(&real, c);
     s->arena_bytes = measure.used;
     if ((c->flags & SAMPLER_LOCK_MEMORY) != 0 && mlock(base, measure.used) != 0) s->error_lock = errno;
+    if (mprotect(s->stack, GUARD_BYTES, PROT_NONE) != 0) s->error_stack = errno; /* after locking, which would fail on it */
+    s->stack += GUARD_BYTES;
     return s;
 }
 
@@ -208,9 +224,10 @@ static int start_thread(struct sampler *s) {
     pthread_attr_t attributes;
     int failed = pthread_attr_init(&attributes);
     if (failed != 0) return failed;
-    s->error_stack = pthread_attr_setstack(&attributes, s->stack, STACK_BYTES);
+    int refused = pthread_attr_setstack(&attributes, s->stack, STACK_BYTES);
+    if (refused != 0) s->error_stack = refused;
     failed = pthread_create(&s->thread, &attributes, loop_run, s);
-    if (failed == EINVAL && s->error_stack == 0) { /* a libc that needs more: one of its own, which is not locked */
+    if (failed == EINVAL && refused == 0) { /* a libc that needs more: one of its own, which is not locked */
         s->error_stack = failed;
         failed = pthread_create(&s->thread, NULL, loop_run, s);
     }
@@ -302,6 +319,7 @@ int sampler_drain(sampler *s, sampler_event *events, uint32_t max_events, sample
         drained->latch[i] = atomic_exchange_explicit(&s->latch[i], 0, memory_order_relaxed);
         drained->dark[i] = atomic_load_explicit(&s->dark[i], memory_order_relaxed);
     }
+    for (uint32_t i = 0; i < SAMPLER_CHANNELS; i++) drained->losses[i] = atomic_load_explicit(&s->losses[i], memory_order_relaxed);
     drained->events = take_events(s, events, max_events);
     drained->windows = take_windows(s, windows, levels, max_windows);
     drained->more = ring_length(&s->events) != 0 || ring_length(&s->windows) != 0;
@@ -312,6 +330,8 @@ int sampler_watch(sampler *s, const sampler_channel *watch) {
     if (is_foreign(s)) return -ECHILD;
     int wrong = detector_check(watch, s->config.channels, NULL, 0);
     if (wrong != 0) return wrong;
+    for (uint32_t i = 0; i < s->config.channels; i++)
+        if ((watch[i].lost_n == 0) != (s->watches[0][i].lost_n == 0)) return -EINVAL;
     if (atomic_load_explicit(&s->watch_taken, memory_order_acquire) != s->watch_next) return -EAGAIN;
     uint32_t next = (s->watch_next + 1) & INT32_MAX;
     memcpy(s->watches[next & 1], watch, s->config.channels * sizeof *watch);
@@ -322,6 +342,7 @@ int sampler_watch(sampler *s, const sampler_channel *watch) {
 
 int sampler_trigger(sampler *s) {
     if (is_foreign(s)) return -ECHILD;
+    if (atomic_load_explicit(&s->state, memory_order_acquire) == SAMPLER_GONE) return -ENODEV;
     uint32_t none = 0;
     return atomic_compare_exchange_strong_explicit(&s->trigger_asked, &none, 1, memory_order_relaxed, memory_order_relaxed) ? 0 : -EAGAIN;
 }

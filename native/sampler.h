@@ -93,13 +93,15 @@ typedef struct {
     uint32_t event_burst;    /* events that a channel may make at once; then event_every slots for each further one */
     uint32_t event_every;
     uint32_t stuck_scans;    /* the same count for so many scans: the converter is dead; seen at the end of a window; 0: never */
-    uint32_t late_ns;        /* a scan later than this is counted as late and marks its window */
+    uint32_t late_ns;        /* a scan later than this is counted as late and marks its window; of a block that the source
+                              * hands over: its newest scan */
     uint32_t segment_scans;  /* scans of a segment of raw samples, 1 to 65536 */
     uint32_t segments;       /* segments in all, 2 to 1024 */
-    uint32_t pre_scans;      /* a capture holds at least so many scans before its trigger, where there were any */
+    uint32_t pre_scans;      /* a capture holds at least so many scans before its trigger, where there were any; one that
+                              * follows another begins where that ended */
     uint32_t post_scans;     /* and so many from the trigger on */
-    uint32_t capture_on;     /* kinds of events that start a capture: 1 << SAMPLER_LOST | ... */
-    uint32_t capture_every;  /* slots from one trigger to the next that is obeyed */
+    uint32_t capture_on;     /* kinds of events that start a capture: 1 << SAMPLER_LOST | ... up to SAMPLER_TIME_JUMP */
+    uint32_t capture_every;  /* slots from one trigger to the next that is obeyed; a technician's always is */
     uint32_t capture_ring;   /* captures that may wait for the reader, 1 to 64 */
     int32_t priority;        /* SCHED_FIFO priority to ask for; 0: stay as started */
     int32_t cpu;             /* -1: any */
@@ -120,7 +122,8 @@ typedef struct {
     int32_t back_above;          /* counts above are lit again; not less than lost_below */
     uint32_t lost_n, lost_m;     /* light is lost when lost_n of the last lost_m counts were dark, 1 to 32; lost_n 0: never */
     uint32_t back_n, back_m;     /* it is back when back_n of the last back_m were lit */
-    uint32_t step_slots;         /* a step is a change within so many slots; 0: none is looked for */
+    uint32_t step_slots;         /* a step is a change against the mean of the so many slots before; 0: none is looked for.
+                                  * Any change within so many slots is seen, a slower one up to twice as many may be */
     uint32_t step_scans;         /* that lasts for so many scans, 1 to 32 */
     uint32_t knots;              /* 2 to SAMPLER_KNOTS, rising; between two knots lines are drawn; outside the nearest holds */
     sampler_knot knot[SAMPLER_KNOTS];
@@ -136,7 +139,7 @@ typedef struct {
 #define SAMPLER_SATURATED_END 5
 #define SAMPLER_STUCK 6            /* found at the end of a window */
 #define SAMPLER_STUCK_END 7
-#define SAMPLER_GAP 8              /* reference is how many slots were missed just before; channel is SAMPLER_ALL */
+#define SAMPLER_GAP 8              /* reference is how many slots were missed, slot the first of them; times: of the next scan */
 #define SAMPLER_TIME_JUMP 9        /* the source's time went back, or ahead of the clock; channel is SAMPLER_ALL */
 #define SAMPLER_ENDED 10           /* the source is gone; count is the errno. The thread has ended: stop, destroy, create anew */
 #define SAMPLER_MANUAL 11          /* only as the cause of a capture: sampler_trigger */
@@ -192,6 +195,8 @@ typedef struct {
     uint32_t ended;                /* 1: the thread has ended by itself */
     uint32_t dark[SAMPLER_WORDS];  /* set of the channels whose light is lost now */
     uint32_t latch[SAMPLER_WORDS]; /* set of those whose light was lost at any time since the last drain; read and cleared */
+    uint32_t losses[SAMPLER_CHANNELS]; /* how often the light of each was lost so far (it wraps): who counts the events that
+                                        * came sees how many did not, once a second look has shown that none is on its way */
 } sampler_drained;
 
 typedef struct {
@@ -201,7 +206,8 @@ typedef struct {
     int64_t trigger_ns;
     uint32_t kind;           /* of the event that started it, or SAMPLER_MANUAL */
     uint32_t channel;
-    uint32_t segments;       /* to be read with sampler_segment */
+    uint32_t generation;     /* of the watch that was in force */
+    uint32_t segments;       /* to be read with sampler_segment_at */
     uint32_t stride;         /* counts from one scan to the next, >= channels */
 } sampler_capture;
 
@@ -261,13 +267,15 @@ int sampler_fd(const sampler *s);
 int sampler_drain(sampler *s, sampler_event *events, uint32_t max_events, sampler_window *windows, sampler_level *levels,
                   uint32_t max_windows, sampler_drained *drained);
 
-/* Put another watch in force from the next block on. Returns its generation, or -EAGAIN while an earlier one was not taken. */
+/* Put another watch in force from the next block on. Returns its generation, -EAGAIN while an earlier one was not taken, or
+ * -EINVAL, also where it begins or ceases to look for loss of light on a channel. */
 int sampler_watch(sampler *s, const sampler_channel *watch);
 
 /* Copy the counters. They belong to one instant only when the thread does not run. */
 int sampler_statistics(const sampler *s, sampler_stats *stats);
 
-/* Start a capture now, as a technician does. -EAGAIN while an earlier request was not taken. */
+/* Start a capture now, as a technician does; one that is under way will do. -EAGAIN while an earlier request was not taken,
+ * -ENODEV when the source is gone. */
 int sampler_trigger(sampler *s);
 
 /* Take the next capture: 1, or 0 when none waits. Its segments belong to the reader until sampler_release. -EBUSY before that. */

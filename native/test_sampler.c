@@ -3,6 +3,7 @@
  *     test_sampler ring N     N records through a ring between two threads: none lost, none torn, none twice
  *     test_sampler thread N   a sampler at 50 kHz and a reader that stalls, takes captures, changes the watch: all adds up
  *     test_sampler ticks N    N turns at invented times, with a source that fails in every way that it has
+ *     test_sampler times N    N scans with any 64-bit times, right and wrong ones: none makes the sums wrong
  *
  * Exit code 0: all is well; 1: a line says what is not. */
 #define _GNU_SOURCE
@@ -254,14 +255,37 @@ static void run_ticks(uint32_t turns) {
     CHECK(sampler_destroy(s) == 0);
 }
 
+static void run_times(uint32_t scans) {
+    sampler_config config = plain_config(1000);
+    sampler *s = make(&config, FLICKER);
+    tally t = {0};
+    uint64_t seed = 1;
+    int32_t counts[CHANNELS];
+    int64_t now = 1000000000;
+    for (int i = 0; i < CHANNELS; i++) counts[i] = 20000;
+    for (uint32_t scan = 0; scan < scans; scan++) {
+        seed = seed * 6364136223846793005u + 1442695040888963407u;
+        now += 1000000;
+        int64_t any = (int64_t)(seed ^ seed << 7), wrong[4] = {any, INT64_MIN, INT64_MAX, now - any % 1000000000000};
+        int64_t time = seed >> 60 < 4 ? wrong[seed >> 58 & 3] : now;
+        CHECK(sampler_push(s, counts, &time, 1, now) == 1);
+        if (scan % 20 == 0) drain(s, &t);
+    }
+    drain(s, &t);
+    take_captures(s, &t);
+    check_sums(s, &t);
+    CHECK(sampler_destroy(s) == 0);
+}
+
 int main(int count, char **words) {
     if (count != 3) {
-        fprintf(stderr, "usage: test_sampler ring|thread|ticks N\n");
+        fprintf(stderr, "usage: test_sampler ring|thread|ticks|times N\n");
         return 2;
     }
     uint32_t number = (uint32_t)strtoul(words[2], NULL, 10);
     if (strcmp(words[1], "ring") == 0) race_ring(number);
     else if (strcmp(words[1], "thread") == 0) run_thread(number);
+    else if (strcmp(words[1], "times") == 0) run_times(number);
     else run_ticks(number);
     return 0;
 }

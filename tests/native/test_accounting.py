@@ -35,7 +35,8 @@ def test_a_hole_that_only_the_times_show_is_counted_to_the_slot(rate: int, gaps:
         slots.append(slots[-1] + 1 + gap)
     shakes = [0, *jitter]
     stamps = [FIRST_NS + slot * 10**9 // rate + shakes[place] * 10**9 // rate // 200 for place, slot in enumerate(slots)]
-    sampler.push([row(500)] * len(stamps), stamps)
+    for stamp in stamps:
+        sampler.push([row(500)], [stamp])
     sampler.drain_all()
     stats = sampler.assert_accounted()
     assert (stats.scans, stats.slots, stats.missed) == (len(slots), slots[-1] + 1, slots[-1] + 1 - len(slots))
@@ -60,6 +61,48 @@ def test_a_time_that_goes_back_or_ahead_of_the_clock_is_not_believed_and_what_fo
     assert [window.record.first_ns for window in sampler.windows] == [FIRST_NS + number * PERIOD_NS for number in range(30)]
     marked = [place for place, window in enumerate(sampler.windows) if window.record.flags & lib.SAMPLER_TIME_JUMPED]
     assert marked == [10, 20]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    stamps=st.lists(
+        st.integers(-(2**63), 2**63 - 1) | st.integers(-(10**10), 10**10).map(lambda off: FIRST_NS + off) | st.just(0), max_size=60
+    ),
+    block=st.integers(1, 10),
+)
+def test_whatever_times_a_source_tells_those_of_the_scans_rise_and_are_not_ahead_of_the_clock(stamps: list[int], block: int) -> None:
+    sampler = create([LOS], window_slots=1, window_ring=4096, event_ring=4096)
+    now = FIRST_NS
+    for begin in range(0, len(stamps), block):
+        some = stamps[begin : begin + block]
+        now += len(some) * PERIOD_NS
+        assert sampler.push([row(500)] * len(some), some, now) == len(some)
+        sampler.drain_all()
+        told = [window.record.last_ns for window in sampler.windows if window.record.scans]
+        assert told == sorted(set(told))
+        assert all(time <= now + PERIOD_NS for time in told)
+    stats = sampler.assert_accounted()
+    assert stats.scans == len(stamps)
+
+
+def test_one_wrong_time_does_not_hide_a_hole_nor_shift_what_follows() -> None:
+    sampler = create([LOS], window_slots=1, window_ring=4096)
+    good = list(times(10))
+    after = list(times(10, good[-1] + 1000 * PERIOD_NS))
+    for stamp, now in [*zip(good, good, strict=True), (good[-1] + 10**13, after[0] - PERIOD_NS), *zip(after, after, strict=True)]:
+        sampler.push([row(500)], [stamp], now)
+    sampler.drain_all()
+    stats = sampler.assert_accounted()
+    assert (stats.time_jumps, stats.missed) == (1, 998)
+    assert [window.record.first_ns for window in sampler.windows if window.record.scans][-10:] == after
+
+
+def test_a_first_time_that_cannot_be_is_a_jump_and_no_hole() -> None:
+    for first in (0, 1, -5, FIRST_NS - 10**11, FIRST_NS + 10**10):
+        sampler = create([LOS])
+        for stamp, now in ((first, FIRST_NS), (FIRST_NS + PERIOD_NS, FIRST_NS + PERIOD_NS)):
+            sampler.push([row(500)], [stamp], now)
+        assert (sampler.statistics().missed, sampler.statistics().time_jumps) == (0, 1)
 
 
 def test_a_count_that_does_not_fit_is_refused() -> None:
@@ -144,6 +187,22 @@ def test_captures_that_nobody_takes_are_lost_and_counted_and_sampling_goes_on() 
     assert sampler.assert_accounted().captures_queued >= 1
 
 
+def test_a_gap_can_start_a_capture_and_a_technician_is_always_obeyed() -> None:
+    sampler = create([LOS], segment_scans=8, post_scans=4, capture_on=1 << lib.SAMPLER_GAP, capture_every=10**6)
+    lib.sampler_tick(sampler.handle, FIRST_NS)
+    lib.sampler_tick(sampler.handle, FIRST_NS + 10 * PERIOD_NS)
+    for number in range(11, 20):
+        lib.sampler_tick(sampler.handle, FIRST_NS + number * PERIOD_NS)
+    assert lib.sampler_trigger(sampler.handle) == 0
+    for number in range(20, 40):
+        lib.sampler_tick(sampler.handle, FIRST_NS + number * PERIOD_NS)
+    kinds = []
+    while (taken := take_capture(sampler)) is not None:
+        kinds.append(taken[0].kind)
+    assert kinds == [lib.SAMPLER_GAP, lib.SAMPLER_MANUAL]
+    sampler.assert_accounted()
+
+
 def test_the_reader_may_hold_one_capture_at_a_time() -> None:
     sampler = create([LOS], post_scans=1)
     head = ffi.new("sampler_capture *")
@@ -175,6 +234,28 @@ def test_turns_that_were_overslept_are_missed_and_never_made_up_for(rate: int, l
     assert stats.slots == (now - FIRST_NS) * rate // 10**9 + 1
 
 
+def test_a_scan_that_is_too_late_marks_its_window_and_the_loop_counts_it() -> None:
+    sampler = create([LOS], window_slots=10, late_ns=PERIOD_NS // 2)
+    for number in range(30):
+        late = PERIOD_NS * 6 // 10 if number == 14 else PERIOD_NS // 10
+        lib.sampler_tick(sampler.handle, FIRST_NS + number * PERIOD_NS + (late if number else 0))
+    sampler.drain_all()
+    assert [bool(window.record.flags & lib.SAMPLER_LATE) for window in sampler.windows] == [False, True, False]
+    stats = sampler.statistics()
+    assert stats.late == 1
+    assert sum(stats.lateness) == 30
+    assert stats.lateness_max_ns == PERIOD_NS * 6 // 10
+
+
+def test_a_block_that_is_handed_over_late_marks_the_window_of_its_newest_scan() -> None:
+    sampler = create([LOS], window_slots=10, late_ns=PERIOD_NS)
+    for block, late in enumerate((0, 50 * PERIOD_NS, 0)):
+        stamps = list(times(10, FIRST_NS + block * 10 * PERIOD_NS))
+        sampler.push([row(500)] * 10, stamps, stamps[-1] + late)
+    sampler.drain_all()
+    assert [bool(window.record.flags & lib.SAMPLER_LATE) for window in sampler.windows] == [False, True, False]
+
+
 def test_due_times_do_not_drift_over_a_year() -> None:
     sampler = create([LOS], rate_hz=30_000, event_ring=2)
     lib.sampler_tick(sampler.handle, FIRST_NS)
@@ -193,6 +274,12 @@ def test_due_times_do_not_drift_over_a_year() -> None:
         ({"abi": 2}, "abi is 2, this extension has 1"),
         ({"rate_hz": 0}, "rate_hz is 0, it must be 1 to 50000"),
         ({"segments": 1}, "segments is 1, it must be 2 to 1024"),
+        ({"post_scans": 64 * 16}, "segments is 16, but a capture of 0 + 1024 scans needs 18 of 64 scans"),
+        (
+            {"segment_scans": 65536, "segments": 1024},
+            "the samples would take 9216 MiB of memory, more than 1024 MiB: fewer segments or scans in them",
+        ),
+        ({"capture_on": 1 << 10}, "capture_on is 1024, it must be 0 to 1023"),
         ({"pre_scans": 64 * 16}, "pre_scans is 1024, it must be 0 to 960"),
         ({"priority": -1}, "priority is -1, it must be 0 to 99"),
     ],

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stationd._sampler import lib
-from tests.native.samplers import FIRST_NS, Sampler, Watch, create, times
+from tests.native.samplers import FIRST_NS, Sampler, Watch, create, times, watches
 
 PERIOD_NS = 1_000_000
 DARK, DIM, LIT, DEAD, BLINDED = 5, 50, 500, -1, 1001
@@ -208,6 +208,45 @@ def test_a_flapping_channel_is_limited_and_its_state_stays_right() -> None:
     assert not sampler.windows[0].levels[1].flags & lib.SAMPLER_IS_LIMITED
 
 
+def test_a_count_on_the_limit_is_neither_dark_nor_lit_again() -> None:
+    sampler = create([Watch(valid=(0, 1000), lost_below=10, back_above=100, lost=(2, 3), back=(2, 3))])
+    sampler.push([[9], [10], [10], [9], [9], [101], [100], [100], [101], [101]], list(times(10)))
+    sampler.drain()
+    assert [(event.kind, event.slot) for event in sampler.events] == [(lib.SAMPLER_LOST, 4), (lib.SAMPLER_BACK, 9)]
+
+
+def test_what_is_missing_is_no_part_of_a_row() -> None:
+    watch = Watch((0, 1000), 10, 100, (3, 3), (3, 3), 50, 3, ((0, -20, 20), (1000, 900, 1100)))
+    sampler = create([watch])
+    rows = [[500]] * 60 + [[DEAD]] * 2 + [[700]] * 2
+    sampler.push(rows[:62], list(times(62)))
+    after = FIRST_NS + 70 * PERIOD_NS
+    sampler.push([[DEAD]] * 2 + [[500]] * 60, list(times(62, after)))
+    sampler.push([[700]] * 2, list(times(2, after + 62 * PERIOD_NS)))
+    sampler.push([[700]], [after + 70 * PERIOD_NS])
+    sampler.drain()
+    assert [event.kind for event in sampler.events if event.kind != lib.SAMPLER_GAP] == []
+
+
+def test_other_limits_begin_with_an_empty_history() -> None:
+    sampler = create([WATCH])
+    lib.sampler_tick(sampler.handle, FIRST_NS)
+    sampler.push([[DARK]] * 2, list(times(2, FIRST_NS + PERIOD_NS)))
+    assert lib.sampler_watch(sampler.handle, watches([Watch(valid=(0, 1000), lost_below=10, back_above=100, lost=(2, 5))])) == 1
+    lib.sampler_tick(sampler.handle, FIRST_NS + 10 * PERIOD_NS)
+    sampler.push([[LIT]], [FIRST_NS + 20 * PERIOD_NS])
+    sampler.drain()
+    assert lib.SAMPLER_LOST not in [event.kind for event in sampler.events]
+    assert lib.sampler_watch(sampler.handle, watches([Watch(valid=(0, 1000))])) == -22  # EINVAL: it would cease to look
+
+
+def test_losses_are_counted_for_each_channel_even_when_their_events_are_not_made() -> None:
+    sampler = create([WATCH, WATCH], event_burst=1, event_every=10**6)
+    sampler.push(([[DARK, LIT]] * 5 + [[LIT, LIT]] * 5) * 7, list(times(70)))
+    drained = sampler.drain()
+    assert list(drained.losses[0:2]) == [7, 0]
+
+
 # ---------------------------------------------------------------- steps
 
 LINEAR = ((0, -20, 20), (1000, 900, 1100))  # a tenth of the level at 1000, never less than 20
@@ -238,6 +277,23 @@ def test_a_step_is_found_once_wherever_it_lies_in_a_block(place: int, up: bool, 
     sampler.push(rows, stamps)
     sampler.drain()
     assert [(e.kind, e.since_ns) for e in sampler.events] == [(lib.SAMPLER_STEP_UP if up else lib.SAMPLER_STEP_DOWN, stamps[place])]
+
+
+def test_a_count_that_is_still_but_another_one_is_not_stuck() -> None:
+    sampler = create([WATCH], stuck_scans=250)
+    sampler.push([[LIT + number // 200] for number in range(800)], list(times(800)))
+    sampler.drain()
+    assert sampler.events == []
+
+
+def test_a_dead_count_or_an_unfinished_run_gives_no_reference_of_steps() -> None:
+    both = Watch((0, 2000), step_slots=20, step_scans=8, knots=LINEAR)
+    sampler = create([both])
+    rows = [[1000]] * 45 + [[-1]] * 2 + [[1000]] * 33 + [[1000]] * 15 + [[700]] * 25
+    sampler.push(rows, list(times(len(rows))))
+    sampler.drain()
+    steps = [(event.kind, event.reference) for event in sampler.events if event.kind in (lib.SAMPLER_STEP_DOWN, lib.SAMPLER_STEP_UP)]
+    assert steps == [(lib.SAMPLER_STEP_DOWN, 1000)]
 
 
 def test_a_glitch_shorter_than_asked_and_a_slow_drift_are_no_steps() -> None:
@@ -274,4 +330,6 @@ def test_a_count_that_never_changes_is_stuck_until_it_moves() -> None:
     sampler.push(rows, list(times(500)))
     sampler.drain()
     assert [(event.kind, event.channel) for event in sampler.events] == [(lib.SAMPLER_STUCK, 0), (lib.SAMPLER_STUCK_END, 0)]
+    assert sampler.events[0].since_ns == FIRST_NS
+    assert sampler.events[1].since_ns == FIRST_NS + 400 * PERIOD_NS
     assert [bool(window.levels[0].flags & lib.SAMPLER_IS_STUCK) for window in sampler.windows] == [False, False, True, True, False]

@@ -66,18 +66,24 @@ $(VENV)/.made:
 		|| { echo "$(PYTHON) is not Python 3.11 or newer; name another one: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' \
 		|| { echo "$(PYTHON) cannot make a virtual environment; install the Debian package python3-venv" >&2; exit 1; }
-	@command -v $${CC:-cc} >/dev/null || { echo "there is no C compiler; install the Debian package gcc" >&2; exit 1; }
-	@$(PYTHON) -c 'import os, sys, sysconfig; sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' \
-		|| { echo "the headers of $(PYTHON) are missing; install the Debian package python3-dev" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
+# What the extension in C is built with; looked for before each build, not only the first.
+define NEEDS_COMPILER
+	@command -v $${CC:-gcc} >/dev/null || { echo "there is no C compiler $${CC:-gcc}; install the Debian package gcc" >&2; exit 1; }
+	@$(PYTHON) -c 'import os, sys, sysconfig; sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' \
+		|| { echo "the headers of $(PYTHON) are missing; install the Debian package python3-dev" >&2; exit 1; }
+endef
+
 $(DEMO_READY): requirements.lock pyproject.toml $(NATIVE) | $(VENV)/.made
+	$(NEEDS_COMPILER)
 	$(PIP) --require-hashes --requirement requirements.lock
 	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(DEV_READY): requirements-dev.lock pyproject.toml $(NATIVE) | $(VENV)/.made
+	$(NEEDS_COMPILER)
 	$(PIP) --require-hashes --requirement requirements-dev.lock
 	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@ $(DEMO_READY)

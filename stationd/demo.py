@@ -33,6 +33,7 @@ from stationd.sim.cable import End
 from stationd.sim.demo_rig import Route, demo_rig, station
 from stationd.sim.light import station_lines
 from stationd.sim.rig import Rig
+from stationd.sim.scratch import scratch
 from stationd.sim.simulation import Simulation, open_rig
 from stationd.sim.tether import TETHER
 from stationd.sim.world import SCENARIOS, play
@@ -80,7 +81,7 @@ async def _until_signal(
 async def _demo(scenario: str | None, routes: tuple[Route, ...], fibre_pairs: int, ports_file: Path | None) -> None:
     print(f"simulating {' and '.join(_route_name(route) for route in routes)}, {fibre_pairs} fibre pairs ...", flush=True)
     async with contextlib.AsyncExitStack() as stack:
-        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="stationd-demo-")))
+        directory = stack.enter_context(scratch("stationd-demo", Path(tempfile.gettempdir())))
         url = os.environ.get("MQTT_URL") or (await stack.enter_async_context(EmbeddedBroker())).url
         worlds = []
         daemons: list[Daemon] = []

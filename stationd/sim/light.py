@@ -32,6 +32,7 @@ VOLTS_PER_COUNT = 78.127e-6
 TOP_COUNT = 65535
 NOISE_COUNTS = 3  # amplitude [E]; 0.012 dB
 RATE_HZ = 1000
+FLOOR_DBM = -40.0  # below, the photodiode's dark current is most of what is measured
 LOST_DBM = {"rx": -38.0, "tx": 0.0}  # the receiving preamplifier's own alarm; well below a booster's reduced power of +10 dBm [E]
 HYSTERESIS_DB = 2.0  # [E]
 
@@ -155,6 +156,7 @@ def station_lines(address: str, fibre_pairs: int, captures: Path | None = None) 
     yield "capture_on = []" if captures is None else f'captures = "{captures}"'
     yield f'[sampler.calibration.tap]\nmodel = "log-amp"\nvolts_per_count = {VOLTS_PER_COUNT}\nvolts_at_zero_count = 0.0'
     yield f"volts_per_decade = {VOLTS_PER_DECADE}\nintercept_dbm = {intercept_dbm}\ntap_db = {TAP_DB}"
+    yield f"floor_dbm = {FLOOR_DBM}"
     yield f"valid_counts = [1, {TOP_COUNT - 1}]"
     for pair in range(1, fibre_pairs + 1):
         for place, way in enumerate(LOST_DBM, 2 * pair - 2):

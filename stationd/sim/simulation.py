@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shutil
 import sys
 import tempfile
 import time
@@ -31,6 +30,7 @@ from stationd.sim.line import Late, LineCounts
 from stationd.sim.modbus_server import ModbusUnit, RtuServer
 from stationd.sim.plant import Plant
 from stationd.sim.ports import Port, PtyPort, SocketPort
+from stationd.sim.scratch import scratch
 from stationd.sim.stage import Stage
 from stationd.sim.tcp_port import ModbusTcpPort
 from stationd.sim.wire_faults import FaultKind, Faults, LineFault
@@ -253,8 +253,8 @@ async def open_rig(
     async with AsyncExitStack() as stack:
         stack.callback(sys.setswitchinterval, sys.getswitchinterval())
         sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_INTERVAL_S))
-        directory = Path(tempfile.mkdtemp(prefix="stationd-sim-", dir=next(each for each in NAMES_BELOW if os.access(each, os.W_OK))))
-        stack.callback(shutil.rmtree, directory, ignore_errors=True)
+        below = next(Path(each) for each in NAMES_BELOW if os.access(each, os.W_OK))
+        directory = stack.enter_context(scratch("stationd-sim", below))
         thread = ExactThread()
         thread.start()
         stack.callback(thread.close)

@@ -60,6 +60,8 @@ class Reason(Enum):
     NO_SAMPLES = "no-samples"
     SOURCE_LOST = "source-lost"
     NO_TEMPERATURE = "no-temperature"
+    TIME_JUMPED = "time-jumped"
+    TIME_ESTIMATED = "time-estimated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,9 +157,10 @@ class LightEvent:
 
     `t` is the time of the deciding sample, `since` that of the first sample of the run that led to it, `found` when it was
     seen. Where `exact` is False the sampler's own event was lost: then nothing is known but that it happened between `since`
-    and `t`. `level_dbm` is the level of the deciding sample (None: below what can be measured, or not known), `reference_dbm`
-    that before a step. `number` counts the events of this run of the daemon; `lost_before` are events of the sampler that
-    nobody could take just before this one.
+    and `t`. `level_dbm` is the level of the deciding sample (None: below what can be measured, beyond what the converter can
+    tell, or not known), `reference_dbm` that before a step. `number` counts the events of this run of the daemon; `lost_before`
+    are events of the sampler that nobody could take just before this one; where `exact` is False, so many more losses of the
+    same channel lie between `since` and `t`.
     """
 
     kind: LightKind

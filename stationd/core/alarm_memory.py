@@ -1,0 +1,371 @@
+"""What must be known again after a restart: every alarm as a row of plain values, and the counts. Pure.
+
+A row holds times of the monotonic clock of the run that wrote it; a Snapshot says what that clock showed when it was taken.
+Whoever restores it says how much time has passed since, as well as that is known (0 when it is not), so that a reboot, which
+starts that clock anew, changes nothing:
+
+* when things happened, and the hold-off of a cause that has gone, count the time in between;
+* delays and hold-backs do not: nothing was seen then. What had passed of them counts, and they go on with the next reading;
+* shelves and review dates count it; where wall-clock times are known at both ends the earlier end is taken. A clock that is
+  wrong can only end a shelf too early, never keep an alarm hidden for longer than it was asked.
+
+Rows can be kept one by one: `changed_rows` returns those that differ since the last call. After `restore` all of them do, since
+their times are those of the new run.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from stationd.core import condition
+from stationd.core.alarm import Event, Flags, Letter, letter
+from stationd.core.alarm_ledger import By, Due, Ledger
+from stationd.core.alarm_orders import set_shelf_timers
+from stationd.core.alarm_standing import News, Standing
+from stationd.core.alarm_type import AlarmKey, Severity, alarm_key
+from stationd.core.alarm_words import Effect, Outage, Seen, Shelf
+from stationd.core.condition import Look
+from stationd.core.flood import ACK_BOUNDS_S, Counts
+from stationd.core.inhibit import Explanation
+from stationd.core.model import Level, Quality, Reason, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One alarm in plain values; a field that an older version did not write has its default.
+
+    `due_s` is what is left of a hold-back. `ended_t` is when it ceased to explain others while it still hides them.
+    """
+
+    key: str
+    flags: str = "-c----"  # active, acked, latched, shelved, suppressed, out of service: a letter or a dash each
+    severity: str = Severity.MAJOR.value
+    worst: str = Severity.MAJOR.value
+    occurrence: int = 0
+    count: int = 0
+    onset: float = 0.0
+    changed_t: float = 0.0
+    told_t: float | None = None
+    value: Value | None = None
+    quality: str = ""
+    note: str = ""
+    proven: bool = False
+    first_out: bool = False
+    causes: str = ""
+    due_t: float | None = None
+    explains_since: float | None = None
+    ended_t: float | None = None
+    raised: bool = False
+    side: str = Look.UNKNOWN.value
+    since: float | None = None
+    spent_s: float = 0.0
+    run_onset: float | None = None
+    passes: str = ""
+    shelf_t: float | None = None
+    shelf_utc: float | None = None
+    shelf_who: str = ""
+    shelf_reason: str = ""
+    shelf_one_shot: bool = False
+    shelf_used: bool = False
+    review_t: float | None = None
+    review_utc: float | None = None
+    out_who: str = ""
+    out_second: str = ""
+    out_reason: str = ""
+    seen_t: float | None = None
+    seen_who: str = ""
+    seen_note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A moment of the desk. `t` is the monotonic time at which it was taken, `number` that of the last record."""
+
+    t: float
+    number: int
+    rows: tuple[Row, ...]
+    counts: Mapping[str, Any]
+
+
+FLAGS = "aclsho"
+_TYPES = {"str": (str,), "int": (int,), "float": (float, int), "bool": (bool,)}
+
+
+def as_plain(row: Row) -> dict[str, Any]:
+    """Return a row as a mapping that JSON can hold."""
+    return asdict(row)
+
+
+def row_of(plain: Mapping[str, Any]) -> Row:
+    """Return the row that a mapping holds; unknown keys are left out. ValueError says which field cannot be right."""
+    known = {field.name: (str(field.type), plain[field.name]) for field in fields(Row) if field.name in plain}
+    for name, (kind, value) in known.items():
+        if not _fits(kind, value):
+            raise ValueError(f"{name} = {value!r} is not {kind}")
+    if "key" not in known:
+        raise ValueError("a row without a key")
+    row = Row(**{name: value for name, (_, value) in known.items()})
+    _check(row)
+    return row
+
+
+def _check(row: Row) -> None:
+    """Raise ValueError for words that are none of theirs; a quality of a newer version is no reason to lose an alarm."""
+    _flags(row.flags)
+    Severity(row.severity)
+    Severity(row.worst)
+    Look(row.side)
+    if alarm_key(row.key) is None:
+        raise ValueError(f"key = {row.key!r} is not resource/TYPE or resource/TYPE/qualifier")
+    if not all(_is_number(word) for word in row.passes.split()):
+        raise ValueError(f"passes = {row.passes!r} are not times")
+
+
+def _is_number(word: str) -> bool:
+    try:
+        return math.isfinite(float(word))
+    except ValueError:
+        return False
+
+
+def _fits(kind: str, value: object) -> bool:
+    kinds = [each.strip() for each in kind.split("|")]
+    if value is None:
+        return "None" in kinds
+    if "Value" in kinds:
+        return isinstance(value, (bool, int, float, str))
+    if isinstance(value, float) and not math.isfinite(value):
+        return False
+    return any(isinstance(value, _TYPES[each]) and (each == "bool" or not isinstance(value, bool)) for each in kinds if each in _TYPES)
+
+
+def snapshot(ledger: Ledger, now: float) -> Snapshot:
+    """Return everything that must be known again."""
+    rows = tuple(_row(ledger, alarm) for alarm in ledger.standings.values())
+    return Snapshot(now, ledger.number, rows, _plain_counts(ledger.flood.counts()))
+
+
+def changed_rows(ledger: Ledger, now: float) -> Snapshot:
+    """Return only the rows that differ since the last call."""
+    rows = tuple(_row(ledger, ledger.standings[key]) for key in sorted(ledger.changed))
+    ledger.changed.clear()
+    return Snapshot(now, ledger.number, rows, _plain_counts(ledger.flood.counts()))
+
+
+def restore(ledger: Ledger, kept: Snapshot, now: float, elapsed_s: float = 0.0, utc: float | None = None) -> list[Effect]:
+    """Put back what was kept, into a ledger that has just been made; return records of what could not stay as it was.
+
+    That is what the configuration has changed: an alarm that is not there any more, a shelf or a cause that is not allowed now.
+
+    `elapsed_s` is the time since the snapshot; `utc` the time now where it is known to be right. Letters are exactly those of
+    before, and nobody is told again; what has ended meanwhile ends with the next event or Tick.
+    """
+    shift = _Shift(now, now - kept.t - max(elapsed_s, 0.0), kept.t, utc)
+    ledger.number = kept.number
+    ledger.flood.restore(_counts(kept.counts, shift))
+    rows = {key: row for row in kept.rows if (key := alarm_key(row.key)) is not None}
+    for key, row in rows.items():
+        if key in ledger.standings:
+            _put_back(ledger, ledger.standings[key], row, shift)
+        elif (before := letter(_flags(row.flags))) is not Letter.NORMAL:
+            ledger.forget(key, before, Severity(row.worst), row.occurrence, now)
+    _tidy(ledger, now)
+    ledger.changed |= set(ledger.standings)
+    return ledger.take()
+
+
+@dataclass(frozen=True, slots=True)
+class _Shift:
+    """From the clock of the run that wrote the rows to that of this one."""
+
+    now: float
+    by_s: float
+    old_now: float
+    utc: float | None
+
+    def to(self, t: float) -> float:
+        """Return a time of the old clock in the new one."""
+        return t + self.by_s
+
+    def maybe(self, t: float | None) -> float | None:
+        """Return the same of a time that may be missing."""
+        return None if t is None else t + self.by_s
+
+    def end(self, t: float, utc: float | None) -> float:
+        """Return the earlier of two ends: by the old monotonic clock, and by wall-clock time where both are known."""
+        if utc is None or self.utc is None:
+            return self.to(t)
+        return min(self.to(t), self.now + max(utc - self.utc, 0.0))
+
+
+# From the desk to rows.
+
+
+def _row(ledger: Ledger, alarm: Standing) -> Row:
+    flags, state, known = alarm.flags, alarm.state, ledger.inhibitor.known(alarm.key)
+    set_ = (flags.active, flags.acked, flags.latched, flags.shelved, flags.suppressed, flags.out_of_service)
+    row = Row(
+        key=str(alarm.key),
+        flags="".join(sign if on else "-" for sign, on in zip(FLAGS, set_, strict=True)),
+        severity=alarm.severity.value,
+        worst=alarm.worst.value,
+        occurrence=alarm.occurrence,
+        count=alarm.count,
+        onset=alarm.onset,
+        changed_t=alarm.changed_t,
+        told_t=alarm.told_t,
+        value=alarm.value,
+        quality="" if alarm.quality is None else f"{alarm.quality.level.value} {alarm.quality.reason.value}",
+        note=alarm.note,
+        proven=alarm.proven,
+        first_out=alarm.first_out,
+        causes=" ".join(map(str, sorted(alarm.causes))),
+        due_t=alarm.waiting_until if alarm.waiting else None,
+        explains_since=None if known is None else known.onset,
+        ended_t=None if known is None else known.ended,
+        raised=state.raised,
+        side=state.side.value,
+        since=state.since,
+        spent_s=state.spent_s,
+        run_onset=state.onset,
+        passes=" ".join(map(repr, state.passes)),
+    )
+    return _with_people(row, alarm)
+
+
+def _with_people(row: Row, alarm: Standing) -> Row:
+    """Add what people have ordered."""
+    if (shelf := alarm.shelf) is not None:
+        row = replace(
+            row, shelf_t=shelf.until_t, shelf_utc=shelf.until_utc, shelf_who=shelf.who, shelf_reason=shelf.reason,
+            shelf_one_shot=shelf.one_shot, shelf_used=shelf.used,
+        )  # fmt: skip
+    if (out := alarm.outage) is not None:
+        row = replace(
+            row, review_t=out.review_t, review_utc=out.review_utc, out_who=out.who, out_second=out.second, out_reason=out.reason
+        )
+    if (seen := alarm.seen) is not None:
+        row = replace(row, seen_t=seen.t, seen_who=seen.who, seen_note=seen.note)
+    return row
+
+
+def _plain_counts(counts: Counts) -> dict[str, Any]:
+    return {
+        "started": counts.started,
+        "flood_since": counts.flood_since,
+        "floods": counts.floods,
+        "flood_s": counts.flood_s,
+        "flood_periods": counts.flood_periods,
+        "last_flood_period": counts.last_flood_period,
+        "by_type": dict(counts.by_type),
+        "by_severity": {severity.value: count for severity, count in counts.by_severity.items()},
+        "ack_counts": list(counts.ack_counts),
+        "ack_total_s": counts.ack_total_s,
+        "recent": [list(each) for each in counts.recent],
+    }
+
+
+# From rows to the desk.
+
+
+def _put_back(ledger: Ledger, alarm: Standing, row: Row, shift: _Shift) -> None:
+    alarm.flags = _flags(row.flags)
+    alarm.severity, alarm.worst = Severity(row.severity), Severity(row.worst)
+    alarm.occurrence, alarm.count = row.occurrence, row.count
+    alarm.onset, alarm.changed_t, alarm.told_t = shift.to(row.onset), shift.to(row.changed_t), shift.maybe(row.told_t)
+    alarm.value, alarm.quality, alarm.note = row.value, _quality(row.quality), row.note
+    alarm.proven, alarm.first_out = row.proven, row.first_out
+    alarm.causes = frozenset(key for word in row.causes.split() if (key := alarm_key(word)) is not None)
+    alarm.state = _state(row, shift)
+    alarm.last = News(shift.now, shift.now, row.value, alarm.quality, row.note, proven=row.proven)
+    if row.seen_t is not None:
+        alarm.seen = Seen(row.seen_who, row.seen_note, shift.to(row.seen_t))
+    if row.due_t is not None:
+        ledger.wait_until(alarm, shift.now + max(row.due_t - shift.old_now, 0.0))
+    _put_back_orders(ledger, alarm, row, shift)
+    _put_back_cause(ledger, alarm, row, shift)
+
+
+def _put_back_orders(ledger: Ledger, alarm: Standing, row: Row, shift: _Shift) -> None:
+    if row.shelf_t is not None:
+        until = shift.end(row.shelf_t, row.shelf_utc)
+        alarm.shelf = Shelf(until, row.shelf_who, row.shelf_reason, row.shelf_one_shot, row.shelf_utc, row.shelf_used)
+        set_shelf_timers(ledger, alarm, shift.now)
+    if row.review_t is not None:
+        review = shift.end(row.review_t, row.review_utc)
+        alarm.outage = Outage(review, row.out_who, row.out_second, row.out_reason, row.review_utc)
+        ledger.timers.set((Due.REVIEW, alarm.key), review)
+
+
+def _put_back_cause(ledger: Ledger, alarm: Standing, row: Row, shift: _Shift) -> None:
+    if row.explains_since is None:
+        return
+    known = Explanation(shift.to(row.explains_since), shift.maybe(row.ended_t))
+    alarm.explains = known.ended is None
+    ledger.timers.set((Due.FADE, alarm.key), ledger.inhibitor.restore(alarm.key, known))
+
+
+def _state(row: Row, shift: _Shift) -> condition.State:
+    """Return the state of a condition, frozen: its delay goes on with the next reading."""
+    state = condition.State(row.raised, Look(row.side), True, row.since, row.spent_s, row.run_onset)
+    frozen = condition.freeze(state, shift.old_now)
+    return replace(
+        frozen, onset=shift.maybe(row.run_onset), passes=tuple(shift.to(float(word)) for word in row.passes.split())
+    )
+
+
+def _tidy(ledger: Ledger, now: float) -> None:
+    """Let a changed configuration have its way: types that latch no more, shelves and causes that are no longer allowed."""
+    for alarm in ledger.standings.values():
+        if alarm.flags.latched and not alarm.rule.type.latching:
+            alarm.flags = replace(alarm.flags, latched=False)
+        if alarm.flags.shelved and (alarm.shelf is None or not alarm.variant.shelvable):
+            ledger.unshelve(alarm, now, By(note="the configuration does not let it be shelved any more"))
+        gone = frozenset(cause for cause in alarm.causes if ledger.inhibitor.known(cause) is None)
+        if gone or (alarm.flags.suppressed and not alarm.causes):
+            _uncause(ledger, alarm, gone, now)
+        ledger.weigh(alarm, now)
+
+
+def _uncause(ledger: Ledger, alarm: Standing, gone: frozenset[AlarmKey], now: float) -> None:
+    alarm.causes -= gone
+    if not alarm.causes:
+        ledger.apply(alarm, Event.RELEASE, now, By(note="the configuration has no such cause any more"))
+
+
+def _flags(word: str) -> Flags:
+    if len(word) != len(FLAGS) or any(sign not in (own, "-") for sign, own in zip(word, FLAGS, strict=True)):
+        raise ValueError(f"flags = {word!r} are not {FLAGS!r} with dashes for what is not set")
+    return Flags(*(sign != "-" for sign in word))
+
+
+def _quality(words: str) -> Quality | None:
+    if not words:
+        return None
+    level, _, reason = words.partition(" ")
+    try:
+        return Quality(Level(level), Reason(reason))
+    except ValueError:
+        return None
+
+
+def _counts(plain: Mapping[str, Any], shift: _Shift) -> Counts:
+    """Return the counts that a snapshot holds; one that is missing begins anew."""
+    acks = list(plain.get("ack_counts", ()))
+    return Counts(
+        started=shift.to(plain.get("started", shift.old_now)),
+        flood_since=shift.maybe(plain.get("flood_since")),
+        floods=plain.get("floods", 0),
+        flood_s=plain.get("flood_s", 0.0),
+        flood_periods=plain.get("flood_periods", 0),
+        last_flood_period=plain.get("last_flood_period", -1),
+        by_type=Counter(plain.get("by_type", {})),
+        by_severity=Counter({Severity(word): count for word, count in plain.get("by_severity", {}).items()}),
+        ack_counts=acks if len(acks) == len(ACK_BOUNDS_S) + 1 else [0] * (len(ACK_BOUNDS_S) + 1),
+        ack_total_s=plain.get("ack_total_s", 0.0),
+        recent=[(shift.to(second), count) for second, count in plain.get("recent", ())],
+    )

@@ -19,8 +19,7 @@
             __builtin_trap(); \
     } while (0)
 
-int source_refuse(char *error, uint32_t size, int code, const char *format, ...)
-{
+int source_refuse(char *error, uint32_t size, int code, const char *format, ...) {
     va_list values;
     va_start(values, format);
     CHECK(vsnprintf(error, size, format, values) > 0);
@@ -30,8 +29,7 @@ int source_refuse(char *error, uint32_t size, int code, const char *format, ...)
 }
 
 /* The bits of one element, one after the other, from the highest. */
-static int64_t slowly(const scan_type *type, const uint8_t *at)
-{
+static int64_t slowly(const scan_type *type, const uint8_t *at) {
     uint64_t value = 0;
     uint32_t bytes = type->storage / 8;
     for (uint32_t n = 0; n < type->bits; n++) {
@@ -42,8 +40,7 @@ static int64_t slowly(const scan_type *type, const uint8_t *at)
     return (int64_t)value;
 }
 
-static uint32_t take_elements(char *text, scan_element *elements)
-{
+static uint32_t take_elements(char *text, scan_element *elements) {
     char error[300] = "", *rest = NULL;
     uint32_t count = 0;
     for (char *word = strtok_r(text, "\n", &rest); word != NULL && count < SAMPLER_CHANNELS; word = strtok_r(NULL, "\n", &rest)) {
@@ -59,8 +56,7 @@ static uint32_t take_elements(char *text, scan_element *elements)
     return count;
 }
 
-static void compare(const scan_element *elements, uint32_t count, uint32_t bytes, const uint8_t *scan)
-{
+static void compare(const scan_element *elements, uint32_t count, uint32_t bytes, const uint8_t *scan) {
     scan_decoder decoder;
     char error[300];
     int32_t counts[SAMPLER_CHANNELS];
@@ -71,8 +67,7 @@ static void compare(const scan_element *elements, uint32_t count, uint32_t bytes
         CHECK(counts[elements[i].channel] == slowly(&elements[i].type, scan + elements[i].offset));
 }
 
-static void try_scan(scan_element *elements, uint32_t count, const uint8_t *data, size_t size)
-{
+static void try_scan(scan_element *elements, uint32_t count, const uint8_t *data, size_t size) {
     char error[300];
     int bytes = scan_layout(elements, count, error, sizeof error);
     if (bytes < 0)
@@ -92,8 +87,7 @@ static void try_scan(scan_element *elements, uint32_t count, const uint8_t *data
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static scan_element elements[SAMPLER_CHANNELS];
     char *text = strndup((const char *)data, size);
     CHECK(text != NULL);

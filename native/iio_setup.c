@@ -11,8 +11,7 @@
 
 /* ---------------------------------------------------------------- the device */
 
-static int note_name(const char *directory, const char *entry, char *name)
-{
+static int note_name(const char *directory, const char *entry, char *name) {
     char path[SYSFS_PATH], sub[SYSFS_PATH];
     sysfs_join(sub, directory, entry);
     sysfs_join(path, sub, "name");
@@ -20,8 +19,7 @@ static int note_name(const char *directory, const char *entry, char *name)
 }
 
 /* Go through the devices for one whose `name` is the wanted one. Returns how many there are, and lists all for the sentence. */
-static int find_by_name(DIR *listing, const char *devices, const char *kind, const char *wanted, char *node, char *list, size_t room)
-{
+static int find_by_name(DIR *listing, const char *devices, const char *kind, const char *wanted, char *node, char *list, size_t room) {
     int found = 0;
     for (const struct dirent *e = readdir(listing); e != NULL; e = readdir(listing)) {
         char name[SYSFS_VALUE];
@@ -37,8 +35,7 @@ static int find_by_name(DIR *listing, const char *devices, const char *kind, con
     return found;
 }
 
-static int find_device(iio_setup *u)
-{
+static int find_device(iio_setup *u) {
     const char *devices = u->devices;
     const char *wanted = u->where->where;
     char list[400] = "";
@@ -61,8 +58,7 @@ static int find_device(iio_setup *u)
                          found == 0 ? "no" : "more than one", wanted, devices, list[0] != '\0' ? list : "none");
 }
 
-static int find_buffer(iio_setup *u)
-{
+static int find_buffer(iio_setup *u) {
     char path[SYSFS_PATH];
     sysfs_join(path, u->device, "buffer0/enable");
     bool numbered = sysfs_exists(path);
@@ -75,25 +71,29 @@ static int find_buffer(iio_setup *u)
                          u->device);
 }
 
-void iio_setup_buffer(const iio_setup *u, char *path, const char *name)
-{
+static void of_buffer(const iio_setup *u, char *path, const char *name) {
     char directory[SYSFS_PATH];
     sysfs_join(directory, u->device, u->buffer);
     sysfs_join(path, directory, name);
 }
 
-static int stop_buffer(iio_setup *u)
-{
-    char path[SYSFS_PATH];
-    iio_setup_buffer(u, path, "enable");
-    int code = sysfs_put(path, "0");
-    return code == 0 ? 0 : source_refuse(u->files.error, u->files.size, -code, "cannot stop the buffer, writing 0 to %s: %s", path, strerror(-code));
+int iio_setup_stop(const iio_setup *u, char *enable, bool *running) {
+    char path[SYSFS_PATH], now[SYSFS_VALUE];
+    of_buffer(u, path, "enable");
+    int code = sysfs_get(path, now);
+    if (code < 0)
+        return source_refuse(u->files.error, u->files.size, -code, "cannot see whether the buffer runs, reading %s: %s", path, strerror(-code));
+    code = strcmp(now, "0") == 0 ? 0 : sysfs_put(path, "0");
+    if (code != 0)
+        return source_refuse(u->files.error, u->files.size, -code, "cannot stop the buffer, writing 0 to %s: %s", path, strerror(-code));
+    *running = strcmp(now, "1") == 0;
+    memcpy(enable, path, sizeof path);
+    return 0;
 }
 
 /* ---------------------------------------------------------------- trigger, rate, clock */
 
-static int set_trigger(iio_setup *u)
-{
+static int set_trigger(iio_setup *u) {
     char path[SYSFS_PATH];
     if (u->where->trigger[0] == '\0')
         return 0;
@@ -104,8 +104,7 @@ static int set_trigger(iio_setup *u)
 }
 
 /* The rate belongs to the trigger where that has one, else to the device, for all channels or for the voltages. */
-static bool find_rate(const iio_setup *u, char *path)
-{
+static bool find_rate(const iio_setup *u, char *path) {
     char trigger[SYSFS_VALUE], node[64], list[400] = "";
     sysfs_join(path, u->device, "trigger/current_trigger");
     DIR *listing = sysfs_get(path, trigger) > 0 ? opendir(u->devices) : NULL;
@@ -127,8 +126,7 @@ static bool find_rate(const iio_setup *u, char *path)
 }
 
 /* "1000", "1000.5": thousandths of a hertz, without the decimal point of some locale. */
-static int64_t millihertz(const char *text)
-{
+static int64_t millihertz(const char *text) {
     int64_t value = 0, unit = 1000;
     for (; isdigit((unsigned char)*text) && value < INT64_MAX / 100000; text++)
         value = value * 10 + (*text - '0') * 1000;
@@ -138,16 +136,14 @@ static int64_t millihertz(const char *text)
     return value;
 }
 
-static int refuse_rate(iio_setup *u, const char *path, int code)
-{
+static int refuse_rate(iio_setup *u, const char *path, int code) {
     char other[SYSFS_PATH + 16], list[SYSFS_VALUE];
     (void)snprintf(other, sizeof other, "%s_available", path);
     return source_refuse(u->files.error, u->files.size, -code, "cannot set %u Hz in %s: %s; it can do: %s", u->rate_hz, path, strerror(-code),
                          sysfs_get(other, list) > 0 ? list : "it does not say");
 }
 
-static int set_rate(iio_setup *u)
-{
+static int set_rate(iio_setup *u) {
     char path[SYSFS_PATH], wanted[16], now[SYSFS_VALUE];
     int64_t rate = (int64_t)u->rate_hz * 1000;
     if (!find_rate(u, path))
@@ -167,8 +163,7 @@ static int set_rate(iio_setup *u)
 }
 
 /* Old kernels have no choice of clock and stamp with the wall clock: no error, the caller is told. */
-static void set_clock(iio_setup *u)
-{
+static void set_clock(iio_setup *u) {
     char path[SYSFS_PATH], now[SYSFS_VALUE];
     sysfs_join(path, u->device, "current_timestamp_clock");
     if (!sysfs_exists(path))
@@ -183,8 +178,7 @@ static void set_clock(iio_setup *u)
 #define NOT_NUMBERED 0xfffffffeU
 
 /* The number N of in_voltageN, in_currentN ...; a channel without a number stands alone and is 0. */
-static uint32_t channel_number(const char *name)
-{
+static uint32_t channel_number(const char *name) {
     const char *at = name + 3;
     while (isalpha((unsigned char)*at))
         at++;
@@ -192,14 +186,12 @@ static uint32_t channel_number(const char *name)
 }
 
 /* in_voltageN itself goes before other quantities and differences with the same number. */
-static bool is_plain_voltage(const char *name)
-{
+static bool is_plain_voltage(const char *name) {
     const char *at = name + strlen("in_voltage");
     return strncmp(name, "in_voltage", strlen("in_voltage")) == 0 && at[strspn(at, "0123456789")] == '\0';
 }
 
-static int note_element(iio_setup *u, const char *file)
-{
+static int note_element(iio_setup *u, const char *file) {
     size_t length = strlen(file);
     if (length < 7 || strncmp(file, "in_", 3) != 0 || strcmp(file + length - 3, "_en") != 0)
         return 0;
@@ -212,8 +204,7 @@ static int note_element(iio_setup *u, const char *file)
     return 0;
 }
 
-static int list_elements(iio_setup *u)
-{
+static int list_elements(iio_setup *u) {
     char path[SYSFS_PATH];
     sysfs_join(path, u->device, u->elements);
     DIR *listing = opendir(path);
@@ -226,8 +217,7 @@ static int list_elements(iio_setup *u)
     return code;
 }
 
-static int match_channel(iio_setup *u, uint32_t channel)
-{
+static int match_channel(iio_setup *u, uint32_t channel) {
     uint32_t wanted = u->where->index[channel];
     scan_element *found = NULL;
     for (uint32_t i = 0; i < u->count; i++) {
@@ -247,16 +237,14 @@ static int match_channel(iio_setup *u, uint32_t channel)
     return 0;
 }
 
-static void of_element(const iio_setup *u, const scan_element *e, const char *what, char *path)
-{
+static void of_element(const iio_setup *u, const scan_element *e, const char *what, char *path) {
     char directory[SYSFS_PATH], file[80];
     sysfs_join(directory, u->device, u->elements);
     (void)snprintf(file, sizeof file, "%s_%s", e->name, what);
     sysfs_join(path, directory, file);
 }
 
-static int switch_elements(iio_setup *u, bool on)
-{
+static int switch_elements(iio_setup *u, bool on) {
     for (uint32_t i = 0; i < u->count; i++) {
         char path[SYSFS_PATH];
         const scan_element *e = &u->element[i];
@@ -270,8 +258,7 @@ static int switch_elements(iio_setup *u, bool on)
     return 0;
 }
 
-static int read_element(iio_setup *u, scan_element *e)
-{
+static int read_element(iio_setup *u, scan_element *e) {
     char path[SYSFS_PATH], text[SYSFS_VALUE], why[256];
     of_element(u, e, "index", path);
     int code = sysfs_number(&u->files, path, &e->index);
@@ -289,8 +276,7 @@ static int read_element(iio_setup *u, scan_element *e)
 }
 
 /* Read what is on now, not what was asked for: a device may keep a channel on. What is off is not in the scan. */
-static int read_elements(iio_setup *u)
-{
+static int read_elements(iio_setup *u) {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < u->count; i++) {
         char path[SYSFS_PATH];
@@ -308,8 +294,7 @@ static int read_elements(iio_setup *u)
     return 0;
 }
 
-static int choose_channels(iio_setup *u)
-{
+static int choose_channels(iio_setup *u) {
     int code = scan_inputs_check(u->where->index, u->channels, 0x7fffffff, u->node, u->files.error, u->files.size);
     if (code == 0)
         code = list_elements(u);
@@ -324,8 +309,7 @@ static int choose_channels(iio_setup *u)
 
 /* ---------------------------------------------------------------- buffer */
 
-static int set_length(iio_setup *u)
-{
+static int set_length(iio_setup *u) {
     char path[SYSFS_PATH], text[SYSFS_VALUE];
     uint32_t least = 2 * u->where->watermark, wanted = u->where->buffer_scans;
     if (u->where->watermark > 0x10000000)
@@ -336,7 +320,7 @@ static int set_length(iio_setup *u)
     if (wanted == 0)
         wanted = 2 * u->rate_hz > least ? 2 * u->rate_hz : least;
     (void)snprintf(text, sizeof text, "%u", wanted);
-    iio_setup_buffer(u, path, "length");
+    of_buffer(u, path, "length");
     int code = sysfs_set(&u->files, path, text);
     if (code != 0)
         return code;
@@ -347,29 +331,31 @@ static int set_length(iio_setup *u)
     return source_refuse(u->files.error, u->files.size, EINVAL, "%s is %u scans after %u were written to it; ask for no longer buffer", path, now, wanted);
 }
 
-static int set_watermark(iio_setup *u)
-{
+static int set_watermark(iio_setup *u) {
     char path[SYSFS_PATH], text[SYSFS_VALUE];
     if (u->where->watermark == 0)
         return 0;
-    iio_setup_buffer(u, path, "watermark");
+    of_buffer(u, path, "watermark");
     (void)snprintf(text, sizeof text, "%u", u->where->watermark);
     return sysfs_set_and_check(&u->files, path, text);
 }
 
 /* ---------------------------------------------------------------- all of it */
 
-static int place(iio_setup *u)
-{
+static int place(iio_setup *u) {
     int bytes = scan_layout(u->element, u->count, u->files.error, u->files.size);
     u->bytes = bytes < 0 ? 0 : (uint32_t)bytes;
     return bytes < 0 ? bytes : 0;
 }
 
-int iio_setup_do(iio_setup *u)
-{
-    int (*const steps[])(iio_setup *) = {find_device, find_buffer, stop_buffer, set_trigger, set_rate, choose_channels, place, set_length, set_watermark};
+int iio_setup_find(iio_setup *u) {
     sysfs_join(u->devices, u->where->sysfs_root[0] != '\0' ? u->where->sysfs_root : "/sys", "bus/iio/devices");
+    int code = find_device(u);
+    return code != 0 ? code : find_buffer(u);
+}
+
+int iio_setup_do(iio_setup *u) {
+    int (*const steps[])(iio_setup *) = {set_trigger, set_rate, choose_channels, place, set_length, set_watermark};
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         int code = steps[i](u);
         if (code != 0)

@@ -21,10 +21,14 @@ typedef struct {
     scan_element element[SCAN_ELEMENTS];
 } iio_setup;
 
-/* Do everything but start the buffer; 0, or -errno with a sentence. What was changed is in files.changed in both cases. */
-int iio_setup_do(iio_setup *u);
+/* Find the device and its buffer, by reading alone; 0, or -errno with a sentence. */
+int iio_setup_find(iio_setup *u);
 
-/* The path of an attribute of the buffer. */
-void iio_setup_buffer(const iio_setup *u, char *path, const char *name);
+/* Stop the buffer, which the caller must have for itself. `enable` is the path of its switch (SYSFS_PATH bytes), empty when it
+ * could not be stopped, and `running` whether it ran: it is for the caller to put that back. 0, or -errno with a sentence. */
+int iio_setup_stop(const iio_setup *u, char *enable, bool *running);
+
+/* Do all the rest but start the buffer; 0, or -errno with a sentence. What was changed is in files.changed in both cases. */
+int iio_setup_do(iio_setup *u);
 
 #endif

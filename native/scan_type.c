@@ -17,14 +17,12 @@ typedef struct {
     uint32_t size;
 } parser;
 
-static int wrong(const parser *p, const char *what)
-{
+static int wrong(const parser *p, const char *what) {
     return source_refuse(p->error, p->size, EINVAL, "layout \"%.48s\": %s at character %d; right is " GRAMMAR, p->text, what,
                          (int)(p->at - p->text) + 1);
 }
 
-static bool taken(parser *p, const char *word)
-{
+static bool taken(parser *p, const char *word) {
     size_t length = strlen(word);
     if (strncmp(p->at, word, length) != 0)
         return false;
@@ -33,8 +31,7 @@ static bool taken(parser *p, const char *word)
 }
 
 /* A number of one to three digits: no layout has a longer one, and none can run over. */
-static int number(parser *p, uint32_t *value, const char *missing)
-{
+static int number(parser *p, uint32_t *value, const char *missing) {
     uint32_t digits = 0;
     *value = 0;
     while (digits < 4 && p->at[digits] >= '0' && p->at[digits] <= '9')
@@ -47,8 +44,7 @@ static int number(parser *p, uint32_t *value, const char *missing)
     return 0;
 }
 
-static int parse_head(parser *p, scan_type *type)
-{
+static int parse_head(parser *p, scan_type *type) {
     type->big_endian = taken(p, "be:");
     if (!type->big_endian && !taken(p, "le:"))
         return wrong(p, "neither \"be:\" nor \"le:\"");
@@ -58,8 +54,7 @@ static int parse_head(parser *p, scan_type *type)
     return 0;
 }
 
-static int parse_numbers(parser *p, scan_type *type)
-{
+static int parse_numbers(parser *p, scan_type *type) {
     if (number(p, &type->bits, "no number of significant bits") != 0)
         return -EINVAL;
     if (!taken(p, "/"))
@@ -73,8 +68,7 @@ static int parse_numbers(parser *p, scan_type *type)
     return *p->at == '\0' ? 0 : wrong(p, "something that is not of the layout");
 }
 
-static int check_numbers(const parser *p, const scan_type *type)
-{
+static int check_numbers(const parser *p, const scan_type *type) {
     uint32_t storage = type->storage;
     if (storage != 8 && storage != 16 && storage != 32 && storage != 64)
         return source_refuse(p->error, p->size, EINVAL, "layout \"%.48s\": %u storage bits; right are 8, 16, 32 or 64", p->text, storage);
@@ -90,8 +84,7 @@ static int check_numbers(const parser *p, const scan_type *type)
     return 0;
 }
 
-int scan_type_parse(const char *text, scan_type *type, char *error, uint32_t size)
-{
+int scan_type_parse(const char *text, scan_type *type, char *error, uint32_t size) {
     parser p = {text, text, error, size};
     *type = (scan_type){.repeat = 1};
     if (parse_head(&p, type) != 0 || parse_numbers(&p, type) != 0)
@@ -101,13 +94,11 @@ int scan_type_parse(const char *text, scan_type *type, char *error, uint32_t siz
 
 /* ---------------------------------------------------------------- one element */
 
-uint32_t scan_type_length(const scan_type *type)
-{
+uint32_t scan_type_length(const scan_type *type) {
     return type->storage / 8 * type->repeat;
 }
 
-int scan_type_counts(const scan_type *type, const char *name, char *error, uint32_t size)
-{
+int scan_type_counts(const scan_type *type, const char *name, char *error, uint32_t size) {
     if (type->bits > SAMPLER_COUNT_BITS)
         return source_refuse(error, size, EINVAL, "%s has counts of %u bits; the sampler takes at most %d", name, type->bits, SAMPLER_COUNT_BITS);
     if (type->repeat > 1)
@@ -115,8 +106,7 @@ int scan_type_counts(const scan_type *type, const char *name, char *error, uint3
     return 0;
 }
 
-scan_column scan_column_of(const scan_type *type, uint32_t offset)
-{
+scan_column scan_column_of(const scan_type *type, uint32_t offset) {
     bool host_is_big = __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__;
     return (scan_column){
         .offset = offset,
@@ -128,29 +118,25 @@ scan_column scan_column_of(const scan_type *type, uint32_t offset)
     };
 }
 
-static uint64_t word16(const uint8_t *at, bool swap)
-{
+static uint64_t word16(const uint8_t *at, bool swap) {
     uint16_t word;
     memcpy(&word, at, sizeof word);
     return swap ? __builtin_bswap16(word) : word;
 }
 
-static uint64_t word32(const uint8_t *at, bool swap)
-{
+static uint64_t word32(const uint8_t *at, bool swap) {
     uint32_t word;
     memcpy(&word, at, sizeof word);
     return swap ? __builtin_bswap32(word) : word;
 }
 
-static uint64_t word64(const uint8_t *at, bool swap)
-{
+static uint64_t word64(const uint8_t *at, bool swap) {
     uint64_t word;
     memcpy(&word, at, sizeof word);
     return swap ? __builtin_bswap64(word) : word;
 }
 
-static uint64_t word_at(const scan_column *column, const uint8_t *at)
-{
+static uint64_t word_at(const scan_column *column, const uint8_t *at) {
     switch (column->bytes) {
     case 1:
         return *at;
@@ -163,24 +149,21 @@ static uint64_t word_at(const scan_column *column, const uint8_t *at)
     }
 }
 
-int64_t scan_value(const scan_column *column, const uint8_t *scan)
-{
+int64_t scan_value(const scan_column *column, const uint8_t *scan) {
     uint64_t word = word_at(column, scan + column->offset) << column->left;
     return column->is_signed ? (int64_t)word >> column->right : (int64_t)(word >> column->right);
 }
 
 /* ---------------------------------------------------------------- layout */
 
-static int by_place(const void *a, const void *b)
-{
+static int by_place(const void *a, const void *b) {
     const scan_element *one = a, *other = b;
     if (one->timestamp != other->timestamp)
         return one->timestamp ? 1 : -1;
     return (one->index > other->index) - (one->index < other->index);
 }
 
-static int check_neighbours(const scan_element *elements, uint32_t count, char *error, uint32_t size)
-{
+static int check_neighbours(const scan_element *elements, uint32_t count, char *error, uint32_t size) {
     for (uint32_t i = 1; i < count; i++)
         if (elements[i].index == elements[i - 1].index)
             return source_refuse(error, size, EINVAL, "%s and %s have the same index %u; each element of a scan has one of its own",
@@ -188,8 +171,7 @@ static int check_neighbours(const scan_element *elements, uint32_t count, char *
     return 0;
 }
 
-static int check_length(const scan_element *element, bool timed, char *error, uint32_t size)
-{
+static int check_length(const scan_element *element, bool timed, char *error, uint32_t size) {
     uint32_t length = scan_type_length(&element->type);
     if ((length & (length - 1)) != 0)
         return source_refuse(error, size, EINVAL, "%s is %u bytes long; where it lies in the scan is only known for 1, 2, 4, 8 ... bytes",
@@ -200,13 +182,11 @@ static int check_length(const scan_element *element, bool timed, char *error, ui
     return 0;
 }
 
-static uint32_t aligned(uint32_t bytes, uint32_t to)
-{
+static uint32_t aligned(uint32_t bytes, uint32_t to) {
     return (bytes + to - 1) / to * to;
 }
 
-int scan_layout(scan_element *elements, uint32_t count, char *error, uint32_t size)
-{
+int scan_layout(scan_element *elements, uint32_t count, char *error, uint32_t size) {
     if (count < 1 || count > SCAN_ELEMENTS)
         return source_refuse(error, size, EINVAL, "a scan of %u elements; right are 1 to %d", count, SCAN_ELEMENTS);
     qsort(elements, count, sizeof *elements, by_place);
@@ -226,8 +206,7 @@ int scan_layout(scan_element *elements, uint32_t count, char *error, uint32_t si
 
 /* ---------------------------------------------------------------- rows */
 
-static bool is_row16(const scan_decoder *d)
-{
+static bool is_row16(const scan_decoder *d) {
     const scan_column *first = &d->column[0];
     for (uint32_t i = 0; i < d->channels; i++) {
         scan_column expected = *first;
@@ -240,8 +219,7 @@ static bool is_row16(const scan_decoder *d)
     return true;
 }
 
-static int take_element(scan_decoder *d, const scan_element *element, bool *seen, char *error, uint32_t size)
-{
+static int take_element(scan_decoder *d, const scan_element *element, bool *seen, char *error, uint32_t size) {
     if (element->timestamp) {
         d->timed = true;
         d->time = scan_column_of(&element->type, element->offset);
@@ -258,8 +236,7 @@ static int take_element(scan_decoder *d, const scan_element *element, bool *seen
 }
 
 int scan_decoder_make(scan_decoder *decoder, const scan_element *elements, uint32_t count, uint32_t channels, uint32_t bytes,
-                      char *error, uint32_t size)
-{
+                      char *error, uint32_t size) {
     bool seen[SAMPLER_CHANNELS] = {false};
     *decoder = (scan_decoder){.channels = channels, .bytes = bytes};
     for (uint32_t i = 0; i < count; i++)
@@ -274,16 +251,14 @@ int scan_decoder_make(scan_decoder *decoder, const scan_element *elements, uint3
 
 /* The plain case. `swap` and `is_signed` are constants where this is used, so that the compiler makes vector instructions of it. */
 static inline __attribute__((always_inline)) void words(const uint8_t *restrict at, int32_t *restrict counts, uint32_t channels,
-                                                        uint32_t left, uint32_t right, bool swap, bool is_signed)
-{
+                                                        uint32_t left, uint32_t right, bool swap, bool is_signed) {
     for (uint32_t i = 0; i < channels; i++) {
         uint32_t word = (uint32_t)word16(at + 2 * (size_t)i, swap) << left;
         counts[i] = is_signed ? (int32_t)word >> right : (int32_t)(word >> right);
     }
 }
 
-static void row16(const scan_decoder *d, const uint8_t *scan, int32_t *counts)
-{
+static void row16(const scan_decoder *d, const uint8_t *scan, int32_t *counts) {
     const scan_column *c = &d->column[0];
     const uint8_t *at = scan + c->offset;
     uint32_t left = c->left - 32U, right = c->right - 32U; /* of 32-bit words */
@@ -297,8 +272,7 @@ static void row16(const scan_decoder *d, const uint8_t *scan, int32_t *counts)
         words(at, counts, d->channels, left, right, false, false);
 }
 
-void scan_decode(const scan_decoder *decoder, const uint8_t *bytes, uint32_t scans, int32_t *counts, uint32_t stride, int64_t *times)
-{
+void scan_decode(const scan_decoder *decoder, const uint8_t *bytes, uint32_t scans, int32_t *counts, uint32_t stride, int64_t *times) {
     for (uint32_t n = 0; n < scans; n++, bytes += decoder->bytes, counts += stride) {
         if (decoder->row16)
             row16(decoder, bytes, counts);
@@ -312,8 +286,7 @@ void scan_decode(const scan_decoder *decoder, const uint8_t *bytes, uint32_t sca
 
 /* ---------------------------------------------------------------- for all sources, and for Python */
 
-int scan_inputs_check(const uint32_t *index, uint32_t channels, uint32_t inputs, const char *what, char *error, uint32_t size)
-{
+int scan_inputs_check(const uint32_t *index, uint32_t channels, uint32_t inputs, const char *what, char *error, uint32_t size) {
     for (uint32_t i = 0; i < channels; i++) {
         if (index[i] >= inputs)
             return source_refuse(error, size, EINVAL, "channel %u is input %u of %s; right is 0 to %u", i, index[i], what, inputs - 1);
@@ -325,8 +298,7 @@ int scan_inputs_check(const uint32_t *index, uint32_t channels, uint32_t inputs,
     return 0;
 }
 
-int sampler_decode(const char *type, const uint8_t *bytes, uint32_t size, int64_t *value, char *error, uint32_t error_size)
-{
+int sampler_decode(const char *type, const uint8_t *bytes, uint32_t size, int64_t *value, char *error, uint32_t error_size) {
     scan_type parsed;
     if (scan_type_parse(type, &parsed, error, error_size) != 0)
         return -EINVAL;

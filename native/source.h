@@ -4,7 +4,11 @@
  * read    is called by the sampling thread: it allocates nothing, takes no lock, and does not wait, except for the conversion
  *         itself where the host sets the pace. Returns how many scans it put into the block; 0: nothing there yet; -errno.
  *         -ENODEV, -ENXIO, -ENOENT, -EBADF and -ENODATA say that the source is gone for good; anything else is a failed
- *         reading, after which it is asked again. EINTR and EAGAIN stay inside.
+ *         reading, after which it is asked again. EINTR stays inside. 0 is only for a source with a descriptor, which has
+ *         nothing then (EAGAIN stays inside there too); one whose pace the host sets owes a scan or an error for each call.
+ *         What makes the descriptor readable is taken by the reading that it wakes: a source that returns 0 leaves it not
+ *         readable. After a block the caller asks again until it gets 0 or an error, so that an error that came with scans
+ *         may be told by the next reading.
  * close   undoes open. The converter is left as it was found where that is possible.
  *
  * A source never repeats an old count as new: what it cannot read now is an error. */

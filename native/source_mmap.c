@@ -4,8 +4,9 @@
  *
  * A UIO device with an interrupt sets the pace: reading its file gives the number of all interrupts so far (Linux
  * Documentation/driver-api/uio-howto.rst), one scan for each reading; a number that jumped says how many were missed. The
- * interrupt is allowed again by writing 1, where the driver takes that. A UIO device without an interrupt and any other file
- * are read when the host asks.
+ * interrupt is allowed again by writing 1, where the driver takes that; a scan whose next interrupt could not be allowed is a
+ * scan all the same, and the next reading tries once more and then says what is wrong. A UIO device without an interrupt and
+ * any other file are read when the host asks.
  *
  * A plain file that someone cuts shorter ends the source (-ENODATA) instead of the process: its size is looked at before each
  * scan. A cut between that look and the loads that follow it still raises SIGBUS: who writes such a file must change its
@@ -29,6 +30,7 @@ typedef struct {
     bool plain;               /* a plain file: it may be cut shorter */
     bool paced;               /* its interrupt is the pace */
     bool allow;               /* takes a 1 to allow the next interrupt */
+    bool owed;                /* that 1 was not taken: no interrupt can come before it is */
     bool counted;             /* `seen` is known */
     uint32_t seen;            /* number of the last interrupt */
     uint32_t channels, bytes; /* bytes of a register */
@@ -50,8 +52,7 @@ typedef struct {
 
 /* ---------------------------------------------------------------- what file it is */
 
-static int map_number(setup *u, const char *what, uint64_t *number)
-{
+static int map_number(setup *u, const char *what, uint64_t *number) {
     char path[600], text[64] = "", *end = text;
     (void)snprintf(path, sizeof path, "%s/%s", u->sysfs, what);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -70,8 +71,7 @@ static int map_number(setup *u, const char *what, uint64_t *number)
 }
 
 /* A UIO device is told by its name, behind any link, and by its directory in sysfs. */
-static int find_uio(setup *u)
-{
+static int find_uio(setup *u) {
     char *real = realpath(u->where->where, NULL);
     if (real == NULL)
         return source_refuse(u->error, u->size, errno, "cannot find \"%.300s\": %s", u->where->where, strerror(errno));
@@ -83,8 +83,7 @@ static int find_uio(setup *u)
     return 0;
 }
 
-static int measure(setup *u, state *st)
-{
+static int measure(setup *u, state *st) {
     struct stat about;
     if (fstat(st->fd, &about) != 0)
         return source_refuse(u->error, u->size, errno, "cannot look at %.300s: %s", u->where->where, strerror(errno));
@@ -96,8 +95,7 @@ static int measure(setup *u, state *st)
     return code != 0 ? code : map_number(u, "offset", &u->offset);
 }
 
-static int open_file(setup *u, state *st)
-{
+static int open_file(setup *u, state *st) {
     int flags = (u->is_uio ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_CLOEXEC;
     st->fd = open(u->where->where, flags);
     if (st->fd >= 0)
@@ -107,8 +105,7 @@ static int open_file(setup *u, state *st)
 
 /* ---------------------------------------------------------------- registers */
 
-static int choose_registers(setup *u, state *st)
-{
+static int choose_registers(setup *u, state *st) {
     scan_type type;
     const sampler_source *w = u->where;
     int code = scan_type_parse(w->type, &type, u->error, u->size);
@@ -133,8 +130,7 @@ static int choose_registers(setup *u, state *st)
     return 0;
 }
 
-static int map_registers(setup *u, state *st)
-{
+static int map_registers(setup *u, state *st) {
     if (st->end > u->bytes)
         return source_refuse(u->error, u->size, EINVAL, "the last register ends at byte %llu of %.300s, which has %llu bytes",
                              (unsigned long long)st->end, u->where->where, (unsigned long long)u->bytes);
@@ -154,8 +150,7 @@ static int map_registers(setup *u, state *st)
 /* ---------------------------------------------------------------- interrupts */
 
 /* 4: there is a number; 0: none yet; else -errno. UIO says EIO when there is no interrupt, or the device is gone. */
-static int interrupt_number(const state *st, uint32_t *number)
-{
+static int interrupt_number(const state *st, uint32_t *number) {
     ssize_t n;
     do
         n = read(st->fd, number, sizeof *number);
@@ -165,8 +160,7 @@ static int interrupt_number(const state *st, uint32_t *number)
     return n == 0 ? -ENODATA : n == sizeof *number ? (int)n : -EIO;
 }
 
-static int allow_interrupt(const state *st)
-{
+static int allow_interrupt(const state *st) {
     const uint32_t one = 1;
     ssize_t n;
     do
@@ -176,8 +170,7 @@ static int allow_interrupt(const state *st)
 }
 
 /* A device file that was just opened has no number yet; one that has it is read, so that the first scan is a new one. */
-static int find_pace(setup *u, source *s, state *st)
-{
+static int find_pace(setup *u, source *s, state *st) {
     if (!u->is_uio)
         return 0;
     int code = allow_interrupt(st);
@@ -197,8 +190,7 @@ static int find_pace(setup *u, source *s, state *st)
 
 /* ---------------------------------------------------------------- open, read, close */
 
-static void mmap_close(source *s)
-{
+static void mmap_close(source *s) {
     state *st = s->state;
     if (st->map != NULL)
         munmap(st->map, st->mapped);
@@ -209,8 +201,7 @@ static void mmap_close(source *s)
     s->fd = -1;
 }
 
-static int build(source *s, setup *u, state *st)
-{
+static int build(source *s, setup *u, state *st) {
     int code = choose_registers(u, st);
     if (code == 0)
         code = find_uio(u);
@@ -223,8 +214,7 @@ static int build(source *s, setup *u, state *st)
     return code != 0 ? code : find_pace(u, s, st);
 }
 
-static int mmap_open(source *s, const sampler_source *where, uint32_t channels, uint32_t rate_hz, char *error, uint32_t size)
-{
+static int mmap_open(source *s, const sampler_source *where, uint32_t channels, uint32_t rate_hz, char *error, uint32_t size) {
     (void)rate_hz;
     s->fd = -1;
     s->timed = s->timed_by_monotonic = false;
@@ -242,8 +232,7 @@ static int mmap_open(source *s, const sampler_source *where, uint32_t channels, 
 }
 
 /* One load of the register's own size: a device may count its readings, and half of a register is no value. */
-static int32_t load(const state *st, const uint8_t *at)
-{
+static int32_t load(const state *st, const uint8_t *at) {
     union {
         uint8_t byte[8];
         uint16_t word16;
@@ -268,8 +257,7 @@ static int32_t load(const state *st, const uint8_t *at)
 }
 
 /* 0 when the registers are there; a device file is trusted, a plain file is asked for its size. */
-static int still_there(const state *st)
-{
+static int still_there(const state *st) {
     struct stat about;
     if (!st->plain)
         return 0;
@@ -279,8 +267,7 @@ static int still_there(const state *st)
 }
 
 /* 1: an interrupt came, and `missed` says how many more there were than were seen. A number that goes back is a new start. */
-static int take_interrupt(state *st, uint32_t *missed)
-{
+static int take_interrupt(state *st, uint32_t *missed) {
     uint32_t number;
     int code = interrupt_number(st, &number);
     if (code <= 0)
@@ -292,19 +279,37 @@ static int take_interrupt(state *st, uint32_t *missed)
     return 1;
 }
 
-static int mmap_read(source *s, source_block *block)
-{
+/* What was owed since the last reading. Without it nothing would ever wake the reader again: if it fails twice the source is gone. */
+static int pay(state *st) {
+    if (st->owed && allow_interrupt(st) != 0)
+        return -ENODEV;
+    st->owed = false;
+    return 0;
+}
+
+/* 1: it is time for a scan; 0: not yet; else -errno. */
+static int is_due(state *st, uint32_t *missed) {
+    if (!st->paced) {
+        int code = still_there(st);
+        return code != 0 ? code : 1;
+    }
+    int code = pay(st);
+    return code != 0 ? code : take_interrupt(st, missed);
+}
+
+static int mmap_read(source *s, source_block *block) {
     state *st = s->state;
     if (block->max == 0)
         return 0;
+    int code = is_due(st, &block->missed);
     block->drained = true;
-    int code = st->paced ? take_interrupt(st, &block->missed) : still_there(st);
-    if (code < 0 || (st->paced && code == 0))
+    if (code != 1)
         return code;
     for (uint32_t i = 0; i < st->channels; i++)
         block->counts[i] = load(st, st->at[i]);
-    code = st->allow ? allow_interrupt(st) : 0;
-    return code == 0 ? 1 : code == -EIO ? -ENODEV : code;
+    st->owed = st->allow && allow_interrupt(st) != 0; /* what was taken counts; the next reading sees to the rest */
+    block->drained = !st->owed;
+    return 1;
 }
 
 const source_kind source_mmap = {"mmap", mmap_open, mmap_read, mmap_close};

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "noise.h"
+#include "scan_type.h"
 #include "shared_light.h"
 
 typedef struct {
@@ -62,7 +63,7 @@ static int take_inputs(shm_state *state, const sampler_source *where, char *erro
                                  channel, input, where->where, state->light->inputs);
         state->input[channel] = input;
     }
-    return 0;
+    return scan_inputs_check(where->index, state->channels, state->light->inputs, "this file of light", error, room);
 }
 
 static int map_file(shm_state *state, const char *path, char *error, uint32_t room) {
@@ -113,6 +114,7 @@ static int check_life(const shm_state *state, int64_t now) {
     struct stat status;
     if (fstat(state->descriptor, &status) != 0) return -errno;
     if (status.st_nlink == 0 || status.st_size < (off_t)state->size) return -ENODEV;
+    if (__atomic_load_n(&state->light->magic, __ATOMIC_RELAXED) != SHARED_LIGHT_MAGIC) return -ENODEV; /* something else now */
     int64_t heartbeat = __atomic_load_n(&state->light->heartbeat_ns, __ATOMIC_ACQUIRE);
     bool alive = heartbeat >= now - SHARED_LIGHT_STALE_NS && heartbeat <= now + SHARED_LIGHT_STALE_NS;
     return alive ? 0 : -ESTALE;

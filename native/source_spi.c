@@ -14,7 +14,8 @@
  * What cannot be told here: an ads8688 whose line is stuck answers all zeros or all ones, an mcp3208 whose line is stuck low
  * answers zeros. Those are counts; valid_low and valid_high of the watch are there for them, and the search for stuck counts.
  *
- * One message (one ioctl) for each chip and scan. A scan of which one chip failed is an error as a whole. */
+ * One message (one ioctl) for each chip and scan. A scan of which one chip failed is an error as a whole, EAGAIN of a bus that
+ * is busy too: the host sets the pace, and a slot without a scan and without an error would be a slot that nobody counts. */
 #define _GNU_SOURCE 1
 #include <errno.h>
 #include <fcntl.h>
@@ -60,25 +61,21 @@ typedef struct {
 
 /* ---------------------------------------------------------------- the two families */
 
-static void choose_ads8688(uint8_t *frame, uint32_t input)
-{
+static void choose_ads8688(uint8_t *frame, uint32_t input) {
     frame[0] = (uint8_t)(0xC0 + (input << 2));
 }
 
-static int result_ads8688(const uint8_t *frame, int32_t *count)
-{
+static int result_ads8688(const uint8_t *frame, int32_t *count) {
     *count = frame[2] << 8 | frame[3];
     return 0;
 }
 
-static void choose_mcp3208(uint8_t *frame, uint32_t input)
-{
+static void choose_mcp3208(uint8_t *frame, uint32_t input) {
     frame[0] = (uint8_t)(0x06 | input >> 2);
     frame[1] = (uint8_t)(input << 6);
 }
 
-static int result_mcp3208(const uint8_t *frame, int32_t *count)
-{
+static int result_mcp3208(const uint8_t *frame, int32_t *count) {
     if ((frame[1] & 0x10) != 0)
         return -EIO;
     *count = (frame[1] & 0x0F) << 8 | frame[2];
@@ -90,8 +87,7 @@ static const family families[] = {
     {"mcp3208", SPI_MODE_0, 3, 2000000, 0, choose_mcp3208, result_mcp3208},
 };
 
-static const family *find_family(const char *name)
-{
+static const family *find_family(const char *name) {
     for (size_t i = 0; i < sizeof families / sizeof families[0]; i++)
         if (strcmp(families[i].name, name) == 0)
             return &families[i];
@@ -100,24 +96,21 @@ static const family *find_family(const char *name)
 
 /* ---------------------------------------------------------------- opening */
 
-static int configure(chip *c, uint8_t mode, uint8_t bits, uint32_t hz)
-{
+static int configure(chip *c, uint8_t mode, uint8_t bits, uint32_t hz) {
     if (ioctl(c->fd, SPI_IOC_WR_MODE, &mode) < 0 || ioctl(c->fd, SPI_IOC_WR_BITS_PER_WORD, &bits) < 0 ||
         ioctl(c->fd, SPI_IOC_WR_MAX_SPEED_HZ, &hz) < 0)
         return -errno;
     return 0;
 }
 
-static int remember(chip *c)
-{
+static int remember(chip *c) {
     if (ioctl(c->fd, SPI_IOC_RD_MODE, &c->old_mode) < 0 || ioctl(c->fd, SPI_IOC_RD_BITS_PER_WORD, &c->old_bits) < 0 ||
         ioctl(c->fd, SPI_IOC_RD_MAX_SPEED_HZ, &c->old_hz) < 0)
         return -errno;
     return 0;
 }
 
-static int open_chip(state *st, chip *c, const char *path, uint32_t hz, char *error, uint32_t size)
-{
+static int open_chip(state *st, chip *c, const char *path, uint32_t hz, char *error, uint32_t size) {
     c->fd = open(path, O_RDWR | O_CLOEXEC);
     if (c->fd < 0)
         return source_refuse(error, size, errno, "cannot open %s: %s; right is a spidev file, for example /dev/spidev0.0", path, strerror(errno));
@@ -131,8 +124,7 @@ static int open_chip(state *st, chip *c, const char *path, uint32_t hz, char *er
     return 0;
 }
 
-static int open_chips(state *st, const sampler_source *where, char *error, uint32_t size)
-{
+static int open_chips(state *st, const sampler_source *where, char *error, uint32_t size) {
     char list[sizeof where->where], *rest = NULL;
     memcpy(list, where->where, sizeof list);
     list[sizeof list - 1] = '\0';
@@ -148,8 +140,7 @@ static int open_chips(state *st, const sampler_source *where, char *error, uint3
 
 /* ---------------------------------------------------------------- frames */
 
-static void make_frames(const family *f, chip *c, const uint32_t *index, uint32_t hz)
-{
+static void make_frames(const family *f, chip *c, const uint32_t *index, uint32_t hz) {
     c->frames = c->inputs == 0 ? 0 : c->inputs + f->ahead;
     for (uint32_t i = 0; i < c->frames; i++) {
         if (i < c->inputs)
@@ -165,8 +156,7 @@ static void make_frames(const family *f, chip *c, const uint32_t *index, uint32_
     }
 }
 
-static void share_out(state *st, const uint32_t *index)
-{
+static void share_out(state *st, const uint32_t *index) {
     for (uint32_t i = 0; i < st->channels; i++) {
         chip *c = &st->chip[index[i] / CHIP_INPUTS];
         c->channel[c->inputs++] = i;
@@ -177,8 +167,7 @@ static void share_out(state *st, const uint32_t *index)
 
 /* ---------------------------------------------------------------- open, read, close */
 
-static void spi_close(source *s)
-{
+static void spi_close(source *s) {
     state *st = s->state;
     for (uint32_t i = 0; i < st->chips; i++) {
         chip *c = &st->chip[i];
@@ -192,8 +181,7 @@ static void spi_close(source *s)
     s->state = NULL;
 }
 
-static int build(state *st, const sampler_source *where, char *error, uint32_t size)
-{
+static int build(state *st, const sampler_source *where, char *error, uint32_t size) {
     st->family = find_family(where->chip);
     if (st->family == NULL)
         return source_refuse(error, size, EINVAL, "chip \"%.15s\" is not known; right is ads8688 or mcp3208", where->chip);
@@ -208,8 +196,7 @@ static int build(state *st, const sampler_source *where, char *error, uint32_t s
     return code;
 }
 
-static int spi_open(source *s, const sampler_source *where, uint32_t channels, uint32_t rate_hz, char *error, uint32_t size)
-{
+static int spi_open(source *s, const sampler_source *where, uint32_t channels, uint32_t rate_hz, char *error, uint32_t size) {
     (void)rate_hz;
     s->fd = -1;
     s->timed = s->timed_by_monotonic = false;
@@ -226,8 +213,7 @@ static int spi_open(source *s, const sampler_source *where, uint32_t channels, u
 }
 
 /* How many bytes the bus moved, or -errno. ESHUTDOWN is what spidev says once its driver was taken away. */
-static int transfer(chip *c)
-{
+static int transfer(chip *c) {
     int moved;
     do
         moved = ioctl(c->fd, SPI_IOC_MESSAGE(c->frames), c->transfer);
@@ -235,8 +221,7 @@ static int transfer(chip *c)
     return moved >= 0 ? moved : errno == ESHUTDOWN ? -ENODEV : -errno;
 }
 
-static int read_chip(const family *f, chip *c, int32_t *counts)
-{
+static int read_chip(const family *f, chip *c, int32_t *counts) {
     memset(c->got, 0xFF, sizeof c->got); /* what the driver does not fill is not the last scan */
     int moved = transfer(c);
     if (moved < 0)
@@ -251,8 +236,7 @@ static int read_chip(const family *f, chip *c, int32_t *counts)
     return 0;
 }
 
-static int spi_read(source *s, source_block *block)
-{
+static int spi_read(source *s, source_block *block) {
     state *st = s->state;
     if (block->max == 0)
         return 0;
@@ -261,7 +245,7 @@ static int spi_read(source *s, source_block *block)
             continue;
         int code = read_chip(st->family, &st->chip[i], block->counts);
         if (code != 0)
-            return code == -EAGAIN ? 0 : code;
+            return code;
     }
     block->drained = true;
     return 1;

@@ -17,14 +17,12 @@ struct sysfs_undo {
     char path[SYSFS_PATH], value[SYSFS_VALUE];
 };
 
-void sysfs_join(char *path, const char *directory, const char *name)
-{
+void sysfs_join(char *path, const char *directory, const char *name) {
     if (snprintf(path, SYSFS_PATH, "%s/%s", directory, name) >= SYSFS_PATH)
         path[0] = '\0'; /* too long: no such file, which is what the caller then reports */
 }
 
-int sysfs_get(const char *path, char *value)
-{
+int sysfs_get(const char *path, char *value) {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return -errno;
@@ -41,8 +39,7 @@ int sysfs_get(const char *path, char *value)
     return (int)strlen(value);
 }
 
-int sysfs_put(const char *path, const char *value)
-{
+int sysfs_put(const char *path, const char *value) {
     const char *text = value[0] != '\0' ? value : "\n"; /* nothing at all would not reach the device */
     int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
     if (fd < 0)
@@ -57,20 +54,17 @@ int sysfs_put(const char *path, const char *value)
     return code;
 }
 
-bool sysfs_exists(const char *path)
-{
+bool sysfs_exists(const char *path) {
     return access(path, F_OK) == 0;
 }
 
-int sysfs_read(sysfs *f, const char *path, char *value)
-{
+int sysfs_read(sysfs *f, const char *path, char *value) {
     int code = sysfs_get(path, value);
     return code >= 0 ? code : source_refuse(f->error, f->size, -code, "cannot read %s: %s", path, strerror(-code));
 }
 
 /* An attribute that cannot be read is not set: it could not be put back. */
-int sysfs_set(sysfs *f, const char *path, const char *value)
-{
+int sysfs_set(sysfs *f, const char *path, const char *value) {
     char old[SYSFS_VALUE];
     int code = sysfs_read(f, path, old);
     if (code < 0)
@@ -90,8 +84,7 @@ int sysfs_set(sysfs *f, const char *path, const char *value)
     return 0;
 }
 
-int sysfs_set_and_check(sysfs *f, const char *path, const char *value)
-{
+int sysfs_set_and_check(sysfs *f, const char *path, const char *value) {
     char now[SYSFS_VALUE];
     int code = sysfs_set(f, path, value);
     if (code != 0)
@@ -107,8 +100,7 @@ int sysfs_set_and_check(sysfs *f, const char *path, const char *value)
 
 /* Twice where something failed: a watermark is refused while the buffer is too short for it, and its length comes later. What
  * fails again, as on a device that is gone, cannot be put back. */
-void sysfs_put_back(sysfs_undo *changed)
-{
+void sysfs_put_back(sysfs_undo *changed) {
     int code = 0;
     for (const sysfs_undo *entry = changed; entry != NULL; entry = entry->next)
         code |= sysfs_put(entry->path, entry->value);
@@ -121,8 +113,7 @@ void sysfs_put_back(sysfs_undo *changed)
     }
 }
 
-int sysfs_number(sysfs *f, const char *path, uint32_t *number)
-{
+int sysfs_number(sysfs *f, const char *path, uint32_t *number) {
     char text[SYSFS_VALUE], *end = text;
     int code = sysfs_read(f, path, text);
     if (code < 0)

@@ -6,6 +6,8 @@
  *     open KIND KEY=VALUE ...     keys as in sampler_source, and index=N,N,... and rate=HZ
  *     read MAX                    one call of the source's read
  *     fault ERRNO                 the next read(2) or ioctl(2) fails so (linked with --wrap)
+ *     refuse ERRNO NAME           open(2) of files whose path ends in NAME fails so; ERRNO 0: what is written to them is not heard
+ *     written                     which files were opened for writing since this was asked last, or since the last open
  *     wait MILLISECONDS           poll(2) on the source's descriptor
  *     close
  *
@@ -14,6 +16,7 @@
 #define _GNU_SOURCE 1
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -40,12 +43,12 @@ static source subject;
 static uint32_t channels, stride;
 static int32_t counts[ROOM * SAMPLER_CHANNELS];
 static int64_t times[ROOM];
-static int fault, descriptors;
+static int fault, descriptors, refused;
+static char refused_name[64], written[8192]; /* the latter with ", " between names */
 static volatile long taken;   /* times that memory was taken */
 
 /* The lead's sampler.c has its own; here the sources stand alone. */
-int source_refuse(char *error, uint32_t size, int code, const char *format, ...)
-{
+int source_refuse(char *error, uint32_t size, int code, const char *format, ...) {
     va_list values;
     va_start(values, format);
     CHECK(vsnprintf(error, size, format, values) >= 0);
@@ -61,8 +64,7 @@ ssize_t __wrap_read(int fd, void *bytes, size_t size);
 int __real_ioctl(int fd, unsigned long request, void *argument);
 int __wrap_ioctl(int fd, unsigned long request, void *argument);
 
-static bool fails_now(void)
-{
+static bool fails_now(void) {
     if (fault == 0)
         return false;
     errno = fault;
@@ -70,34 +72,51 @@ static bool fails_now(void)
     return true;
 }
 
-ssize_t __wrap_read(int fd, void *bytes, size_t size)
-{
+ssize_t __wrap_read(int fd, void *bytes, size_t size) {
     return fails_now() ? -1 : __real_read(fd, bytes, size);
 }
 
-int __wrap_ioctl(int fd, unsigned long request, void *argument)
-{
+int __wrap_ioctl(int fd, unsigned long request, void *argument) {
     return fails_now() ? -1 : __real_ioctl(fd, request, argument);
+}
+
+int __real_open(const char *path, int flags);
+int __wrap_open(const char *path, int flags);
+
+static void note_written(const char *path) {
+    size_t used = strlen(written);
+    int length = snprintf(written + used, sizeof written - used, "%s\"%s\"", used != 0 ? ", " : "", strrchr(path, '/') + 1);
+    CHECK(length > 0 && used + (size_t)length < sizeof written);
+}
+
+/* The sources make no files, so that there is no third argument. */
+int __wrap_open(const char *path, int flags) {
+    size_t length = strlen(path), end = strlen(refused_name);
+    if ((flags & O_ACCMODE) != O_RDONLY)
+        note_written(path);
+    if (end == 0 || length < end || strcmp(path + length - end, refused_name) != 0)
+        return __real_open(path, flags);
+    if (refused == 0)
+        return __real_open((flags & O_ACCMODE) == O_RDONLY ? path : "/dev/null", flags);
+    errno = refused;
+    return -1;
 }
 
 #ifdef __SANITIZE_ADDRESS__
 int __sanitizer_install_malloc_and_free_hooks(void (*on_malloc)(const volatile void *, size_t), void (*on_free)(const volatile void *));
 
-static void note_malloc(const volatile void *at, size_t size)
-{
+static void note_malloc(const volatile void *at, size_t size) {
     (void)at;
     (void)size;
     taken++;
 }
 
-static void note_free(const volatile void *at)
-{
+static void note_free(const volatile void *at) {
     (void)at;
 }
 #endif
 
-static int open_descriptors(void)
-{
+static int open_descriptors(void) {
     DIR *listing = opendir("/proc/self/fd");
     int number = 0;
     CHECK(listing != NULL);
@@ -109,21 +128,18 @@ static int open_descriptors(void)
 
 /* ---------------------------------------------------------------- commands */
 
-static void text(char *to, size_t size, const char *value)
-{
+static void text(char *to, size_t size, const char *value) {
     CHECK(strlen(value) < size);
     memcpy(to, value, strlen(value) + 1);
 }
 
-static void take_index(sampler_source *where, char *value)
-{
+static void take_index(sampler_source *where, char *value) {
     char *rest = NULL;
     for (char *word = strtok_r(value, ",", &rest); word != NULL; word = strtok_r(NULL, ",", &rest))
         where->index[channels++] = (uint32_t)strtoul(word, NULL, 10);
 }
 
-static void take_key(sampler_source *w, uint32_t *rate, const char *key, char *value)
-{
+static void take_key(sampler_source *w, uint32_t *rate, const char *key, char *value) {
     uint32_t number = (uint32_t)strtoul(value, NULL, 10);
 #define TEXT(member) else if (strcmp(key, #member) == 0) text(w->member, sizeof w->member, value)
 #define NUMBER(member) else if (strcmp(key, #member) == 0) w->member = number
@@ -145,8 +161,7 @@ static void take_key(sampler_source *w, uint32_t *rate, const char *key, char *v
     else CHECK(!"a known key");
 }
 
-static const source_kind *find_kind(const char *name)
-{
+static const source_kind *find_kind(const char *name) {
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         if (strcmp(kinds[i]->name, name) == 0)
             return kinds[i];
@@ -154,8 +169,7 @@ static const source_kind *find_kind(const char *name)
     return NULL;
 }
 
-static void print_text(const char *sentence)
-{
+static void print_text(const char *sentence) {
     putchar('"');
     for (; *sentence != '\0'; sentence++)
         if (*sentence == '"' || *sentence == '\\')
@@ -167,8 +181,7 @@ static void print_text(const char *sentence)
     putchar('"');
 }
 
-static void try_open(const sampler_source *where, uint32_t rate)
-{
+static void try_open(const sampler_source *where, uint32_t rate) {
     char error[512];
     memset(error, 'x', sizeof error);
     error[0] = '\0';
@@ -186,12 +199,12 @@ static void try_open(const sampler_source *where, uint32_t rate)
     puts("}");
 }
 
-static void do_open(char *arguments)
-{
+static void do_open(char *arguments) {
     char *rest = NULL;
     sampler_source where = {.sysfs_root = "/nowhere", .device_root = "/nowhere"};
     uint32_t rate = 1000;
     channels = 0;
+    written[0] = '\0';
     subject = (source){.kind = find_kind(strtok_r(arguments, " \n", &rest)), .fd = -1};
     for (char *word = strtok_r(NULL, " \n", &rest); word != NULL; word = strtok_r(NULL, " \n", &rest)) {
         char *value = strchr(word, '=');
@@ -204,16 +217,14 @@ static void do_open(char *arguments)
     try_open(&where, rate);
 }
 
-static void fill(void)
-{
+static void fill(void) {
     for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++)
         counts[i] = UNTOUCHED;
     for (size_t i = 0; i < ROOM; i++)
         times[i] = UNTOUCHED;
 }
 
-static void check_borders(uint32_t scans, uint32_t max)
-{
+static void check_borders(uint32_t scans, uint32_t max) {
     for (uint32_t n = 0; n < scans; n++)
         for (uint32_t i = channels; i < stride; i++)
             CHECK(counts[(size_t)n * stride + i] == UNTOUCHED);
@@ -223,8 +234,7 @@ static void check_borders(uint32_t scans, uint32_t max)
         CHECK(times[n] == UNTOUCHED);
 }
 
-static void print_scans(uint32_t scans)
-{
+static void print_scans(uint32_t scans) {
     printf("\"counts\": [");
     for (uint32_t n = 0; n < scans; n++) {
         printf("%s[", n ? ", " : "");
@@ -238,8 +248,7 @@ static void print_scans(uint32_t scans)
     puts("]}");
 }
 
-static void do_read(uint32_t max)
-{
+static void do_read(uint32_t max) {
     source_block block = {.now = 1, .counts = counts, .times = times, .stride = stride, .max = max};
     CHECK(subject.kind != NULL && max <= ROOM);
     fill();
@@ -252,16 +261,14 @@ static void do_read(uint32_t max)
     print_scans(code > 0 ? (uint32_t)code : 0);
 }
 
-static void do_wait(int milliseconds)
-{
+static void do_wait(int milliseconds) {
     struct pollfd waiting = {.fd = subject.fd, .events = POLLIN};
     CHECK(subject.kind != NULL);
     int ready = poll(&waiting, 1, milliseconds);
     printf("{\"ready\": %d}\n", ready > 0 ? waiting.revents : ready);
 }
 
-static void do_close(void)
-{
+static void do_close(void) {
     CHECK(subject.kind != NULL);
     subject.kind->close(&subject);
     subject.kind = NULL;
@@ -269,8 +276,17 @@ static void do_close(void)
     puts("{\"closed\": 0}");
 }
 
-static void obey(char *line)
-{
+static void do_refuse(const char *arguments) {
+    CHECK(sscanf(arguments, "%d %63s", &refused, refused_name) == 2);
+    puts("{}");
+}
+
+static void do_written(void) {
+    printf("{\"written\": [%s]}\n", written);
+    written[0] = '\0';
+}
+
+static void obey(char *line) {
     char *argument = strchr(line, ' ');
     int number = argument == NULL ? 0 : atoi(argument + 1);
     if (strncmp(line, "open ", 5) == 0)
@@ -279,18 +295,21 @@ static void obey(char *line)
         do_read((uint32_t)number);
     else if (strncmp(line, "wait ", 5) == 0)
         do_wait(number);
+    else if (strncmp(line, "written", 7) == 0)
+        do_written();
     else if (strncmp(line, "close", 5) == 0)
         do_close();
     else if (strncmp(line, "fault ", 6) == 0) {
         fault = number;
         puts("{}");
-    } else
+    } else if (strncmp(line, "refuse ", 7) == 0)
+        do_refuse(argument + 1);
+    else
         CHECK(!"a known command");
     CHECK(fflush(stdout) == 0);
 }
 
-int main(void)
-{
+int main(void) {
     char *line = NULL;
     size_t size = 0;
 #ifdef __SANITIZE_ADDRESS__

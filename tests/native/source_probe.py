@@ -22,7 +22,7 @@ FLAGS = ("-std=c11", "-g", "-O1", "-Wall", "-Wextra", "-Wshadow", "-Werror", "-f
 def build(compiler: str, directory: Path) -> Path:
     """Compile the program; its path."""
     program = directory / "test_sources"
-    wraps = ("-Wl,--wrap=read", "-Wl,--wrap=ioctl")
+    wraps = ("-Wl,--wrap=read", "-Wl,--wrap=ioctl", "-Wl,--wrap=open")
     subprocess.run([compiler, *FLAGS, *wraps, *(str(NATIVE / name) for name in SOURCES), "-o", str(program)], check=True)
     return program
 
@@ -65,6 +65,14 @@ class Probe:
 
     def fault(self, number: int) -> None:
         self.ask(f"fault {number}")
+
+    def refuse(self, name: str, number: int) -> None:
+        """Let files whose path ends so fail to open with an errno; 0: what is written to them is not heard."""
+        self.ask(f"refuse {number} {name}")
+
+    def written(self) -> list[str]:
+        """Names of the files that were opened for writing since this was asked last."""
+        return list(self.ask("written")["written"])
 
     def close(self) -> None:
         self.ask("close")

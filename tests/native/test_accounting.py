@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -153,7 +154,8 @@ def take_capture(sampler: Sampler) -> tuple[Any, list[dict[str, Any]]] | None:
 @settings(max_examples=100, deadline=None)
 @given(at=st.integers(0, 250), pre=st.integers(0, 60), post=st.integers(0, 60), block=st.integers(1, 70), segment=st.integers(4, 32))
 def test_a_capture_holds_every_sample_around_its_trigger_once(at: int, pre: int, post: int, block: int, segment: int) -> None:
-    sampler = create([LOS], segment_scans=segment, segments=64, pre_scans=pre, post_scans=post, capture_on=1 << lib.SAMPLER_LOST, capture_every=10**9)
+    keys = {"segment_scans": segment, "segments": 64, "pre_scans": pre, "post_scans": post, "capture_every": 10**9}
+    sampler = create([LOS], capture_on=1 << lib.SAMPLER_LOST, **keys)
     rows = [row(500 + number % 7) for number in range(at)] + [row(5)] * 2 + [row(500 + number % 7) for number in range(200)]
     stamps = list(times(len(rows)))
     for begin in range(0, len(rows), block):
@@ -325,4 +327,4 @@ def test_the_histogram_covers_every_lateness() -> None:
     assert bounds == sorted(set(bounds))
     assert bounds[0] == 0
     assert bounds[-1] > 500_000_000
-    assert max(b / a for a, b in zip(bounds[32:], bounds[33:], strict=False)) < 1.04
+    assert max(b / a for a, b in pairwise(bounds[32:])) < 1.04

@@ -43,11 +43,73 @@ def test_the_device_is_set_up_and_left_as_it_was_found(probe: Probe, tmp_path: P
     tree.end()
 
 
-def test_a_running_buffer_is_stopped_first_and_left_stopped(probe: Probe, tree: Tree) -> None:
+def of_another_program(tree: Tree) -> None:
+    """A capture as somebody else has set it up."""
+    tree.channel("in_voltage2", 2, "le:u16/16>>0", on="1")
+    (tree.buffer / "length").write_text("4096\n")
     (tree.buffer / "enable").write_text("1\n")
-    probe.open("iio", **tree.keys, index="0")
+
+
+def test_a_converter_that_another_program_reads_is_left_alone(probe: Probe, tree: Tree) -> None:
+    of_another_program(tree)
+    before = tree.values()
+    probe.refuse("dev/iio:device0", errno.EBUSY)
+    opened = probe.open("iio", **tree.keys, index="0", watermark=10)
+    assert opened["opened"] == -errno.EBUSY
+    for part in ("dev/iio:device0 is in use", "another program reads this converter", "nothing was changed", "end that program"):
+        assert part in opened["error"]
+    assert tree.values() == before
+    assert probe.written() == []
+
+
+def test_a_buffer_that_another_program_took_away_from_the_node_is_left_alone(probe: Probe, tree: Tree) -> None:
+    of_another_program(tree)
+    before = tree.values()
+    probe.fault(errno.EBUSY)  # of the first reading
+    opened = probe.open("iio", **tree.keys, index="0")
+    assert opened["opened"] == -errno.EBUSY
+    assert "is in use" in opened["error"]
+    assert tree.values() == before
+    assert probe.written() == []
+
+
+def test_a_buffer_that_runs_for_nobody_is_taken_over_and_left_running_as_it_was_found(probe: Probe, tree: Tree) -> None:
+    of_another_program(tree)
+    before = tree.values()
+    assert probe.open("iio", **tree.keys, index="0", watermark=10)["opened"] == 0
+    assert (tree.elements / "in_voltage2_en").read_text().strip() == "0"
     probe.close()
-    assert (tree.buffer / "enable").read_text().strip() == "0"
+    assert tree.values() == before
+
+
+def test_the_buffer_runs_again_only_when_all_else_is_put_back(probe: Probe, tree: Tree) -> None:
+    of_another_program(tree)
+    assert probe.open("iio", **tree.keys, index="0", watermark=10)["opened"] == 0
+    assert probe.written()[0] == "enable"
+    probe.refuse("buffer0/watermark", errno.EINVAL)  # what fails is tried again before the buffer runs, while it can still be set
+    probe.close()
+    stopped, *others, started = probe.written()
+    assert (stopped, started) == ("enable", "enable")
+    assert others.count("watermark") == 2
+    assert "enable" not in others
+
+
+def test_a_buffer_that_ran_runs_again_when_the_device_is_refused(probe: Probe, tree: Tree) -> None:
+    of_another_program(tree)
+    before = tree.values()
+    assert probe.open("iio", **tree.keys, index="0,9")["opened"] == -errno.ENODEV
+    tree.replace("buffer0/watermark", "/dev/null")
+    assert probe.open("iio", **tree.keys, index="0", watermark=10)["opened"] == -errno.EIO
+    assert {path: text for path, text in tree.values().items() if "watermark" not in path} == {
+        path: text for path, text in before.items() if "watermark" not in path
+    }
+
+
+def test_a_buffer_that_is_shorter_than_asked_for_is_refused(probe: Probe, tree: Tree) -> None:
+    probe.refuse("buffer0/length", 0)
+    opened = probe.open("iio", **tree.keys, index="0", buffer_scans=1000)
+    assert opened["opened"] == -errno.EINVAL
+    assert "length is 128 scans after 1000 were written" in opened["error"]
 
 
 def test_the_rate_of_the_trigger_goes_before_that_of_the_device(probe: Probe, tree: Tree) -> None:
@@ -188,6 +250,6 @@ def test_a_wrong_device_is_refused_with_a_sentence(
 
 def test_a_refused_device_is_left_as_it_was_found(probe: Probe, tree: Tree) -> None:
     before = tree.values()
-    tree.node.unlink()
-    assert probe.open("iio", **tree.keys, index="0,1", watermark=4)["opened"] == -errno.ENOENT
+    probe.refuse("buffer0/watermark", 0)  # the last of the set-up
+    assert probe.open("iio", **tree.keys, index="0,1", watermark=4)["opened"] == -errno.EIO
     assert tree.values() == before

@@ -43,7 +43,10 @@ def run(words: list[str | Path]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(words, capture_output=True, text=True, timeout=100, env=os.environ | QUIET)
 
 
-@pytest.mark.parametrize("words", [("ring", "1000000"), ("thread", "200"), ("ticks", "20000"), ("times", "20000")], ids=lambda words: words[0])
+RUNS = [("ring", "1000000"), ("thread", "200"), ("ticks", "20000"), ("times", "20000")]
+
+
+@pytest.mark.parametrize("words", RUNS, ids=lambda words: words[0])
 def test_nothing_is_read_or_written_where_it_may_not_be_and_nothing_leaks(build: Build, words: tuple[str, str]) -> None:
     done = run([build(ADDRESS), *words])
     assert done.returncode == 0, done.stderr

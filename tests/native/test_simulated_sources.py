@@ -139,6 +139,15 @@ def test_a_converter_that_is_gone_stays_gone() -> None:
     assert [(event.kind, event.count) for event in sampler.events if event.kind == lib.SAMPLER_ENDED] == [(lib.SAMPLER_ENDED, errno.ENODEV)]
 
 
+@pytest.mark.parametrize("name", ["ENODEV", "ENXIO", "ENOENT", "EBADF", "ENODATA"])
+def test_an_error_that_says_gone_for_good_ends_the_source_at_once(name: str) -> None:
+    sampler = player(source("sim", f"level 0 1; at 1 error {name} 1"), 1)
+    number = getattr(errno, name)
+    assert [lib.sampler_tick(sampler.handle, FIRST_NS + tick * MS) for tick in range(2)] == [1, -number]
+    sampler.drain_all()
+    assert [event.count for event in sampler.events if event.kind == lib.SAMPLER_ENDED] == [number]
+
+
 @pytest.mark.parametrize(
     ("script", "sentence"),
     [
@@ -299,6 +308,12 @@ def test_the_counts_of_the_wanted_inputs_are_read_as_they_are_now(line: Line) ->
     assert rows(sampler) == [(300, 100), (300, 100), (333, 100)]
 
 
+def test_no_input_of_the_light_is_two_channels(line: Line) -> None:
+    of = source("shm", str(line.path))
+    of.index[0], of.index[1], of.index[2] = 1, 0, 1
+    assert "channels 0 and 2 are both input 1" in refusal([Watch()] * 3, of)
+
+
 def test_noise_is_added_so_that_light_never_looks_dead_but_never_beyond_the_converter(tmp_path: Path) -> None:
     line = Line(tmp_path / "light", (1000, 0, 65535), noise=3)
     sampler = player(source("shm", str(line.path)), 3)
@@ -336,6 +351,12 @@ def test_a_file_that_is_removed_or_cut_short_is_a_source_that_is_gone(line: Line
     other.shorten(8)
     assert ticks(cut, FIRST_NS, 1) == [-errno.ENODEV]
     other.close()
+    written_over = Line(tmp_path / "third", (1, 2))
+    odd = player(source("shm", str(written_over.path)), 1)
+    with written_over.path.open("r+b") as file:
+        file.write(bytes(8))
+    assert ticks(odd, FIRST_NS, 1) == [-errno.ENODEV]
+    written_over.close()
 
 
 @pytest.mark.parametrize(

@@ -87,8 +87,9 @@ def uio_map(root: Path, size: str = "0x1000", offset: str = "0x0") -> Path:
     return root / "sys"
 
 
-def uio(numbers: Sequence[object], *, allowed: bool = True) -> dict[str, object]:
-    return {"uio0": {"kind": "uio", "numbers": list(numbers), "allowed": allowed, "registers": struct.pack("<4H", 0, 7, 11, 13).hex()}}
+def uio(numbers: Sequence[object], *, allowed: bool = True, writes: Sequence[int | None] = ()) -> dict[str, object]:
+    registers = struct.pack("<4H", 0, 7, 11, 13).hex()
+    return {"uio0": {"kind": "uio", "numbers": list(numbers), "allowed": allowed, "registers": registers, "writes": list(writes)}}
 
 
 COUNTED = [
@@ -112,6 +113,30 @@ def test_an_interrupt_makes_a_scan_and_a_jump_of_its_number_tells_what_was_misse
         assert [answer["returned"] for answer in answers] == [1, 1, 1, 0]
         assert [answer["missed"] for answer in answers] == missed
         assert answers[0]["counts"] == [[7, 11, 13]]
+        probe.close()
+
+
+@needs_fuse
+@needs_mapped_fuse
+@pytest.mark.parametrize("refused", [errno.EIO, errno.ENOMEM, errno.EAGAIN])
+def test_a_scan_counts_though_the_next_interrupt_could_not_be_allowed(program: Path, tmp_path: Path, dev: Path, refused: int) -> None:
+    sysfs = uio_map(tmp_path)
+    with running(program, uio([40, 44, None, 46], writes=[None, refused, None, refused]), dev) as probe:
+        probe.open("mmap", where=dev / "uio0", sysfs_root=sysfs, type="le:u16/16", stride=2, index="1")
+        answers = [probe.read() for _ in range(3)]
+        assert [(answer["returned"], answer["missed"], answer["drained"]) for answer in answers] == [(1, 3, 0), (0, 0, 1), (1, 1, 0)]
+        probe.close()
+
+
+@needs_fuse
+@needs_mapped_fuse
+def test_a_uio_device_whose_interrupt_cannot_be_allowed_again_is_gone(program: Path, tmp_path: Path, dev: Path) -> None:
+    sysfs = uio_map(tmp_path)
+    with running(program, uio([40, 44, 45, 46], writes=[None, *[errno.EPERM] * 9]), dev) as probe:
+        probe.open("mmap", where=dev / "uio0", sysfs_root=sysfs, type="le:u16/16", stride=2, index="1")
+        first, *others = [probe.read() for _ in range(3)]
+        assert (first["returned"], first["missed"], first["counts"]) == (1, 3, [[7]])
+        assert [answer["returned"] for answer in others] == [-errno.ENODEV] * 2
         probe.close()
 
 

@@ -60,6 +60,26 @@ def test_failed_messages_are_errors_and_never_old_counts(program: Path, dev: Pat
 
 
 @needs_fuse
+def test_a_bus_that_is_busy_is_an_error_for_the_host_sets_the_pace(program: Path, dev: Path) -> None:
+    with running(program, {"spidev0.0": spi("ads8688", [None, {"errno": errno.EAGAIN}])}, dev) as probe:
+        probe.open("spi", where=dev / "spidev0.0", chip="ads8688", speed_hz=1000000, index="0")
+        assert [probe.read()["returned"] for _ in range(3)] == [1, -errno.EAGAIN, 1]
+        probe.close()
+
+
+@needs_fuse
+def test_what_the_driver_did_not_fill_is_not_the_scan_before(program: Path, dev: Path) -> None:
+    files = {"spidev0.0": spi("mcp3208", [None, {"unfilled": 1}]), "spidev0.1": spi("ads8688", [None, {"unfilled": 1}])}
+    with running(program, files, dev) as probe:
+        probe.open("spi", where=dev / "spidev0.0", chip="mcp3208", speed_hz=1000000, index="1")
+        assert [probe.read()["returned"] for _ in range(2)] == [1, -errno.EIO]
+        probe.close()
+        probe.open("spi", where=dev / "spidev0.1", chip="ads8688", speed_hz=1000000, index="1")
+        assert [probe.read()["counts"] for _ in range(2)] == [[[1 << 12 | 1]], [[0xFFFF]]]  # the end of the range: saturated
+        probe.close()
+
+
+@needs_fuse
 def test_one_chip_that_fails_makes_no_half_scan(program: Path, dev: Path) -> None:
     files = {"spidev0.0": spi("ads8688"), "spidev0.1": spi("ads8688", [None, {"errno": errno.ETIMEDOUT}])}
     with running(program, files, dev) as probe:

@@ -30,6 +30,8 @@ class Oracle:
     found: list[tuple[int, int, int]] = field(default_factory=list)  # kind, time of the deciding sample, time of the first
 
     def gap(self) -> None:
+        self.inside.clear()
+        self.outside.clear()
         if self.dark:
             self.news.clear()
 

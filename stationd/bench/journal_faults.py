@@ -1,6 +1,6 @@
 """The journal on a disk whose n-th call fails, for every n: run as a program of its own under failing_disk.c.
 
-    python -m stationd.bench.journal_faults DIRECTORY ERROR once|ever [first [last]]
+    python -m stationd.bench.journal_faults DIRECTORY ERROR once|ever|hang [first [last]]
 
 prints one JSON object for each n: which promise was broken, if any, and how regular a task beside it kept its period. A short life
 of a journal (start, records of every class, messages delivered, readings, end) is played with the n-th call failing, once or from
@@ -18,7 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from stationd.core.model import GOOD, PointId, Reading
@@ -31,6 +31,7 @@ QUICK = JournalSettings(group_s=0.01, retry_s=0.02, history=HistorySettings(fram
 EVER = 1_000_000_000
 PATIENCE_S = 15.0
 BEAT_S = 0.01
+HANG_S = 3.0
 CLASSES = (RecordClass.ALARM, RecordClass.EVENT, RecordClass.COMMAND, RecordClass.AUDIT, RecordClass.ALARM, RecordClass.EVENT)
 
 
@@ -122,6 +123,24 @@ async def life(directory: Path, disk: Disk, outcome: Outcome, error: int, count:
     await _read_back(directory)
 
 
+async def hanging(directory: Path, disk: Disk, outcome: Outcome) -> None:
+    """A sync that does not come back: health has to say so while it lasts, and nothing else may notice."""
+    journal = Journal.open(directory / "journal.sqlite", replace(QUICK, slow_s=0.2))
+    beat = asyncio.create_task(_beat(outcome))
+    await journal.start()
+    disk.hang(HANG_S)
+    kept = journal.append(_record(journal, RecordClass.ALARM))
+    async with asyncio.timeout(PATIENCE_S):
+        while journal.health.state is not State.FAILING:
+            await asyncio.sleep(BEAT_S)
+        assert not kept.done()
+        assert [each.payload for each in await journal.outbox.next(10)] == [b"0"], "an alarm waits for a disk that hangs"
+    disk.hang(0.0)
+    assert await kept is Kept.COMMITTED
+    beat.cancel()
+    assert await journal.close(PATIENCE_S), "the journal did not end whole"
+
+
 async def _beat(outcome: Outcome) -> None:
     """Keep a period beside the journal, as a scan does."""
     while True:
@@ -175,11 +194,14 @@ async def lives(place: Path, error: int, mode: str, first: int, last: int) -> No
         outcome = Outcome(n)
         directory = place / f"{mode}-{error}-{n}"
         try:
-            await life(directory, disk, outcome, error, 1 if mode == "once" else EVER)
+            if mode == "hang":
+                await hanging(directory, disk, outcome)
+            else:
+                await life(directory, disk, outcome, error, 1 if mode == "once" else EVER)
         except (AssertionError, TimeoutError) as broken:
             outcome.broken = str(broken) or type(broken).__name__
         print(json.dumps(asdict(outcome)), flush=True)
-        if n > 0 and outcome.calls < n:
+        if outcome.calls < n:
             return
         n += 1
 

@@ -1,0 +1,217 @@
+"""The journal as the rest of the daemon sees it: hand over, be told, ask. See the package for the picture."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from stationd.core.model import Reading
+from stationd.outputs.journal import audit, schema, traces
+from stationd.outputs.journal.audit import Verified
+from stationd.outputs.journal.entries import Found, Query, find
+from stationd.outputs.journal.health import Health, JournalStatistics, State
+from stationd.outputs.journal.lanes import Backlog, Batch, Waiting
+from stationd.outputs.journal.outbox import Outbox
+from stationd.outputs.journal.record import JournalSettings, Kept, Moment, Record, Stamp
+from stationd.outputs.journal.traces import Trace, Wanted
+from stationd.outputs.journal.wall import SystemClock
+from stationd.outputs.journal.worker import Worker
+from stationd.outputs.journal.writer import Changed, Committed, Ended, Forgotten, Opened, Told, Writer
+
+START_S = 2.5  # what a start waits for the disk, of the 3 s until the daemon is ready; then it runs on without
+CLOSE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What the journal remembers. `known` is False where the file could not be read (yet): then nothing is known, not "no alarm"."""
+
+    known: bool
+    states: Mapping[str, str]
+    values: Mapping[str, str]
+
+
+class Journal:
+    """The journal of one state directory. To be used in one event loop; no call waits for the disk unless it is awaited."""
+
+    def __init__(self, path: Path, settings: JournalSettings, clock: Callable[[], Moment], run: str, lock: int | None) -> None:
+        self.run = run
+        self.restored = Restored(known=False, states={}, values={})
+        self.on_change: Callable[[Health], None] = lambda _: None
+        self._lock = lock
+        self._path = path
+        self._settings = settings
+        self._clock = clock
+        self._sequence = self._appended = 0
+        self._backlog = Backlog(settings)
+        self._writer = Writer(path, run, clock, settings, self._backlog, self._tell)
+        self._reader, self._searcher = Worker("journal-reader", path), Worker("journal-searcher", path)
+        self._writer.readers += [self._reader, self._searcher]
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._settled = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._clean = False
+        self.outbox = Outbox(self._reader, self._waiting_records, lambda: not self.health.good, self._delivered)
+
+    @classmethod
+    def open(
+        cls, path: Path, settings: JournalSettings | None = None, clock: Callable[[], Moment] | None = None, run: str = ""
+    ) -> Journal:
+        """Take possession of the directory of `path`; StateDirectoryHeld when another instance has it.
+
+        `run` names this run of the daemon in the ids of records and must never come twice; one is made when it is empty.
+        """
+        lock = schema.hold(path.parent)
+        return cls(path, settings or JournalSettings(), clock or SystemClock(), run or os.urandom(6).hex(), lock)
+
+    async def start(self, timeout_s: float = START_S) -> Restored:
+        """Open the file and return what it remembers; `known` is False when the disk did not answer in time or refuses.
+
+        Never fails: a damaged file is set aside, a failing disk is tried again, and `on_change` tells.
+        """
+        self._loop = asyncio.get_running_loop()
+        self._reader.start()
+        self._searcher.start()
+        threading.Thread(target=self._writer.work, name="journal", daemon=True).start()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._settled.wait()
+        return self.restored
+
+    # ------------------------------------------------------------------ handing over
+
+    def stamp(self) -> Stamp:
+        """Return the next number of this run, and the time. A record is appended before the next stamp is taken."""
+        self._sequence += 1
+        return Stamp(self.run, self._sequence, self._clock())
+
+    def append(self, record: Record) -> asyncio.Future[Kept]:
+        """Hand a record over; the future tells, in the loop, when it is on the disk or was lost. It never fails.
+
+        ValueError for a stamp that is not newer than that of the last record: order could not be kept.
+        """
+        if record.stamp.sequence <= self._appended or record.stamp.run != self.run:
+            raise ValueError(f"record {record.stamp.id} comes after {self.run}-{self._appended}; a stamp is used once and at once")
+        self._appended = record.stamp.sequence
+        kept: asyncio.Future[Kept] = asyncio.get_running_loop().create_future()
+        if self._ended.is_set():
+            kept.set_result(Kept.LOST)
+            self._backlog.dropped[record.record_class] += 1
+            return kept
+        self._backlog.put(Waiting(record, kept, record.size))
+        if self._writer.state is not State.GOOD:
+            self.outbox.look()
+        return kept
+
+    def record_readings(self, readings: Sequence[Reading]) -> None:
+        """Hand readings over for the history, in order of time per point."""
+        if readings:
+            self._backlog.put_readings(Batch(self._clock(), tuple(readings)))
+
+    # ------------------------------------------------------------------ asking
+
+    async def trace(self, wanted: Wanted) -> Trace:
+        """Return the history of a point; a disk that cannot be read gives an empty trace with `torn` set."""
+        answer = await self._searcher.ask(lambda db: traces.read(db, wanted))
+        return answer if isinstance(answer, Trace) else Trace(torn=1)
+
+    async def entries(self, wanted: Query) -> Found:
+        """Return events or commands, the newest first."""
+        answer = await self._searcher.ask(lambda db: find(db, wanted))
+        return answer if isinstance(answer, Found) else Found(torn=1)
+
+    async def verify_audit(self) -> Verified | None:
+        """Walk along the chain of the audit; None when the disk cannot be read."""
+        answer = await self._searcher.ask(_verify)
+        return answer if isinstance(answer, Verified) else None
+
+    @property
+    def health(self) -> Health:
+        """Return how it is now. A disk that has not answered for some seconds counts as failing."""
+        writer = self._writer
+        state, reason, since_t = writer.state, writer.reason, writer.since_t
+        busy = writer.busy_since
+        if busy is not None and time.monotonic() - busy > self._settings.slow_s and state in (State.GOOD, State.STARTING):
+            state, reason = State.FAILING, f"the disk has not answered for {time.monotonic() - busy:.0f} s"
+            since_t = self._clock().t - (time.monotonic() - busy)
+        waiting = self._backlog.bytes + sum(each.size for each in writer.held)
+        return Health(state, reason, since_t, tuple(writer.set_aside), waiting)
+
+    @property
+    def statistics(self) -> JournalStatistics:
+        """Return the counters."""
+        statistics = self._writer.statistics
+        statistics.lost = self._backlog.dropped.copy()
+        statistics.history_lost = self._backlog.history_dropped
+        return statistics
+
+    async def close(self, timeout_s: float = CLOSE_S) -> bool:
+        """Write what waits and end; True when everything is on the disk. The directory is free again afterwards."""
+        if self._loop is None:
+            self._ended.set()
+        self._writer.closing_at = time.monotonic() + timeout_s
+        with self._backlog.condition:
+            self._backlog.condition.notify()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s + 1.0):
+                await self._ended.wait()
+        self._reader.close()
+        self._searcher.close()
+        if self._ended.is_set() and self._lock is not None:  # a thread that hangs in the disk keeps it until the process ends
+            os.close(self._lock)
+            self._lock = None
+        return self._clean
+
+    # ------------------------------------------------------------------ told by the thread
+
+    def _tell(self, told: Told) -> None:
+        """Called in the thread."""
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the event loop has ended meanwhile
+                self._loop.call_soon_threadsafe(self._hear, told)
+
+    def _hear(self, told: Told) -> None:
+        match told:
+            case Opened(boot, restored):
+                self.restored = Restored(known=True, states=restored.states, values=restored.values)
+                self.outbox.opened(boot)
+            case Committed(waiting):
+                _acknowledge(waiting)
+                self.outbox.look()
+            case Forgotten(numbers):
+                self.outbox.forgotten(numbers)
+            case Changed():
+                self._hear_change()
+            case Ended(clean):
+                self._clean = clean
+                self._ended.set()
+
+    def _hear_change(self) -> None:
+        if self._writer.state is not State.STARTING:
+            self._settled.set()
+        self.outbox.look()
+        self.on_change(self.health)
+
+    def _waiting_records(self) -> list[Record]:
+        return [waiting.record for waiting in self._writer.held] + self._backlog.pinned()
+
+    def _delivered(self, ids: list[int]) -> None:
+        self._writer.delivered.update(-number - 1 for number in ids if number < 0)
+        self._writer.done.update(ids)
+
+
+def _verify(db: sqlite3.Connection) -> Verified:
+    return audit.verify(db)
+
+
+def _acknowledge(waiting: list[Waiting]) -> None:
+    for each in waiting:
+        if each.kept is not None and not each.kept.done():
+            each.kept.set_result(Kept.COMMITTED)

@@ -1,0 +1,263 @@
+"""`stationctl`: one command, one answer, one exit code. Small on purpose, so that it starts quickly on a small machine.
+
+It never pages, never asks, never colours and never waits longer than its time-out. Data goes to standard output, everything
+else to standard error. Follows varlink.org for the bytes on the socket; needs nothing but the standard library.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from stationd.console import screens
+from stationd.console.exits import ALARM, SERVICE, STATUS, Exit, of_outcome, qualities, refusal
+from stationd.console.words import ALL_VISIBLE, USAGE, Kind, Options, Usage, Wish, options, understood
+
+SOCKET = "/run/stationd/io.stationd"
+TIMEOUT_S = 10.0
+LONGEST_ANSWER_BYTES = 16 * 1024 * 1024
+ROWS = 23  # of a terminal with 24, whose last one is for the next prompt
+Form = dict[str, Any]
+
+
+class Failed(Exception):
+    """The command ends with this code and these lines on standard error."""
+
+    def __init__(self, code: Exit, *lines: str, error: str = "", parameters: Mapping[str, object] | None = None) -> None:
+        super().__init__(*lines)
+        self.code = code
+        self.lines = lines
+        self.error = error
+        self.parameters = parameters or {}
+
+
+class Line:
+    """The connection to the daemon, with one deadline for everything."""
+
+    def __init__(self, path: str, timeout_s: float) -> None:
+        self._until = time.monotonic() + timeout_s
+        self._rest = b""
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            self._socket.settimeout(timeout_s)
+            self._socket.connect(path)
+        except PermissionError as error:
+            self.close()
+            raise Failed(Exit.NOT_PERMITTED, f"{path}: {error.strerror}", "ask for the group stationd-view, then log in anew") from None
+        except OSError as error:
+            self.close()
+            lines = (f"no daemon answers at {path}: {error.strerror or error}", "look at it: systemctl status stationd")
+            raise Failed(Exit.NO_DAEMON, *lines) from None
+
+    def close(self) -> None:
+        """Hang up."""
+        self._socket.close()
+
+    def call(self, method: str, parameters: Mapping[str, object], *, acts: bool = False) -> Form:
+        """Return the answer. Failed when it is a refusal, or when none comes."""
+        lost = Exit.OUTCOME_UNKNOWN if acts else Exit.NO_DAEMON
+        message = json.dumps({"method": method, "parameters": parameters}).encode() + b"\0"
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it may have said why before it closed: read that
+            self._within(lost).sendall(message)
+        try:
+            answer = json.loads(self._answer(lost))
+        except ValueError:
+            raise Failed(lost, "the daemon's answer is no JSON") from None
+        error = answer.get("error")
+        if error:
+            raise self._refused(str(error), answer.get("parameters") or {})
+        form: Form = answer.get("parameters") or {}
+        return form
+
+    def _refused(self, error: str, parameters: Form) -> Failed:
+        said = refusal(error, parameters)
+        lines = screens.why_lines(said.why, said.to_do)
+        return Failed(said.code, *lines, error=error, parameters=parameters)
+
+    def _answer(self, lost: Exit) -> bytes:
+        received = bytearray(self._rest)
+        while (end := received.find(b"\0")) < 0:
+            if len(received) > LONGEST_ANSWER_BYTES:
+                raise Failed(lost, "the daemon's answer is too long")
+            try:
+                more = self._within(lost).recv(65536)
+            except TimeoutError:
+                raise Failed(lost, *_lost(lost, "the daemon did not answer in time")) from None
+            except OSError as error:
+                raise Failed(lost, *_lost(lost, f"the connection was lost: {error.strerror}")) from None
+            if not more:
+                raise Failed(lost, *_lost(lost, "the daemon closed the connection"))
+            received += more
+        self._rest = bytes(received[end + 1 :])
+        return bytes(received[:end])
+
+    def _within(self, lost: Exit) -> socket.socket:
+        """Return the socket with the time that is left as its time-out."""
+        left_s = self._until - time.monotonic()
+        if left_s <= 0:
+            raise Failed(lost, *_lost(lost, "the daemon did not answer in time"))
+        self._socket.settimeout(left_s)
+        return self._socket
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Carry out one command and return its exit code."""
+    try:
+        asked = options(sys.argv[1:] if arguments is None else arguments, SOCKET, TIMEOUT_S)
+        return _told(asked)
+    except Usage as wrong:
+        _say(f"stationctl: {wrong}", "all commands: stationctl --help")
+        return Exit.USAGE
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except BrokenPipeError:  # the reader of our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.DONE
+
+
+def _told(asked: Options) -> int:
+    """Carry out the command; say on standard error why it failed."""
+    try:
+        code = _carry_out(asked)
+        sys.stdout.flush()
+    except Failed as failed:
+        _tell(failed, asked)
+        return failed.code
+    return code
+
+
+def _carry_out(asked: Options) -> Exit:
+    if asked.help:
+        sys.stdout.write(USAGE)
+        return Exit.DONE
+    wish = understood(asked.words)
+    with contextlib.closing(Line(asked.socket, asked.timeout_s)) as line:
+        status = line.call(f"{STATUS}GetStatus", {})["status"]
+        match wish.kind:
+            case Kind.STATUS:
+                return _show_status(line, status, asked)
+            case Kind.ALARMS:
+                return _show_alarms(line.call(wish.method, wish.parameters), status, asked)
+            case Kind.ORDER:
+                return _order(line, wish, status, asked)
+
+
+def _show_status(line: Line, status: Form, asked: Options) -> Exit:
+    try:
+        alarms = line.call(f"{ALARM}List", {})
+    except Failed as failed:
+        if failed.error != f"{SERVICE}InterfaceNotFound":
+            raise
+        alarms = None
+    if asked.json:
+        _print_json(status, status["t"], {**status, **({} if alarms is None else {"alarms": alarms["alarms"]})})
+    elif asked.plain:
+        _print(screens.status_lines(status, alarms))
+    else:
+        _print(screens.status_screen(status, alarms, _rows() or ROWS))
+    return _judged(status, asked)
+
+
+def _show_alarms(listing: Form, status: Form, asked: Options) -> Exit:
+    if asked.json:
+        _print_json(status, listing["asOf"]["t"], listing)
+    elif asked.plain:
+        _print(screens.alarm_lines(listing))
+    else:
+        _print(screens.alarms_screen(status, listing, _rows()))
+    return _judged(listing, asked)
+
+
+def _order(line: Line, wish: Wish, status: Form, asked: Options) -> Exit:
+    keys = _keys(line, wish)
+    if not keys:
+        raise Failed(Exit.NO_SUCH_THING, "no alarm waits for an acknowledgement")
+    named = {wish.parameter: keys if wish.several else keys[0]}
+    answer = line.call(wish.method, {**named, **wish.parameters}, acts=True)
+    outcomes = answer.get("result")
+    if asked.json:
+        _print_json(status, status["t"], answer)
+    if outcomes is None:
+        if not asked.json:
+            _print([screens.done_line(keys[0], wish.done, answer)])
+        return Exit.DONE
+    for outcome in outcomes:
+        _report(outcome, asked)
+    return max((of_outcome(outcome) for outcome in outcomes), default=Exit.DONE)
+
+
+def _report(outcome: Form, asked: Options) -> None:
+    if outcome["done"]:
+        if not asked.json:
+            _print([screens.acknowledged_line(outcome)])
+    else:
+        _say(*screens.refusal_lines(f"ack {outcome['key']}", f"{outcome['cause']}: {outcome['detail']}", outcome["hint"]))
+
+
+def _keys(line: Line, wish: Wish) -> list[str]:
+    """Return the keys that are meant, each with the coming that was seen where the daemon had to be asked for it."""
+    if wish.several and wish.keys == (ALL_VISIBLE,):
+        alarms = line.call(f"{ALARM}List", {})["alarms"]
+        return [f"{alarm['key']}#{alarm['occurrence']}" for alarm in alarms if alarm["letter"] in "BDE"][:100]
+    return [key if "/" in key else _only(line, key, wish) for key in wish.keys]
+
+
+def _only(line: Line, kind: str, wish: Wish) -> str:
+    """Return the key of the only alarm of a type."""
+    alarms = line.call(f"{ALARM}List", {"filter": {"shown": "all", "type": kind}})["alarms"]
+    if not alarms:
+        raise Failed(Exit.NO_SUCH_THING, f"no alarm of the type {kind} stands; name it in full: resource/{kind}")
+    if len(alarms) > 1:
+        raise Failed(Exit.USAGE, f"{kind} may be {' or '.join(alarm['key'] for alarm in alarms[:10])}")
+    key, occurrence = str(alarms[0]["key"]), alarms[0]["occurrence"]
+    return f"{key}#{occurrence}" if wish.several else key
+
+
+def _judged(form: object, asked: Options) -> Exit:
+    return Exit.NOT_GOOD if asked.strict and {"stale", "bad"} & set(qualities(form)) else Exit.DONE
+
+
+def _rows() -> int | None:
+    """Return how many rows a screen may have: all there are to print when nobody looks at a terminal."""
+    if not sys.stdout.isatty():
+        return None
+    with contextlib.suppress(OSError):
+        return max(os.get_terminal_size(sys.stdout.fileno()).lines - 1, ROWS)
+    return ROWS
+
+
+def _print(lines: Sequence[str]) -> None:
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+
+
+def _print_json(status: Form, as_of: str, data: object) -> None:
+    form = {"asOf": as_of, "station": status.get("station"), "mode": status.get("mode"), "data": data}
+    sys.stdout.write(json.dumps(form) + "\n")
+
+
+def _say(*lines: str) -> None:
+    sys.stderr.write("".join(f"{screens.ascii_only(line)}\n" for line in lines))
+
+
+def _tell(failed: Failed, asked: Options) -> None:
+    if asked.json:
+        form = {"error": failed.error, "parameters": failed.parameters, "text": " ".join(failed.lines), "exit": int(failed.code)}
+        _say(json.dumps(form))
+        return
+    _say(*(screens.wrapped(" ".join(asked.words), "REFUSED  ") if failed.error else []), *failed.lines)
+
+
+def _lost(code: Exit, sentence: str) -> tuple[str, ...]:
+    if code is Exit.OUTCOME_UNKNOWN:
+        return (sentence, "OUTCOME UNKNOWN: the order may have been carried out; look at the state first: stationctl show alarms all")
+    return (sentence,)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

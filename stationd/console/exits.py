@@ -1,0 +1,117 @@
+"""The exit codes of `stationctl` and which answer of the daemon leads to which. Pure; a script relies on these numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from enum import IntEnum
+from typing import NamedTuple
+
+ALARM, STATUS, SERVICE = "io.stationd.Alarm.", "io.stationd.Status.", "org.varlink.service."
+Json = Mapping[str, object]
+
+
+class Exit(IntEnum):
+    """What a script learns without reading text."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    NO_DAEMON = 3
+    NOT_PERMITTED = 4
+    REFUSED = 5
+    OUTCOME_UNKNOWN = 6
+    NO_SUCH_THING = 7
+    NOT_GOOD = 8
+    CONFLICT = 9
+    INTERRUPTED = 130
+
+
+CODES = {
+    ALARM + "NoSuchAlarm": Exit.NO_SUCH_THING,
+    ALARM + "Hidden": Exit.CONFLICT,
+    ALARM + "StillActive": Exit.CONFLICT,
+    ALARM + "NotAcknowledged": Exit.CONFLICT,
+    ALARM + "NotShelvable": Exit.REFUSED,
+    ALARM + "ReasonRequired": Exit.USAGE,
+    ALARM + "Refused": Exit.REFUSED,
+    ALARM + "OutcomeUnknown": Exit.OUTCOME_UNKNOWN,
+    ALARM + "TooSlow": Exit.NO_DAEMON,
+    STATUS + "NoSuchDevice": Exit.NO_SUCH_THING,
+    STATUS + "NotServed": Exit.NO_DAEMON,
+    STATUS + "NotAdmitted": Exit.NOT_PERMITTED,
+    SERVICE + "InvalidParameter": Exit.USAGE,
+    SERVICE + "PermissionDenied": Exit.NOT_PERMITTED,
+    SERVICE + "InterfaceNotFound": Exit.NO_SUCH_THING,
+    SERVICE + "MethodNotFound": Exit.NO_SUCH_THING,
+}
+CAUSES = {
+    "no-access-authority": Exit.NOT_PERMITTED,
+    "blocked-by-switching-hierarchy": Exit.NOT_PERMITTED,
+    "second-person-missing": Exit.NOT_PERMITTED,
+    "two-persons": Exit.NOT_PERMITTED,
+    "locked-by-other-client": Exit.CONFLICT,
+    "object-already-selected": Exit.CONFLICT,
+    "1-of-n-control": Exit.CONFLICT,
+    "command-already-in-execution": Exit.CONFLICT,
+    "occurrence-passed": Exit.CONFLICT,
+    "out-of-service": Exit.CONFLICT,
+}
+
+
+class Refusal(NamedTuple):
+    """What was refused, in the three sentences of every refusal."""
+
+    code: Exit
+    why: str
+    to_do: str
+
+
+def refusal(error: str, parameters: Json) -> Refusal:
+    """Return how an error of the daemon is said, and with which code it ends."""
+    cause, code = str(parameters.get("cause", "")), CODES.get(error, Exit.FAILED)
+    if error == ALARM + "Refused":
+        code = CAUSES.get(cause, code)
+    key = str(parameters.get("key", "it"))
+    match error.rpartition(".")[2]:
+        case "NoSuchAlarm":
+            return Refusal(code, f"no-such-alarm: this station has no alarm {key}", "look at the keys: stationctl show alarms all")
+        case "Hidden":
+            return Refusal(code, f"hidden: {parameters.get('why', key)}", "wait until it is visible again, or unshelve it")
+        case "StillActive":
+            return Refusal(code, f"still-active: the condition of {key} still holds", "reset it when it is gone and acknowledged")
+        case "NotAcknowledged":
+            return Refusal(code, f"not-acknowledged: nobody has acknowledged {key}", f"stationctl ack {key}")
+        case "NotShelvable":
+            return Refusal(code, f"not-shelvable: {key}", _longest(parameters.get("maxSeconds")))
+        case "ReasonRequired":
+            return Refusal(code, "reason-required: the text is too short", f"write at least {parameters.get('minLength')} characters")
+        case "InvalidParameter":
+            return Refusal(code, f"the daemon does not take the value of {parameters.get('parameter')}", "shorten or correct it")
+        case name:
+            why = str(parameters.get("detail") or parameters.get("method") or parameters.get("interface") or name)
+            return Refusal(code, f"{cause}: {why}" if cause else f"{name}: {why}", str(parameters.get("hint", "")))
+
+
+def of_outcome(outcome: Json) -> Exit:
+    """Return the code of one key of an acknowledgement."""
+    if outcome.get("done") is True:
+        return Exit.DONE
+    return CAUSES.get(str(outcome.get("cause")), CODES.get(f"{ALARM}{outcome.get('error')}", Exit.FAILED))
+
+
+def qualities(form: object) -> Iterator[str]:
+    """Give the quality word of every value in an answer."""
+    if isinstance(form, dict):
+        if isinstance(form.get("q"), str) and "v" in form:
+            yield form["q"]
+        for inner in form.values():
+            yield from qualities(inner)
+    elif isinstance(form, list):
+        for inner in form:
+            yield from qualities(inner)
+
+
+def _longest(seconds: object) -> str:
+    if not isinstance(seconds, int) or seconds <= 0:
+        return "critical and safety alarms are never shelved; two persons may take them out of service"
+    return f"at most {seconds // 3600}h{seconds % 3600 // 60:02d}m for this alarm"

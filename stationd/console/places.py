@@ -1,0 +1,97 @@
+"""How many may be at the control socket at once, and how much of the loop all of them together may use.
+
+Two of the places are kept for those who may act, so that screens that somebody forgot never lock an operator out; one user
+takes half of the others at most. Work for clients is bounded as a share of time: whatever they send, the loop stays free for
+the equipment. Nothing here depends on what a client says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass
+
+from stationd.console.peer import Peer, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of the control socket. Sizes in bytes, times in seconds.
+
+    `share` is the part of the loop's time that all who only look may use together; those who may act have as much again.
+    """
+
+    connections: int = 32
+    reserved: int = 2
+    one_user: int = 15
+    backlog: int = 8
+    message_bytes: int = 64 * 1024
+    first_message_s: float = 10.0
+    message_s: float = 10.0
+    answer_s: float = 10.0
+    order_s: float = 10.0
+    stop_s: float = 1.0
+    share: float = 0.1
+
+
+USUAL = Limits()
+
+
+class Places:
+    """Counts who is there."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._of_user: Counter[int] = Counter()
+
+    @property
+    def taken(self) -> int:
+        """How many connections there are."""
+        return self._of_user.total()
+
+    def enter(self, peer: Peer) -> str:
+        """Take a place and return "", or return the sentence that says why there is none."""
+        acts = peer.role >= Role.OPERATE
+        places = self._limits.connections - (0 if acts else self._limits.reserved)
+        if self.taken >= places:
+            return f"all {places} places are taken; try again when somebody has left"
+        if peer.uid != 0 and self._of_user[peer.uid] >= self._limits.one_user:
+            return f"user {peer.uid} has {self._limits.one_user} connections already, which is the most for one user"
+        self._of_user[peer.uid] += 1
+        return ""
+
+    def leave(self, peer: Peer) -> None:
+        """Give the place back."""
+        self._of_user[peer.uid] -= 1
+        if not self._of_user[peer.uid]:
+            del self._of_user[peer.uid]
+
+
+CALL_COST_S = 0.0002  # a small call, its client's half included (measured on a 2-core x86 machine)
+BYTE_COST_S = 3e-8  # a byte of a long answer: 500 alarms, 520 kB, took 15 ms there
+AHEAD_S = 0.1  # work that may be done before the first one waits
+
+
+def cost_s(answer_bytes: int) -> float:
+    """Return how long the loop is busy with a call, from the size of its answer."""
+    return CALL_COST_S + answer_bytes * BYTE_COST_S
+
+
+class Share:
+    """Bounds the work for many to a share of time. Who comes first is served first."""
+
+    def __init__(self, share: float) -> None:
+        self._share = share
+        self._paid_until = 0.0
+        self._line = asyncio.Lock()
+
+    async def turn(self) -> None:
+        """Wait until there is time for one more call."""
+        async with self._line:
+            loop = asyncio.get_running_loop()
+            while (early := self._paid_until - AHEAD_S / self._share - loop.time()) > 0:
+                await asyncio.sleep(early)
+
+    def used(self, seconds: float) -> None:
+        """Note work that was done."""
+        self._paid_until = max(self._paid_until, asyncio.get_running_loop().time()) + seconds / self._share

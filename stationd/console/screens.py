@@ -1,0 +1,358 @@
+"""The screens of `stationctl`: answers of the daemon in, lines of 7-bit ASCII out, at most 79 columns. Pure.
+
+Nothing is ever cut off: long text goes on in the next line, and what finds no row is counted. A value that is missing, stale or
+bad is shown as that. What a station does not have, or this version does not know, has no row.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+COLUMNS, ROWS = 79, 24
+RULE = "-" * COLUMNS
+SHORT = {"critical": "CRIT", "major": "MAJOR", "minor": "MINOR", "warning": "WARN"}
+SEVERITIES = ("critical", "major", "minor", "warning")
+DECIMALS = {"dBm": 2, "dB": 2, "mA": 1, "V": 1, "degC": 1, "%": 1, "W": 1}
+SIGNED = frozenset({"dBm", "V"})
+LEGEND = "B new  C acked  D gone, not acked  E latched, not acked  F latched, needs reset"
+HIDDEN_LEGEND = "G shelved  H suppressed by its cause  I out of service"
+INDENT = 31
+MOST_FEEDS, MOST_AMPLIFIERS, MOST_TAPS, ALARM_ROWS = 4, 3, 2, 5
+STAYS = {
+    "A": "it is over (state A)",
+    "C": "it stays active (state C)",
+    "F": "it is gone and waits for a reset (state F)",
+}
+Form = Mapping[str, Any]
+
+
+# Pieces.
+
+
+def ascii_only(text: object) -> str:
+    """Return a text as 7-bit ASCII without anything that acts on a terminal; what has no such form is a question mark."""
+    return "".join(sign if " " <= sign <= "~" else " " if sign in "\t\r\n" else "?" for sign in str(text))
+
+
+def value(form: object) -> str:
+    """Return a value with its unit. Stale: its last value, a question mark and the word; missing or bad: said so."""
+    if not _is_value(form):
+        return "--"
+    assert isinstance(form, Mapping)
+    unit = ascii_only(form.get("u") or "")
+    stale = form["q"] == "stale"
+    known = form.get("last") if stale else form["v"]
+    if known is None:
+        return "BELOW RANGE" if form.get("why") == "below-range" else "no value"
+    mark = "?" if stale or form["q"] == "uncertain" else ""
+    return " ".join(filter(None, (f"{number(known, unit)}{mark}", unit, "STALE" if stale else "")))
+
+
+def number(known: object, unit: str) -> str:
+    """Return a number with the digits and the sign that are usual for its unit; words as they are."""
+    match known:
+        case bool():
+            return "yes" if known else "no"
+        case int() | float():
+            sign = "+" if unit in SIGNED else ""
+            if unit in DECIMALS and abs(known) < 1e6:
+                return _short(f"{known:{sign}.{DECIMALS[unit]}f}")
+            return f"{known:{sign}.12g}" if isinstance(known, float) else f"{known:{sign}d}"
+        case _:
+            return ascii_only(known)
+
+
+def age(seconds: float) -> str:
+    """Return how long: 42s, 4m02s, 3h04m, 41d02h."""
+    whole = int(max(seconds, 0.0))
+    days, rest = divmod(whole, 86_400)
+    hours, minutes = rest // 3600, rest % 3600 // 60
+    if days:
+        return f"{days}d{hours:02d}h"
+    if hours:
+        return f"{hours}h{minutes:02d}m"
+    return f"{minutes}m{whole % 60:02d}s" if minutes else f"{whole}s"
+
+
+def clock(stamp: object, today: str) -> str:
+    """Return a time: hours of today, else the day and the hour; ~ before it when the clock was not synchronised."""
+    if not isinstance(stamp, Mapping) or not isinstance(stamp.get("t"), str):
+        return "--"
+    text = ascii_only(stamp["t"])
+    mark = "~" if stamp.get("synchronised") is False else ""
+    return mark + (text[11:19] if text[:10] == today[:10] else f"{text[5:10]} {text[11:16]}")
+
+
+def wrapped(text: str, first: str = "", following: str | None = None) -> list[str]:
+    """Return a text on as many lines as it needs, the first one after `first`, the others under it."""
+    rest = " " * len(first) if following is None else following
+    return textwrap.wrap(ascii_only(text), COLUMNS, initial_indent=first, subsequent_indent=rest) or [first.rstrip()]
+
+
+def beside(left: str, right: str) -> list[str]:
+    """Return one line with a text at each end, or two where they do not fit side by side."""
+    if len(left) + len(right) + 2 <= COLUMNS:
+        return [left + " " * (COLUMNS - len(left) - len(right)) + right]
+    return [*wrapped(left), *wrapped(right)]
+
+
+def _short(text: str) -> str:
+    cut = text.rstrip("0").rstrip(".") if "." in text else text
+    return cut if cut not in ("-0", "+0") else "0"
+
+
+# The station.
+
+
+def status_screen(status: Form, alarms: Form | None = None, rows: int = ROWS) -> list[str]:
+    """Return the station at a glance. `alarms` is the answer to List, where there is an alarm desk."""
+    top, end = _head(status), [RULE, *wrapped(_next(alarms))]
+    alarm_rows = [] if alarms is None else [RULE, *_alarm_summary(alarms)]
+    plant = [*_feeds(status), *_amplifiers(status), *_taps(status), *_buses(status)]
+    room = rows - len(top) - len(end) - len(alarm_rows) - 1
+    return [*top, RULE, *_fitted(plant, room), *alarm_rows, *end]
+
+
+def status_lines(status: Form, alarms: Form | None = None) -> list[str]:
+    """Return the station as plain lines, one for each value, for those who read them one after the other."""
+    lines = [ascii_only(f"station {status.get('station')} {status.get('mode')} {status.get('t')}")]
+    for group in ("power_feeds", "amplifiers", "taps"):
+        for name, device in _items(status.get(group)):
+            lines.append(ascii_only(f"{name} up {_word(device.get('up'))}"))
+            lines += [ascii_only(f"{name} {point} {value(form)}") for point, form in device.items() if _is_value(form)]
+    lines += [ascii_only(f"bus {name} up {_word(bus.get('up'))}") for name, bus in _items(status.get("buses"))]
+    return lines + ([] if alarms is None else alarm_lines(alarms))
+
+
+def _head(status: Form) -> list[str]:
+    stamp = ascii_only(status.get("t") or "")
+    local = ascii_only(status.get("local") or "")
+    now = f"{stamp[:10]} {stamp[11:19]}Z" if stamp else "--"
+    if local:
+        now += f" ({local[11:19]} {local[19:].lstrip('.0123456789') or 'Z'})"
+    you = status.get("you")
+    who = f"you {you.get('name')} ({you.get('role')})" if isinstance(you, Mapping) else ""
+    counts = status.get("quality")
+    values = ", ".join(f"{count} {word}" for word, count in counts.items() if count) if isinstance(counts, Mapping) else "--"
+    title = ascii_only(f"{str(status.get('station')).upper()} {str(status.get('mode')).upper()}   {status.get('operator') or ''}")
+    return [*beside(title.rstrip(), now), *beside(ascii_only(f"values: {values}"), ascii_only(who))]
+
+
+def _feeds(status: Form) -> list[str]:
+    lines: list[str] = []
+    feeds = _items(status.get("power_feeds"))
+    for name, feed in feeds[:MOST_FEEDS]:
+        state = {True: "ON", False: "OFF"}.get(_plain(feed.get("output_on")), "output ?") if feed.get("up") else "NO ANSWER"
+        said = [state, value(feed.get("output_current")), value(feed.get("output_voltage"))]
+        said += [f"{point} {value(feed[point])}" for point in ("regulation", "fault", "interlock") if point in feed]
+        lines += wrapped("   ".join(said), _label("PFE", name))
+    return lines + _left_out(feeds, MOST_FEEDS, "power feeds")
+
+
+def _amplifiers(status: Form) -> list[str]:
+    amplifiers = _items(status.get("amplifiers"))
+    if not amplifiers:
+        return []
+    troubled = [(name, each) for name, each in amplifiers if _troubles(each)]
+    answer = sum(1 for _, each in amplifiers if each.get("up"))
+    lines = [f"AMPS    {answer} of {len(amplifiers)} answer   {len(amplifiers) - len(troubled)} without a fault"]
+    for name, each in troubled[:MOST_AMPLIFIERS]:
+        powers = [f"{short} {value(each[point])}" for short, point in (("in", "input_power"), ("out", "output_power")) if point in each]
+        lines += wrapped("   ".join([", ".join(_troubles(each)), *powers]), _label("", name))
+    return lines + _left_out(troubled, MOST_AMPLIFIERS, "amplifiers with a fault")
+
+
+def _taps(status: Form) -> list[str]:
+    taps = _items(status.get("taps"))
+    if not taps:
+        return []
+    dark = [(name, tap) for name, tap in taps if _plain(tap.get("los")) is not False]
+    lines = [f"OPTICAL {len(taps) - len(dark)} of {len(taps)} inputs have light"]
+    for name, tap in dark[:MOST_TAPS]:
+        lines += wrapped(f"{'NO LIGHT' if _plain(tap.get('los')) is True else 'not known'}   {value(tap.get('power'))}", _label("", name))
+    return lines + _left_out(dark, MOST_TAPS, "inputs without light")
+
+
+def _buses(status: Form) -> list[str]:
+    buses = _items(status.get("buses"))
+    down = [name for name, bus in buses if not bus.get("up")]
+    if not buses:
+        return []
+    return wrapped(f"{len(buses) - len(down)} of {len(buses)} open" + (f"   DOWN: {', '.join(down)}" if down else ""), "BUSES   ")
+
+
+def _troubles(amplifier: Form) -> list[str]:
+    """Return in words what is wrong with an amplifier; what is not known is wrong too."""
+    if not amplifier.get("up"):
+        return ["NO ANSWER"]
+    found = [word for point, word in (("los", "LOS"), ("fault", "FAULT")) if _plain(amplifier.get(point)) is True]
+    return found + [f"{point} {value(form)}" for point, form in amplifier.items() if _is_value(form) and form["q"] in ("stale", "bad")]
+
+
+def _alarm_summary(alarms: Form) -> list[str]:
+    listed = alarms["alarms"]
+    counts = Counter(alarm["severity"] for alarm in listed)
+    hidden = sum(int(_plain(alarm["hides"]) or 0) for alarm in listed)
+    said = "  ".join(f"{counts[word]} {word}" for word in SEVERITIES if counts[word]) or "none"
+    lines = wrapped(said + (f"     {hidden} suppressed by their causes" if hidden else ""), "ALARMS  ")
+    today = str(alarms["asOf"]["t"])
+    starts = [f" {alarm['letter']} {SHORT[alarm['severity']]:5} {clock(alarm['since'], today):>11}  " for alarm in listed]
+    blocks = [wrapped(f"{alarm['key']}  {alarm['text']}", start) for alarm, start in zip(listed, starts, strict=True)]
+    return lines + (_whole_blocks(blocks, ALARM_ROWS) if blocks else [])
+
+
+def _next(alarms: Form | None) -> str:
+    waiting = [alarm["key"] for alarm in (alarms or {}).get("alarms", ()) if alarm["letter"] in "BDE"]
+    return "Next:  show alarms" + (f"  |  ack {waiting[0]}" if waiting else "")
+
+
+# The alarms.
+
+
+def alarms_screen(status: Form, listing: Form, rows: int | None = ROWS) -> list[str]:
+    """Return a list of alarms; with `rows`, as many as fit and the number of the others."""
+    today, alarms = str(listing["asOf"]["t"]), listing["alarms"]
+    counts = Counter(alarm["letter"] for alarm in alarms)
+    head = f"{today[:10]} {today[11:19]}Z   {len(alarms)} shown of {listing.get('total', len(alarms))}"
+    where = ascii_only(f"{str(status.get('station')).upper()} {str(status.get('mode')).upper()}")
+    top = [*beside(where, head), "St  Sev   Since (UTC)  Age     Alarm: what it is, and what to do first", _columns_rule()]
+    end = [RULE, *([LEGEND] if set(counts) & set("BCDEF") or not counts else []), *([HIDDEN_LEGEND] if set(counts) & set("GHI") else [])]
+    first = next((alarm["key"] for alarm in alarms if alarm["firstOut"]), None)
+    end += wrapped(f"First out: {first}") if first else []
+    blocks = [_alarm_block(alarm, today) for alarm in alarms]
+    room = None if rows is None else rows - len(top) - len(end)
+    return [*top, *_whole_blocks(blocks, room), *end]
+
+
+def alarm_lines(listing: Form) -> list[str]:
+    """Return one line for each alarm, complete, for scripts and for those who read line by line."""
+    return [
+        ascii_only(
+            f"{alarm['letter']} {alarm['severity']} {_since(alarm)} {alarm['key']}#{alarm['occurrence']} {alarm['text']};"
+            f" first: {alarm['firstAction']}"
+        )
+        for alarm in listing["alarms"]
+    ]
+
+
+def acknowledged_line(outcome: Form) -> str:
+    """Return the sentence for an acknowledgement that was taken."""
+    state = STAYS.get(str(outcome.get("letter")), f"state {outcome.get('letter')}")
+    return ascii_only(f"{outcome['key']} acknowledged: {state}")
+
+
+def done_line(key: str, done: str, answer: Form) -> str:
+    """Return the sentence for another order that was carried out."""
+    until = answer.get("until")
+    return ascii_only(f"{key} {done}" + (f" until {until['t']}" if isinstance(until, Mapping) else ""))
+
+
+def refusal_lines(what: str, why: str, to_do: str) -> list[str]:
+    """Return the three parts of every refusal: what, why, and what would change it."""
+    return [*wrapped(what, "REFUSED  "), *why_lines(why, to_do)]
+
+
+def why_lines(why: str, to_do: str) -> list[str]:
+    """Return the second and the third part of a refusal."""
+    return [*wrapped(why, " why     "), *(wrapped(to_do, " to do   ") if to_do else [])]
+
+
+def _alarm_block(alarm: Form, today: str) -> list[str]:
+    marks = ("!" if alarm["letter"] == "B" else "") + ("?" if alarm["unknown"] else "")
+    start = f"{alarm['letter'] + marks:3} {SHORT[alarm['severity']]:5} {clock(alarm['since'], today):12} {_age(alarm):7} "
+    lines = wrapped(f"{alarm['key']}  {alarm['text']}", start)
+    indent = " " * len(start)
+    hides = int(_plain(alarm["hides"]) or 0)
+    if hides:
+        lines += wrapped(f"hides {hides} alarms of this cause (show alarms suppressed)", indent)
+    return lines + wrapped(_what_to_do(alarm, today), indent)
+
+
+def _what_to_do(alarm: Form, today: str) -> str:
+    """Return the one thing to know next about an alarm: what to do, who has seen it, or who hides it until when."""
+    shelf, outage, seen = alarm["shelf"], alarm["outage"], alarm["seen"]
+    match alarm["letter"]:
+        case "G" if shelf:
+            return f"shelved until {clock(shelf['until'], today)}Z by {shelf['by']}: {shelf['reason']}"
+        case "H":
+            return f"suppressed by {', '.join(alarm['causes']) or 'its cause'}"
+        case "I" if outage:
+            return f"out of service by {outage['by']} and {outage['second']}, review {clock(outage['review'], today)}Z: {outage['reason']}"
+        case "C" if seen:
+            return f"{seen['by']} {clock(seen['at'], today)}Z {seen['note']}".rstrip()
+        case "D" | "E":
+            return "-> ack when understood"
+        case "F":
+            return "-> needs a reset, with a note"
+        case _:
+            return f"-> {alarm['firstAction']}"
+
+
+def _whole_blocks(blocks: Sequence[list[str]], room: int | None) -> list[str]:
+    """Return the blocks, none cut in two, as many as there is room for; the last row counts the others."""
+    if not blocks:
+        return ["none"]
+    if room is None or sum(map(len, blocks)) <= room:
+        return [line for block in blocks for line in block]
+    lines: list[str] = []
+    for number_shown, block in enumerate(blocks):
+        if len(lines) + len(block) > room - 1:
+            return [*lines, f"and {len(blocks) - number_shown} more: stationctl --plain show alarms"]
+        lines += block
+    return lines
+
+
+def _columns_rule() -> str:
+    return f"{'-' * 3} {'-' * 5} {'-' * 12} {'-' * 7} {'-' * (COLUMNS - INDENT)}"
+
+
+def _age(alarm: Form) -> str:
+    seconds = _plain(alarm["age"])
+    return age(seconds) if isinstance(seconds, int | float) and alarm["since"] else "--"
+
+
+def _since(alarm: Form) -> str:
+    return str(alarm["since"]["t"]) if alarm["since"] else "--"
+
+
+# What the rows share.
+
+
+def _items(group: object) -> list[tuple[str, Form]]:
+    """Return the entries of a part of the document, which may be missing."""
+    if not isinstance(group, Mapping):
+        return []
+    return [(ascii_only(name), entry) for name, entry in group.items() if isinstance(entry, Mapping)]
+
+
+def _is_value(form: object) -> bool:
+    return isinstance(form, Mapping) and "q" in form and "v" in form
+
+
+def _plain(form: object) -> Any:
+    """Return what a value is now, or None when that is not known."""
+    return form.get("v") if isinstance(form, Mapping) else None
+
+
+def _word(up: object) -> str:
+    return "yes" if up else "no"
+
+
+def _label(group: str, name: str) -> str:
+    return f"{group:7} {name}  " if group else f"  {name}  "
+
+
+def _left_out(items: Sequence[object], most: int, what: str) -> list[str]:
+    return [f"  and {len(items) - most} more {what}"] if len(items) > most else []
+
+
+def _fitted(lines: Iterable[str], room: int) -> list[str]:
+    """Return the lines, or as many as there is room for and the number of the others."""
+    every = list(lines)
+    if len(every) <= room:
+        return every
+    kept = max(room - 1, 0)
+    return [*every[:kept], f"  and {len(every) - kept} more rows: stationctl --plain show status"]

@@ -1,0 +1,316 @@
+"""The control socket: a Unix socket on which only this station's people get an answer.
+
+The listener is ours: the file gets its owner and mode before anybody can connect, a file that a dead daemon left is replaced,
+one of a living daemon or of something else is not; who connects is known from the kernel and has a place before a byte of him
+is read; whatever one connection does, the others and the loop go on. systemd may pass the socket (`handed_over`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import os
+import socket
+import stat
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import structlog
+from asyncvarlink import VarlinkErrorReply, VarlinkInterface, VarlinkInterfaceRegistry
+from asyncvarlink.serviceinterface import VarlinkServiceInterface
+
+import stationd
+from stationd.console.alarm import AlarmInterface
+from stationd.console.channel import END, Channel
+from stationd.console.connection import Connection, said
+from stationd.console.door import AlarmDoor, StatusDoor
+from stationd.console.peer import NotKnown, Peer, Role, user_name
+from stationd.console.persons import TwoPersons
+from stationd.console.places import USUAL, Limits, Places, Share
+from stationd.console.refusal import NotAdmitted, NotServed
+from stationd.console.status import SharedStatus, StatusInterface
+
+log = structlog.get_logger()
+
+MODE = 0o660
+LONGEST_PATH_BYTES = 107  # sun_path of Linux, without its end
+FIRST_HANDED_OVER = 3  # sd_listen_fds(3)
+NAME_S = 1.0
+PAUSE_S = 0.1
+MOST_LEAVING, LEAVE_S = 8, 0.5
+QUIET_S = 10.0
+Interfaces = Callable[[Peer], Sequence[VarlinkInterface]]
+Identify = Callable[[socket.socket], Peer]
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """What is behind the socket. `alarms` is None while there is no alarm desk; `live` is False on a simulation or a bench."""
+
+    status: StatusDoor
+    alarms: AlarmDoor | None
+    live: bool
+
+
+def interfaces(doors: Doors, limits: Limits) -> Interfaces:
+    """Return how to make the interfaces of one peer. What peers share is made once."""
+    shared, persons = SharedStatus(doors.status), TwoPersons()
+
+    def made(peer: Peer) -> Sequence[VarlinkInterface]:
+        status = StatusInterface(shared, peer)
+        if doors.alarms is None:
+            return (status,)
+        return (status, AlarmInterface(doors.alarms, peer, persons, doors.live, limits.order_s))
+
+    return made
+
+
+class ControlSocket:
+    """`start` listens, `run` serves until it is cancelled, and leaves nothing behind.
+
+    `identify` says who is at the other end (Accounts.peer), `group` is the number of the group that may open the file.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        made: Interfaces,
+        identify: Identify,
+        group: int | None = None,
+        limits: Limits = USUAL,
+        listener: socket.socket | None = None,
+    ) -> None:
+        self._path = path
+        self._made = made
+        self._identify = identify
+        self._group = group
+        self._limits = limits
+        self._listener = listener
+        self._own: os.stat_result | None = None  # of the socket's file, where we made it
+        self._places = Places(limits)
+        self._shares = {True: Share(limits.share), False: Share(limits.share)}  # for those who act, for those who look
+        self._names: dict[int, str] = {}
+        self._leaving: dict[socket.socket, asyncio.TimerHandle] = {}
+        self._pause: asyncio.TimerHandle | None = None
+        self._clients: set[asyncio.Task[None]] = set()
+        self._quiet_until = 0.0
+        self.turned_away = 0
+
+    @property
+    def connections(self) -> int:
+        """How many clients are there now."""
+        return self._places.taken
+
+    def start(self) -> None:
+        """Listen. OSError, with a sentence, when that is not possible."""
+        if self._listener is None:
+            self._listener = bound(self._path, self._group, self._limits.backlog)
+            self._own = self._path.stat()
+        self._listener.setblocking(False)
+
+    async def run(self) -> None:
+        """Let clients in until cancelled; then end every connection and take the file away."""
+        assert self._listener is not None, "start comes first"
+        self._listen()
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            self._deaf()
+            self._listener.close()
+            self._remove_file()
+            for connection in tuple(self._leaving):
+                self._forget(connection)
+            for client in tuple(self._clients):
+                client.cancel()
+            await asyncio.gather(*self._clients, return_exceptions=True)
+            await asyncio.sleep(0)  # the loop closes what was dropped
+
+    def _listen(self) -> None:
+        """Have connections taken, one in each round of the loop."""
+        assert self._listener is not None
+        asyncio.get_running_loop().add_reader(self._listener, self._let_in, self._listener)
+
+    def _deaf(self) -> None:
+        """Take no more connections for now."""
+        assert self._listener is not None
+        if self._pause is not None:
+            self._pause.cancel()
+        asyncio.get_running_loop().remove_reader(self._listener)
+
+    def _let_in(self, listener: socket.socket) -> None:
+        """Take one connection. Whatever is wrong with it, the next one is taken."""
+        try:
+            connection, _ = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):  # the client gave up meanwhile
+            return
+        except OSError as error:  # no descriptors left: those that wait are not lost
+            self._mention("the control socket could not take a connection", str(error))
+            self._deaf()
+            self._pause = asyncio.get_running_loop().call_later(PAUSE_S, self._listen)
+            return
+        peer = self._admitted(connection)
+        if peer is not None:
+            client = asyncio.create_task(self._serve(connection, peer), name=f"console of {peer.uid}")
+            self._clients.add(client)
+            client.add_done_callback(lambda done: self._gone(done, connection, peer))
+
+    def _admitted(self, connection: socket.socket) -> Peer | None:
+        """Return who is there and has a place now, or say no and close."""
+        try:
+            peer = self._identify(connection)
+        except NotKnown as reason:
+            hint = "look at PrivateUsers= of the service, and at the groups of this user"
+            self._turn_away(connection, NotAdmitted(cause="no-access-authority", detail=str(reason), hint=hint))
+            return None
+        refused = self._refused(peer)
+        if refused is not None:
+            self._turn_away(connection, refused)
+            return None
+        return peer
+
+    def _refused(self, peer: Peer) -> VarlinkErrorReply | None:
+        """Take a place for a peer, or return why there is none for him."""
+        if peer.role is Role.NONE:
+            detail, hint = f"user {peer.uid} has no role on this station", f"ask for the group {Role.VIEW.group}, then log in anew"
+            return NotAdmitted(cause="no-access-authority", detail=detail, hint=hint)
+        no_place = self._places.enter(peer)
+        return NotServed(detail=no_place) if no_place else None
+
+    def _turn_away(self, connection: socket.socket, error: VarlinkErrorReply) -> None:
+        """Say why not, in what is the answer to the first question. The buffer of a new socket takes it at once.
+
+        A few of those who are turned away stay connected for a moment, so that they can still send what they are answered.
+        """
+        self.turned_away += 1
+        self._mention("a connection to the control socket is turned away", said(error).decode())
+        connection.setblocking(False)
+        with contextlib.suppress(OSError):
+            connection.send(said(error) + END)
+            connection.shutdown(socket.SHUT_WR)
+        if len(self._leaving) >= MOST_LEAVING:
+            connection.close()
+            return
+        self._leaving[connection] = asyncio.get_running_loop().call_later(LEAVE_S, self._forget, connection)
+
+    def _mention(self, sentence: str, reason: str) -> None:
+        """Write to the log, now and then: a client that comes again and again does not fill it."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._quiet_until:
+            self._quiet_until = now + QUIET_S
+            log.warning(sentence, reason=reason, turned_away=self.turned_away)
+
+    def _forget(self, connection: socket.socket) -> None:
+        self._leaving.pop(connection).cancel()
+        connection.close()
+
+    async def _serve(self, connection: socket.socket, peer: Peer) -> None:
+        channel = Channel(self._limits)
+        try:
+            connection.setblocking(False)
+            await asyncio.get_running_loop().connect_accepted_socket(lambda: channel, connection)
+            named = replace(peer, name=await self._name(peer.uid))
+            share = self._shares[named.role >= Role.OPERATE]
+            await Connection(channel, registry(self._made(named)), share).serve()
+        except OSError as error:
+            self._mention("a connection to the control socket failed", str(error))
+        finally:
+            channel.drop()
+
+    def _gone(self, client: asyncio.Task[None], connection: socket.socket, peer: Peer) -> None:
+        """Give the place back, also of a client whose serving was cancelled before it began."""
+        self._clients.discard(client)
+        self._places.leave(peer)
+        connection.close()
+
+    async def _name(self, uid: int) -> str:
+        """Return the name of a user; a directory server that does not answer costs nobody but him a second, and once."""
+        if uid not in self._names:
+            self._names[uid] = ""
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(NAME_S):
+                    self._names[uid] = await asyncio.to_thread(user_name, uid)
+        return self._names[uid]
+
+    def _remove_file(self) -> None:
+        """Take our file away, unless somebody has put another one in its place."""
+        with contextlib.suppress(OSError):
+            if self._own is not None and os.path.samestat(self._own, self._path.stat()):
+                self._path.unlink()
+
+
+def registry(made: Sequence[VarlinkInterface]) -> VarlinkInterfaceRegistry:
+    """Return the interfaces of a peer together with the one that describes them."""
+    found = VarlinkInterfaceRegistry()
+    found.register_interface(VarlinkServiceInterface("stationd", "stationd", stationd.__version__, "man:stationd(8)", found))
+    for each in made:
+        found.register_interface(each)
+    return found
+
+
+def bound(path: Path, group: int | None, backlog: int) -> socket.socket:
+    """Return a socket that listens at a path, mode 0660. OSError, with a sentence, when something else is there.
+
+    Owner and mode are right before it listens; until then the kernel refuses whoever connects.
+    """
+    _make_room(path)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    try:
+        os.fchmod(listener.fileno(), MODE)  # what the file begins with, less the umask
+        listener.bind(str(path))
+        path.chmod(MODE)
+        _give_to(path, group)
+        listener.listen(backlog)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def handed_over(environment: Mapping[str, str], own_pid: int) -> socket.socket | None:
+    """Return the listening socket that systemd has passed for this path, or None. It is named io.stationd (sd_listen_fds)."""
+    if environment.get("LISTEN_PID") != str(own_pid):
+        return None
+    names = environment.get("LISTEN_FDNAMES", "").split(":")
+    if "io.stationd" not in names:
+        return None
+    return socket.socket(fileno=FIRST_HANDED_OVER + names.index("io.stationd"))
+
+
+def _make_room(path: Path) -> None:
+    """Take a file away that a dead daemon has left. OSError when the place is not ours to take."""
+    if len(os.fsencode(path)) > LONGEST_PATH_BYTES:
+        raise OSError(errno.ENAMETOOLONG, f"the path of the control socket has more than {LONGEST_PATH_BYTES} bytes: {path}")
+    try:
+        there = path.lstat()
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(there.st_mode):
+        raise OSError(errno.EEXIST, f"{path} is there and is no socket; it is left alone")
+    if _answers(path):
+        raise OSError(errno.EADDRINUSE, f"another daemon listens at {path}")
+    path.unlink()
+
+
+def _answers(path: Path) -> bool:
+    """Return whether somebody listens at a socket's file."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as trial:
+        trial.setblocking(False)
+        try:
+            trial.connect(str(path))
+        except ConnectionRefusedError:
+            return False
+        except BlockingIOError:  # so busy that it has no room for us: it lives
+            return True
+    return True
+
+
+def _give_to(path: Path, group: int | None) -> None:
+    if group is None:
+        log.warning("the group stationd-view does not exist: only root and the service's own user can use the control socket")
+        return
+    try:
+        os.chown(path, -1, group)
+    except PermissionError as error:
+        log.warning("the control socket could not be given to stationd-view", reason=str(error), hint="SupplementaryGroups=stationd-view")

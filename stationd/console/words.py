@@ -1,0 +1,228 @@
+"""What may be typed after `stationctl`, and what it asks of the daemon. Pure: words in, a wish or a usage error out.
+
+Words of commands that only read may be shortened as long as they are unique; words of orders are typed in full, so that a slip
+never acts. Nothing here needs the daemon. Named tuples here and in the client's other modules, because dataclasses alone take
+a fifth of its start.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from typing import NamedTuple
+
+ALARM, STATUS = "io.stationd.Alarm", "io.stationd.Status"
+LISTS = ("active", "shelved", "suppressed", "out-of-service", "all")
+SHOWN = ("status", "alarms")
+ORDERS = ("ack", "reset", "shelve", "unshelve", "note")
+ALL_VISIBLE = "all-visible"
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+USAGE = """usage: stationctl [--socket PATH] [--json|--plain] [--timeout S] [--strict] WORDS...
+
+  show status                              the station at a glance
+  show alarms [active|shelved|suppressed|out-of-service|all]
+  ack KEY... ["note"]   ack all-visible    say that you have seen alarms
+  reset KEY "note"                         end the latch of an alarm that is gone and acknowledged
+  shelve KEY DURATION [one-shot] "reason"  hide an alarm for a time: 30m, 8h, 1h30m
+  unshelve KEY                             show it again
+  note KEY "text"                          write something beside an alarm
+
+KEY is resource/TYPE or resource/TYPE/qualifier, with #N one coming of it; TYPE alone where there is only one such alarm.
+exit: 0 done  1 failed  2 usage  3 no daemon  4 not permitted  5 refused  6 outcome unknown  7 no such thing
+      8 some value is stale or bad (with --strict)  9 conflict  130 interrupted
+"""
+
+
+class Usage(Exception):
+    """What was typed is no command. The text is one sentence for the person."""
+
+
+class Kind(Enum):
+    """How the answer is shown."""
+
+    STATUS = "status"
+    ALARMS = "alarms"
+    ORDER = "order"
+
+
+class Wish(NamedTuple):
+    """One call. `keys` are as typed; in the call they stand under `parameter`, as a list where `several`."""
+
+    kind: Kind
+    method: str
+    parameters: Mapping[str, object]
+    keys: tuple[str, ...] = ()
+    parameter: str = ""
+    done: str = ""
+
+    @property
+    def acts(self) -> bool:
+        """True when it changes something: then a lost answer means that nobody knows what is."""
+        return self.kind is Kind.ORDER
+
+    @property
+    def several(self) -> bool:
+        """True for the one order that names many alarms."""
+        return self.parameter == "keys"
+
+
+def understood(typed: Sequence[str]) -> Wish:
+    """Return what is wished. Usage when that is not clear."""
+    if not typed:
+        raise Usage("what is to be done? For example: show status")
+    verb, rest = typed[0], tuple(typed[1:])
+    match verb:
+        case "ack":
+            return _ack(rest)
+        case "reset":
+            return _order("Reset", "reset", *_key_and_text("reset", rest, "note"))
+        case "note":
+            return _order("AddNote", "noted", *_key_and_text("note", rest, "text"))
+        case "shelve":
+            return _shelve(rest)
+        case "unshelve":
+            if len(rest) != 1:
+                raise Usage("unshelve KEY: name one alarm")
+            return _order("Unshelve", "on no shelf any more", rest[0], {})
+        case _:
+            return _reading(verb, rest)
+
+
+def seconds_in(text: str) -> int:
+    """Return the seconds of a duration such as 90s, 30m, 8h or 1h30m. Usage for anything else: a bare number has no unit."""
+    if re.fullmatch(r"(\d{1,6}[smhd])+", text, re.ASCII) is None:
+        raise Usage(f"{text} is no duration; write it with its unit, for example 30m, 8h or 1h30m")
+    return sum(int(number) * SECONDS[unit] for number, unit in re.findall(r"(\d+)([smhd])", text))
+
+
+def full_word(typed: str, words: Sequence[str]) -> str:
+    """Return the one word that begins like this. Usage, with the candidates, when there is none or more than one."""
+    if typed in words:
+        return typed
+    found = [word for word in words if typed and word.startswith(typed)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise Usage(f"{typed} may be {' or '.join(found)}")
+    raise Usage(f"{typed} is none of: {', '.join(words)}")
+
+
+def _reading(verb: str, rest: tuple[str, ...]) -> Wish:
+    near = [order for order in ORDERS if verb and order.startswith(verb)]
+    if near and not "show".startswith(verb):
+        raise Usage(f"{verb}: an order is typed in full: {' or '.join(near)}")
+    if verb in ("s", ""):
+        raise Usage(f"{verb or 'nothing'} may be show, shelve")
+    full_word(verb, ("show",))
+    if not rest:
+        raise Usage(f"show what? One of: {', '.join(SHOWN)}")
+    if full_word(rest[0], SHOWN) == "status":
+        if rest[1:]:
+            raise Usage("show status takes no more words")
+        return Wish(Kind.STATUS, f"{STATUS}.GetStatus", {})
+    if len(rest) > 2:
+        raise Usage(f"show alarms takes one word more: {', '.join(LISTS)}")
+    shown = full_word(rest[1], LISTS) if len(rest) == 2 else "active"
+    return Wish(Kind.ALARMS, f"{ALARM}.List", {"filter": {"shown": shown.replace("-", "_")}})
+
+
+def _ack(rest: tuple[str, ...]) -> Wish:
+    """Take the first word and all that look like keys as keys, and one other, at the end, as the note."""
+    if not rest:
+        raise Usage("ack KEY... [note]: name at least one alarm")
+    keys = [rest[0]]
+    for number, word in enumerate(rest[1:], 1):
+        if _is_key(word):
+            keys.append(word)
+        elif number == len(rest) - 1:
+            return Wish(Kind.ORDER, f"{ALARM}.Acknowledge", {"note": word}, tuple(keys), "keys", "acknowledged")
+        else:
+            raise Usage(f"{word} is no key; a note of several words stands in quotes, at the end")
+    return Wish(Kind.ORDER, f"{ALARM}.Acknowledge", {}, tuple(keys), "keys", "acknowledged")
+
+
+def _shelve(rest: tuple[str, ...]) -> Wish:
+    """Read KEY [for] DURATION [one-shot] [reason] TEXT."""
+    words = list(rest)
+    if len(words) > 1 and words[1] == "for":
+        del words[1]
+    if len(words) < 2:
+        raise Usage("shelve KEY DURATION reason: for example shelve oa-3/LOW-INPUT 2h \"sensor wet, WO 4720\"")
+    key, seconds, text = words[0], seconds_in(words[1]), words[2:]
+    one_shot = text[:1] == ["one-shot"]
+    text = text[1:] if one_shot else text
+    text = text[1:] if text[:1] == ["reason"] and len(text) > 1 else text
+    if not text:
+        raise Usage("shelve wants a reason, in quotes, at the end")
+    parameters: dict[str, object] = {"seconds": seconds, "reason": " ".join(text)}
+    return _order("Shelve", "shelved", key, parameters | ({"oneShot": True} if one_shot else {}))
+
+
+def _key_and_text(verb: str, rest: tuple[str, ...], parameter: str) -> tuple[str, Mapping[str, object]]:
+    if len(rest) < 2:
+        raise Usage(f"{verb} KEY {parameter}: name one alarm, then write in quotes what is to be said")
+    return rest[0], {parameter: " ".join(rest[1:])}
+
+
+def _order(method: str, done: str, key: str, parameters: Mapping[str, object]) -> Wish:
+    if key.startswith("-") or not key.strip():
+        raise Usage(f"{key} is no key of an alarm")
+    return Wish(Kind.ORDER, f"{ALARM}.{method}", parameters, (key,), "key", done)
+
+
+def _is_key(word: str) -> bool:
+    return re.fullmatch(r"[^\s/]+(/[^\s/]+){1,2}", word) is not None
+
+
+class Options(NamedTuple):
+    """What stands beside the words."""
+
+    words: tuple[str, ...]
+    socket: str
+    timeout_s: float
+    json: bool
+    plain: bool
+    strict: bool
+    help: bool
+
+
+def options(arguments: Sequence[str], socket: str, timeout_s: float) -> Options:
+    """Tell options from words; after "--" everything is a word. Usage when an option is unknown or has no good value."""
+    words: list[str] = []
+    flags: set[str] = set()
+    given = {"--socket": socket, "--timeout": f"{timeout_s:g}"}
+    rest = list(arguments)
+    while rest:
+        argument = rest.pop(0)
+        name, mark, text = argument.partition("=")
+        if argument == "--":
+            words += rest
+            break
+        if name in given:
+            if not mark and not rest:
+                raise Usage(f"{name} wants a value")
+            given[name] = text if mark else rest.pop(0)
+        elif argument in ("--json", "--plain", "--strict", "--help", "-h"):
+            flags.add(argument)
+        elif argument.startswith("--"):
+            raise Usage(f"{argument} is no option; a note that begins so stands after --")
+        else:
+            words.append(argument)
+    if {"--json", "--plain"} <= flags:
+        raise Usage("--json and --plain exclude each other")
+    limit_s = _seconds(given["--timeout"])
+    return Options(
+        tuple(words), given["--socket"], limit_s, "--json" in flags, "--plain" in flags, "--strict" in flags, bool(flags & {"--help", "-h"})
+    )
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= 3600:
+        raise Usage(f"--timeout {text}: seconds, more than 0 and at most 3600")
+    return seconds

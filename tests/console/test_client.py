@@ -1,0 +1,286 @@
+"""`stationctl`: what may be typed, what comes out, and the exit code of every ending."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from stationd.console.client import main
+from stationd.console.exits import Exit, refusal
+from stationd.console.words import LISTS, ORDERS, Kind, Usage, options, understood
+from tests.console.desk import CRITICAL, DEVICE_LOST, MINOR, VIEWER, Served, serving
+
+ROOT = Path(__file__).resolve().parents[2]
+KEY = str(DEVICE_LOST)
+REASON = "sensor wet, WO 4720"
+
+
+async def typed(served: Served, *words: str, options: tuple[str, ...] = ()) -> int:
+    return await asyncio.to_thread(main, ["--socket", str(served.path), *options, *words])
+
+
+# Words.
+
+
+@pytest.mark.parametrize("line", ["show status", "sh st", "sho stat", "show s"])
+def test_words_that_only_read_may_be_shortened(line: str) -> None:
+    assert understood(line.split()).kind is Kind.STATUS
+
+
+@pytest.mark.parametrize("shown", LISTS)
+def test_each_list_of_alarms_has_its_word(shown: str) -> None:
+    assert understood(["show", "alarms", shown]).parameters == {"filter": {"shown": shown.replace("-", "_")}}
+
+
+@pytest.mark.parametrize("word", [order[:length] for order in ORDERS for length in range(1, len(order))])
+def test_no_order_is_taken_from_a_shortened_word(word: str) -> None:
+    with pytest.raises(Usage):
+        understood([word, KEY, "2h", REASON])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        [], [""], ["show"], ["show", "x"], ["show", "alarms", "a"], ["show", "alarms", "sh", "x"], ["show", "status", "x"], ["frobnicate"],
+        ["ack"], ["ack", KEY, "two", "words"], ["ack", KEY, "a note", str(CRITICAL)], ["reset", KEY], ["note", KEY], ["unshelve"],
+        ["unshelve", KEY, KEY], ["shelve", KEY], ["shelve", KEY, "2h"], ["shelve", KEY, "2", REASON], ["shelve", KEY, "2 h", REASON],
+        ["shelve", KEY, "2hh", REASON], ["shelve", KEY, "h", REASON], ["shelve", KEY, "-2h", REASON], ["unshelve", "-x"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_what_is_no_command_is_said_to_be(line: list[str]) -> None:
+    with pytest.raises(Usage) as wrong:
+        understood(line)
+    assert len(str(wrong.value)) > 10
+
+
+def test_an_acknowledgement_tells_keys_from_the_note() -> None:
+    wish = understood(["ack", "PFE-TRIP", KEY, "a/B/c#4", "NOC ticket 88123"])
+    assert wish.keys == ("PFE-TRIP", KEY, "a/B/c#4")
+    assert wish.parameters == {"note": "NOC ticket 88123"}
+    assert understood(["ack", KEY]).parameters == {}
+
+
+def test_durations_have_units_and_fillers_are_not_reasons() -> None:
+    wish = understood(["shelve", KEY, "for", "1h30m", "one-shot", "reason", "sensor", "wet"])
+    assert wish.parameters == {"seconds": 5400, "oneShot": True, "reason": "sensor wet"}
+    assert understood(["shelve", KEY, "90s", REASON]).parameters == {"seconds": 90, "reason": REASON}
+
+
+# Answers.
+
+
+async def test_show_status_prints_one_screen(capsys: pytest.CaptureFixture[str]) -> None:
+    async with serving() as served:
+        served.desk.signal(CRITICAL, True)
+        assert await typed(served, "show", "status") == Exit.DONE
+        out, err = capsys.readouterr()
+        assert out.startswith("AKTAU LIVE")
+        assert "ALARMS  1 critical" in out
+        assert err == ""
+        assert len(out.splitlines()) <= 24
+
+
+async def test_json_says_which_station_and_when_whatever_was_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    async with serving() as served:
+        served.desk.signal(DEVICE_LOST, True)
+        for words in (("show", "status"), ("show", "alarms"), ("ack", KEY), ("note", KEY, "looked at it"), ("shelve", KEY, "1h", REASON)):
+            assert await typed(served, *words, options=("--json",)) == Exit.DONE
+            answer = json.loads(capsys.readouterr().out)
+            assert (answer["station"], answer["mode"]) == ("aktau", "live")
+            assert answer["asOf"].endswith("Z")
+            assert "data" in answer
+
+
+async def test_plain_is_one_line_for_each_alarm(capsys: pytest.CaptureFixture[str]) -> None:
+    async with serving() as served:
+        served.desk.signal(CRITICAL, True)
+        served.desk.signal(MINOR, True)
+        await typed(served, "show", "alarms", options=("--plain",))
+        lines = capsys.readouterr().out.splitlines()
+        assert len(lines) == 2
+        assert lines[0].startswith("B critical 20")
+
+
+async def test_orders_say_what_became_of_the_alarm(capsys: pytest.CaptureFixture[str]) -> None:
+    async with serving() as served:
+        served.desk.signal(DEVICE_LOST, True)
+        assert await typed(served, "ack", KEY, "on site") == Exit.DONE
+        assert capsys.readouterr().out == f"{KEY} acknowledged: it stays active (state C)\n"
+        assert await typed(served, "shelve", KEY, "1h", REASON) == Exit.DONE
+        assert "shelved until 20" in capsys.readouterr().out
+        assert await typed(served, "unshelve", KEY) == Exit.DONE
+        assert await typed(served, "note", KEY, "looked", "at", "it") == Exit.DONE
+        assert [event.event for event in served.desk.past][-2:] == ["unshelve", "note"]
+
+
+async def test_a_type_alone_is_enough_where_there_is_one_and_it_names_the_coming_that_was_seen(capsys: pytest.CaptureFixture[str]) -> None:
+    async with serving() as served:
+        served.desk.signal(CRITICAL, True)
+        assert await typed(served, "ack", CRITICAL.type) == Exit.DONE
+        order, _ = served.desk.orders[0]
+        assert order.targets[0].occurrence == 1
+        assert await typed(served, "ack", "NO-SUCH-TYPE") == Exit.NO_SUCH_THING
+
+
+async def test_ack_all_visible_takes_what_waits_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+    async with serving() as served:
+        assert await typed(served, "ack", "all-visible") == Exit.NO_SUCH_THING
+        served.desk.signal(CRITICAL, True)
+        served.desk.signal(MINOR, True)
+        served.desk.signal(DEVICE_LOST, True)
+        await typed(served, "ack", KEY)
+        assert await typed(served, "ack", "all-visible", "handover") == Exit.DONE
+        order, _ = served.desk.orders[-1]
+        assert {target.key for target in order.targets} == {CRITICAL, MINOR}
+
+
+# Exit codes.
+
+
+async def test_the_exit_codes_of_what_a_daemon_answers(capsys: pytest.CaptureFixture[str]) -> None:
+    async with serving() as served:
+        served.desk.signal(CRITICAL, True)
+        key = str(CRITICAL)
+        endings = {
+            ("show", "nothing"): Exit.USAGE,
+            ("shelve", KEY, "1h", "wet"): Exit.USAGE,
+            ("note", KEY, "x" * 501): Exit.USAGE,
+            ("shelve", key, "1h", REASON): Exit.REFUSED,
+            ("ack", "nowhere/NOTHING"): Exit.NO_SUCH_THING,
+            ("unshelve", "nowhere/NOTHING"): Exit.NO_SUCH_THING,
+            ("reset", key, "looked at it"): Exit.CONFLICT,
+            ("ack", f"{key}#9"): Exit.CONFLICT,
+        }
+        assert {words: await typed(served, *words) for words in endings} == endings
+        capsys.readouterr()
+        await typed(served, "shelve", key, "1h", REASON)
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert [line[:8].strip() for line in err.splitlines()] == ["REFUSED", "why", "to do", ""]
+        assert max(map(len, err.splitlines())) <= 79
+
+
+async def test_without_the_role_it_is_not_permitted(capsys: pytest.CaptureFixture[str]) -> None:
+    async with serving() as served:
+        served.usual = VIEWER
+        served.desk.signal(DEVICE_LOST, True)
+        assert await typed(served, "show", "alarms") == Exit.DONE
+        capsys.readouterr()
+        assert await typed(served, "ack", KEY) == Exit.NOT_PERMITTED
+        assert "no-access-authority" in capsys.readouterr().err
+        assert await typed(served, "ack", KEY, options=("--json",)) == Exit.NOT_PERMITTED
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert json.loads(err)["parameters"]["cause"] == "no-access-authority"
+
+
+async def test_an_answer_with_a_stale_value_ends_with_8_if_that_was_asked_for() -> None:
+    async with serving() as served:
+        assert await typed(served, "show", "status") == Exit.DONE
+        assert await typed(served, "show", "status", options=("--strict",)) == Exit.NOT_GOOD
+        assert await typed(served, "show", "alarms", options=("--strict",)) == Exit.DONE
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with TemporaryDirectory(prefix="console") as name:
+        yield Path(name)
+
+
+@contextlib.contextmanager
+def answering(path: Path, serve: Callable[[socket.socket], None]) -> Iterator[None]:
+    """A daemon of this test's own, which does with one connection what the test says."""
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+
+        def run() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                serve(connection)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        yield
+        thread.join()
+
+
+def status_then(last: bytes | None) -> Callable[[socket.socket], None]:
+    """Answer GetStatus, take the next call, then send `last` and close, or (None) hold the line until the client goes."""
+
+    def serve(connection: socket.socket) -> None:
+        connection.recv(65536)
+        status = {"station": "x", "mode": "sim", "t": "2026-11-22T22:04:12.000Z"}
+        connection.sendall(json.dumps({"parameters": {"status": status}}).encode() + b"\0")
+        connection.recv(65536)
+        if last is None:
+            connection.recv(1)
+        else:
+            connection.sendall(last)
+
+    return serve
+
+
+@pytest.mark.parametrize("last", [b"", b"{", b"nonsense\0", None], ids=["closed", "half", "garbage", "silent"])
+def test_an_order_whose_answer_is_lost_has_an_unknown_outcome(last: bytes | None, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with answering(folder / "s", status_then(last)):
+        assert main(["--socket", str(folder / "s"), "--timeout", "0.3", "ack", KEY]) == Exit.OUTCOME_UNKNOWN
+    if last != b"nonsense\0":
+        assert "OUTCOME UNKNOWN" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("last", [b"", b"nonsense\0", None], ids=["closed", "garbage", "silent"])
+def test_a_question_whose_answer_is_lost_has_no_daemon(last: bytes | None, folder: Path) -> None:
+    with answering(folder / "s", status_then(last)):
+        assert main(["--socket", str(folder / "s"), "--timeout", "0.3", "show", "alarms"]) == Exit.NO_DAEMON
+
+
+def test_without_a_daemon_it_says_what_to_look_at(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--socket", str(folder / "nothing"), "show", "status"]) == Exit.NO_DAEMON
+    assert "systemctl status stationd" in capsys.readouterr().err
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(folder / "dead"))
+    assert main(["--socket", str(folder / "dead"), "show", "status"]) == Exit.NO_DAEMON
+
+
+def test_every_error_of_the_interfaces_has_a_code_and_sentences() -> None:
+    from stationd.console.alarm import AlarmInterface
+    from stationd.console.status import StatusInterface
+
+    for error in (*AlarmInterface.errors, *StatusInterface.errors):
+        said = refusal(error.name, {"cause": "some-cause", "detail": "some detail", "hint": "some hint", "key": KEY, "why": "why"})
+        assert said.why
+        assert said.code is not Exit.DONE
+        assert said.code is not Exit.FAILED or error.name.endswith("InternalError")
+
+
+def test_it_starts_without_anything_heavy() -> None:
+    names = "asyncio asyncvarlink argparse dataclasses pydantic aiohttp pymodbus prompt_toolkit structlog stationd.core stationd.config"
+    heavy = tuple(names.split())
+    program = f"import sys, stationd.console.client; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, stdin=subprocess.DEVNULL)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_help_and_bad_options_need_no_daemon(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == Exit.DONE
+    assert "outcome unknown" in capsys.readouterr().out
+    for line in ("--timeout 0", "--timeout x", "--timeout nan", "--json --plain", "--yes", "--socket", "--timeout"):
+        assert main(["show", "status", *line.split()]) == Exit.USAGE
+        assert capsys.readouterr().out == ""
+
+
+def test_options_stand_anywhere_and_after_two_dashes_nothing_is_one() -> None:
+    found = options(["show", "--json", "alarms", "--socket=/x", "--timeout", "3", "--", "--strict"], "/s", 10.0)
+    assert found == (("show", "alarms", "--strict"), "/x", 3.0, True, False, False, False)

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from stationd.core.model import Value
 from stationd.driver import TAP, Driver, Point, Sampled
+from stationd.links.sampler.readings import CONDITIONS, LIMITED, UNREMARKABLE, WORDS
 
 MODEL = "optical-tap"
 ROLE = "tap"
+CONDITION_WORDS: dict[Value, Value] = dict(enumerate((UNREMARKABLE, *WORDS.values(), LIMITED)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,5 +34,6 @@ def tap_driver(window_s: float) -> Driver:
         Point("power_min", Sampled(), unit="dBm", every_s=window_s, doc="lowest sample of a window"),
         Point("power_max", Sampled(), unit="dBm", every_s=window_s, doc="highest sample of a window"),
         Point("los", Sampled(), every_s=window_s, doc="light is lost: N of the last M samples were below the limit"),
+        Point(CONDITIONS, Sampled(), values=CONDITION_WORDS, every_s=window_s, doc="what was not as wished in a window, comma between"),
     )
     return Driver(MODEL, TAP, (), points, "stationd.links.sampler")

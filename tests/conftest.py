@@ -15,6 +15,7 @@ DEBIAN_PACKAGE_OF = {
     "mosquitto_sub": "mosquitto-clients",
     "openssl": "openssl",
     "promtool": "prometheus",
+    "strace": "strace",
 }
 
 

@@ -7,7 +7,7 @@ are found here, before anything is started.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from stationd.config.draft import Draft
 from stationd.config.plant import Plant
@@ -36,7 +36,11 @@ OWN: Mapping[Model, tuple[str, ...]] = {
     Model.TABLE: ("table",),
 }
 VOLTS = ("volts_per_count", "volts_at_zero_count")  # of log-amp and linear
-SPI_CLOCKS = {Chip.ADS8688: 32, Chip.MCP3208: 24}  # of one conversion: the frames of native/source_spi.c
+SPI_FRAME_CLOCKS = {Chip.ADS8688: 32, Chip.MCP3208: 24}  # the frames of native/source_spi.c, one for each input ...
+SPI_MORE_FRAMES = {Chip.ADS8688: 1, Chip.MCP3208: 0}  # ... and so many for each chip: a result comes one frame late
+SPI_INPUTS = 8  # of a chip
+SPI_SHARE = 0.9  # of the clocks: the rest is for what lies between two messages [E]
+MOST_GATHERED_S = 1.0  # how long scans may wait for each other: loss of light is found that much later
 SPI_FASTEST_HZ = {Chip.ADS8688: 17_000_000, Chip.MCP3208: 2_000_000}
 LOWEST_DBM = -1000.0  # stands for no floor until it is known
 COLDEST_C, WARMEST_C = -40.0, 85.0
@@ -47,7 +51,7 @@ def check_light(plant: Plant) -> list[Finding]:
     """Return what is wrong in [sampler] beyond single keys."""
     if plant.sampler is None:
         return []
-    findings = [*_source(plant.sampler), *_spi(plant.sampler, len(plant.channel)), *_front_ends(plant), *_channels(plant)]
+    findings = [*_source(plant.sampler), *_watermark(plant.sampler), *_spi(plant), *_front_ends(plant), *_channels(plant)]
     if not findings and not any(finding.path[0] == "sampler" for finding in plant.findings):
         findings += _memory(plant)
     return findings
@@ -69,17 +73,40 @@ def _source(sampler: Draft[Sampler]) -> Iterator[Finding]:
         yield Finding((*sampler.path, "chip"), "", "is missing", f"which converter stands behind the SPI device; one of: {words}")
 
 
-def _spi(sampler: Draft[Sampler], channels: int) -> Iterator[Finding]:
-    chip, item = sampler.item.chip, sampler.item
-    if not item.source.startswith("spi:") or chip is None or not sampler.sound("source", "chip", "speed_hz"):
+def _watermark(sampler: Draft[Sampler]) -> Iterator[Finding]:
+    """Scans that wait for each other are found late: more than a second of them would look as if none came."""
+    item = sampler.item
+    if item.watermark is None or not sampler.sound("source", "rate_hz", "watermark"):
         return
+    gathered_s = item.watermark / item.rate_hz
+    if gathered_s > MOST_GATHERED_S:
+        reason = f"is {gathered_s:.1f} s of scans at rate_hz = {item.rate_hz}: light that is lost would be found that much later"
+        yield sampler.finding("watermark", reason, f"at most {MOST_GATHERED_S:g} s, {round(MOST_GATHERED_S * item.rate_hz)} scans")
+    elif item.buffer_s is not None and sampler.sound("buffer_s") and gathered_s > item.buffer_s:
+        yield sampler.finding("watermark", f"is more than buffer_s = {item.buffer_s} holds", "it would never be reached")
+
+
+def _spi(plant: Plant) -> Iterator[Finding]:
+    sampler = plant.sampler
+    if sampler is None or sampler.item.chip is None or not sampler.item.source.startswith("spi:"):
+        return
+    if not sampler.sound("source", "chip", "speed_hz"):
+        return
+    chip, item = sampler.item.chip, sampler.item
     if item.speed_hz > SPI_FASTEST_HZ[chip]:
         yield sampler.finding("speed_hz", f"is more than {SPI_FASTEST_HZ[chip]}, the fastest clock of an {chip.value}")
         return
-    clocks = item.rate_hz * channels * SPI_CLOCKS[chip]
-    if sampler.sound("rate_hz") and clocks > 0.9 * item.speed_hz:
-        reason = f"is more than speed_hz = {item.speed_hz} can carry: {channels} channels need {clocks} clocks a second"
+    inputs = [channel.item.index for channel in plant.channel if channel.sound("index")]
+    clocks = item.rate_hz * clocks_of_a_scan(chip, inputs)
+    if sampler.sound("rate_hz") and clocks > SPI_SHARE * item.speed_hz:
+        reason = f"is more than speed_hz = {item.speed_hz} can carry: {len(plant.channel)} channels need {clocks} clocks a second"
         yield sampler.finding("rate_hz", reason, "lower rate_hz or raise speed_hz")
+
+
+def clocks_of_a_scan(chip: Chip, inputs: Collection[int]) -> int:
+    """Return the clocks of the SPI bus for one sample of each of these inputs: chip x 8 + input of the chip."""
+    chips = {number // SPI_INPUTS for number in inputs}
+    return (len(inputs) + SPI_MORE_FRAMES[chip] * len(chips)) * SPI_FRAME_CLOCKS[chip]
 
 
 # Front ends.

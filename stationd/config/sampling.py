@@ -119,7 +119,9 @@ class Sampler(BaseModel):
     trigger: Annotated[
         str | None, Field(min_length=1, max_length=63, description="iio: trigger to use; not set: the one that is set")
     ] = None
-    watermark: Annotated[int | None, Field(ge=1, le=65_536, description="iio: samples for each wake-up; not set: the kernel's")] = None
+    watermark: Annotated[
+        int | None, Field(ge=1, le=65_536, description="iio: samples for each wake-up, at most 1 s of them; not set: the kernel's")
+    ] = None
     buffer_s: Annotated[float | None, Field(gt=0.0, le=60.0, description="iio: what the kernel keeps for us; not set: 2 s")] = None
     chip: Annotated[Chip | None, Field(strict=False, description="spi: the converter")] = None
     # 1 MHz suits an mcp3208 at 2.7 V as well as any ads8688 [M].

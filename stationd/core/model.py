@@ -201,5 +201,3 @@ class Announce:
 
     event: LightEvent
 
-
-Effect = Restate | Write | Announce

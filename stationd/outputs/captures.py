@@ -8,9 +8,10 @@ format is that of numpy's own description (NEP 1, version 1.0) in a zip archive.
     slots.npy         uint64, number of each scan; one that was missed is a number that is not there
     channels.npy      names                        description.json   all the rest
 
-A file is written under a temporary name, brought to the disk, and renamed: a kill leaves no half file. The oldest files go when
-the quota is reached. One thread writes, so that a slow disk holds up neither the loop nor any other output; a full one costs the
-capture, which is counted and said once.
+A file is written under a temporary name, brought to the disk, and renamed: a kill leaves no half file. Then the oldest files go,
+down to the quota. Which are older says the number at the end of their names, which only rises: a clock that is set back does not
+make a new file the oldest. Files of other names are never touched. One thread writes, so that a slow disk holds up neither the
+loop nor any other output; a full one costs the capture, which is counted and said once.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import struct
 import sys
 import threading
 import zipfile
 from array import array
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
@@ -33,6 +34,7 @@ from typing import BinaryIO
 
 import structlog
 
+from stationd.core.model import LightKind
 from stationd.links.sampler import RawCapture
 from stationd.outputs.clock import Clock
 from stationd.outputs.document import Identity
@@ -43,6 +45,8 @@ MIB = 1 << 20
 MANUAL = "manual"
 ORDER, WIDE = ("<", "utf-32-le") if sys.byteorder == "little" else (">", "utf-32-be")  # arrays are written as they lie in memory
 NEW = ".new"  # the end of the name of a file that is not complete
+KINDS = "|".join([MANUAL, *(kind.value for kind in LightKind)])
+OURS = re.compile(rf"\d{{8}}T\d{{6}}\.\d{{6}}Z-(?:{KINDS})(?:-.+)?-(\d{{6,}})\.(?:npz|csv)")  # all names that we ever give
 
 
 class CaptureFormat(Enum):
@@ -65,8 +69,7 @@ class CaptureStatistics:
 @dataclass(frozen=True, slots=True)
 class _Job:
     capture: RawCapture
-    name: str
-    description: dict[str, object]
+    clock: Clock
     loop: asyncio.AbstractEventLoop
     done: asyncio.Future[None]
 
@@ -82,6 +85,7 @@ class CaptureFiles:
         self._identity = identity
         self._jobs: Queue[_Job | None] = Queue(maxsize=1)
         self._told = ""
+        self._last = 0  # the number at the end of the newest name
         # A daemon thread: a disk that hangs must not hold up the end of the program; a file that is not complete is no loss.
         threading.Thread(target=self._work, name="captures", daemon=True).start()
 
@@ -89,14 +93,8 @@ class CaptureFiles:
         """Have a capture written; the future ends when it is on the disk or was lost. Never fails and never waits."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
-        clock = Clock.read()
-        trigger = clock.written(capture.trigger_ns * 1e-9, 6)
-        kind = MANUAL if capture.kind is None else capture.kind.value
-        parts = (trigger.replace(":", "").replace("-", ""), kind, capture.channel, f"{capture.number:06}")
-        name = "-".join(filter(None, parts)) + f".{self._form.value}"
-        description = describe(capture, self._identity, kind, trigger)
         try:
-            self._jobs.put_nowait(_Job(capture, name, description, loop, done))
+            self._jobs.put_nowait(_Job(capture, Clock.read(), loop, done))
         except Full:
             self._fail("too many captures wait for the disk")
             done.set_result(None)
@@ -114,8 +112,8 @@ class CaptureFiles:
         while (job := self._jobs.get()) is not None:
             try:
                 self._write(job)
-            except OSError as error:
-                self._fail(f"{job.name}: {error.strerror or error}")
+            except Exception as error:  # noqa: BLE001 - whatever it is (no memory, no disk), the next capture may go well
+                self._fail(error.strerror or str(error) if isinstance(error, OSError) else repr(error))
             with contextlib.suppress(RuntimeError):  # the event loop has ended meanwhile
                 job.loop.call_soon_threadsafe(_finish, job.done)
 
@@ -124,45 +122,62 @@ class CaptureFiles:
         with contextlib.suppress(OSError):
             self._directory.mkdir(parents=True, exist_ok=True)
             for left in self._directory.glob(f".*{NEW}"):
-                left.unlink()
-            self.statistics.bytes = sum(size for _, size in self._files())
+                if OURS.fullmatch(left.name[1 : -len(NEW)]):
+                    left.unlink()
+            self.statistics.bytes = sum(size for _, _, size in self._files())
 
     def _write(self, job: _Job) -> None:
         self._directory.mkdir(parents=True, exist_ok=True)
-        new = self._directory / f".{job.name}{NEW}"
+        self._last = max([self._last, *(number for number, _, _ in self._files())]) + 1
+        name, description = self._described(job)
+        new = self._directory / f".{name}{NEW}"
         try:
             with new.open("wb") as file:
-                (write_npz if self._form is CaptureFormat.NPZ else write_csv)(file, job.capture, job.description)
+                (write_npz if self._form is CaptureFormat.NPZ else write_csv)(file, job.capture, description)
                 file.flush()
                 os.fsync(file.fileno())
-            self._make_room(new.stat().st_size)
-            new.rename(self._directory / job.name)
-        except OSError:
+            self._refuse_larger(new.stat().st_size)
+            new.rename(self._directory / name)
+        except BaseException:
             with contextlib.suppress(OSError):
                 new.unlink()
             raise
         _bring_to_disk(self._directory)
         self.statistics.written += 1
-        self.statistics.bytes = sum(size for _, size in self._files())
         self._told = ""
-        log.info("raw samples written", file=str(self._directory / job.name), scans=job.capture.scans)
+        log.info("raw samples written", file=str(self._directory / name), scans=job.capture.scans)
+        self._keep_to_quota()
 
-    def _make_room(self, size: int) -> None:
+    def _described(self, job: _Job) -> tuple[str, dict[str, object]]:
+        """Return the name of a capture's file, and what it says of itself."""
+        capture, trigger = job.capture, job.clock.written(job.capture.trigger_ns * 1e-9, 6)
+        kind = MANUAL if capture.kind is None else capture.kind.value
+        parts = (trigger.replace(":", "").replace("-", ""), kind, capture.channel, f"{self._last:06}")
+        return "-".join(filter(None, parts)) + f".{self._form.value}", describe(capture, self._identity, kind, trigger)
+
+    def _refuse_larger(self, size: int) -> None:
         if size > self._quota:
             raise OSError(f"{size / MIB:.1f} MiB are more than [sampler] captures_mib = {self._quota // MIB} allows")
-        files = list(self._files())
-        total = size + sum(each for _, each in files)
-        for path, each in files:  # by name, which is by time
-            if total <= self._quota:
-                return
-            path.unlink()
-            self.statistics.deleted += 1
-            total -= each
 
-    def _files(self) -> Iterator[tuple[Path, int]]:
-        for path in sorted(self._directory.iterdir()):
-            if path.suffix[1:] in {form.value for form in CaptureFormat} and not path.name.startswith("."):
-                yield path, path.stat().st_size
+    def _keep_to_quota(self) -> None:
+        """Delete the oldest files; one that cannot be deleted is not counted against the capture that was written."""
+        files = self._files()
+        self.statistics.bytes = sum(size for _, _, size in files)
+        for _, path, size in files[:-1]:
+            if self.statistics.bytes <= self._quota:
+                return
+            try:
+                path.unlink()
+            except OSError as error:
+                log.warning("a file of raw samples cannot be deleted", file=str(path), cause=error.strerror or str(error))
+                continue
+            self.statistics.deleted += 1
+            self.statistics.bytes -= size
+
+    def _files(self) -> list[tuple[int, Path, int]]:
+        """Return number, path and size of our files, the oldest first."""
+        found = [(int(ours[1]), path) for path in self._directory.iterdir() if (ours := OURS.fullmatch(path.name))]
+        return [(number, path, path.stat().st_size) for number, path in sorted(found)]
 
     def _fail(self, cause: str) -> None:
         self.statistics.failed += 1

@@ -12,7 +12,7 @@ from itertools import accumulate
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
 from stationd.links.sampler import SamplerStatistics
-from stationd.links.sampler.readings import FIRST_BOUND_NS
+from stationd.links.sampler.readings import FIRST_BOUND_NS, WORDS
 from stationd.outputs.captures import CaptureStatistics
 
 NS = 1e-9
@@ -49,18 +49,32 @@ def sampler_families(statistics: SamplerStatistics) -> Iterator[Metric]:
     for key, name, text in COUNTERS:
         yield CounterMetricFamily(f"stationd_sampler_{name}", text, value=counts[key])
     yield CounterMetricFamily("stationd_sampler_rebuilds", "Times that the sampler was made anew", value=statistics.rebuilds)
-    yield CounterMetricFamily("stationd_sampler_abandoned", "Sampling threads that hung in their source", value=statistics.abandoned)
+    yield CounterMetricFamily("stationd_sampler_abandoned", "Times that the source hung and was left alone", value=statistics.abandoned)
+    yield CounterMetricFamily("stationd_sampler_freed", "Of what hung in the source, what came back and was freed", value=statistics.freed)
+    text = "Captures whose writer failed otherwise than by the disk"
+    yield CounterMetricFamily("stationd_sampler_captures_failed", text, value=statistics.captures_failed)
     text = "Changes of light whose own event was lost, told without their exact time"
     yield CounterMetricFamily("stationd_sampler_untimed_events", text, value=statistics.untimed)
     yield CounterMetricFamily("stationd_sampler_cpu_seconds", "Time that the sampling thread has used", value=counts["cpu_ns"] * NS)
     for name, text, value in (
+        ("hanging", "What hangs in the source now; with 3 the sampler stays down until one comes back", statistics.hanging),
         ("running", "1 while scans are taken", statistics.running),
         ("real_time", "1 while the sampling thread has the real-time priority that it asks for", statistics.real_time),
         ("memory_locked", "1 while the memory of the sampling thread cannot be paged out", statistics.memory_locked),
     ):
         yield GaugeMetricFamily(f"stationd_sampler_{name}", text, value=value)
+    yield _flagged(statistics)
     yield _lateness(statistics)
     yield _delivery(statistics)
+
+
+def _flagged(statistics: SamplerStatistics) -> Metric:
+    """Windows by what was not as wished in them; the words are those of the point "conditions" of every tap."""
+    text = "Windows by what was not as wished in them: no real-time priority, memory that may be paged out, late scans ..."
+    family = CounterMetricFamily("stationd_sampler_flagged_windows", text, labels=("flag",))
+    for word in WORDS.values():
+        family.add_metric([word], statistics.flagged[word])
+    return family
 
 
 def capture_families(captures: CaptureStatistics) -> Iterator[Metric]:

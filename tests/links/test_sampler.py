@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import subprocess
 import sys
+import threading
 import time
 from array import array
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from stationd.core.model import Event, Level, LightEvent, LightKind, LinkChanged, PointId, Reading, Reason
 from stationd.links.sampler import ChannelSettings, OpticalSampler, RawCapture, SamplerSettings, SourceSettings
+from stationd.links.sampler.apart import Abandoned, apart
+from stationd.links.sampler.native import Native
 from stationd.wire.calibration import Calibration, LogAmp
+from tests.native.iio_tree import Tree
+from tests.virtual_time import run
 
 pytest.importorskip("stationd._sampler", reason="the extension is not built: pip install . (Debian package gcc)")
 
@@ -227,6 +235,235 @@ async def test_a_stopped_sampler_leaves_no_thread_and_has_accounted_for_everythi
         assert threads() == before + 1
     assert threads() == before
     assert accounted(dict(work.sampler.statistics().counts))
+
+
+# What hangs, and what is told of it.
+
+
+def hanging(folder: Path) -> tuple[Tree, SamplerSettings]:
+    """A device whose sampling frequency is a file that blocks whoever reads it, as a driver that hangs does."""
+    tree = Tree(folder, ["le:u16/16>>0", "le:u16/16>>0"])
+    (tree.device / "sampling_frequency").unlink()
+    os.mkfifo(tree.device / "sampling_frequency")
+    source = SourceSettings("iio", "iio:device0", sysfs_root=str(tree.sysfs), device_root=str(tree.dev))
+    return tree, settings(source=source)
+
+
+def let_go(tree: Tree) -> bool:
+    """Answer everybody who reads the frequency, now and from now on; False while nobody does."""
+    path = tree.device / "sampling_frequency"
+    try:
+        held = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:
+        return False
+    path.replace(path.with_name("gone"))
+    path.write_text("100\n")
+    os.write(held, b"100\n" * opening())
+    os.close(held)
+    return True
+
+
+def opening() -> int:
+    return sum(thread.name.startswith("sampler-") for thread in threading.enumerate())
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def test_an_opening_that_hangs_is_cancelled_at_once_and_freed_when_it_comes_back(tmp_path: Path) -> None:
+    tree, wanted = hanging(tmp_path)
+    task = asyncio.create_task(OpticalSampler(wanted, lambda _: None).run())
+    await until(lambda: opening() == 1)
+    task.cancel()
+    done, _ = await asyncio.wait([task], timeout=PATIENCE_S)
+    assert done
+    assert opening() == 1, "its thread is still in there"
+    await until(lambda: let_go(tree))
+    await until(lambda: opening() == 0)
+    assert open_files(tree.node) == 1, "the one of this test"
+    tree.end()
+
+
+def open_files(path: Path) -> int:
+    found = 0
+    for each in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            found += each.readlink() == path
+    return found
+
+
+def test_openings_that_hang_are_told_and_three_of_them_are_the_most(tmp_path: Path) -> None:
+    """In virtual time: the ten seconds of each opening pass at once."""
+    tree, wanted = hanging(tmp_path)
+    events: list[Event] = []
+
+    async def main() -> None:
+        sampler = OpticalSampler(wanted, events.extend)
+        task = asyncio.create_task(sampler.run())
+        failed = []
+        for _ in range(600):
+            await asyncio.sleep(0.5)
+            failed.append(sampler.failed_twice_in_a_minute)
+        statistics = sampler.statistics()
+        assert (statistics.abandoned, statistics.hanging, opening()) == (3, 3, 3)
+        reasons = [each.quality.reason for each in events if isinstance(each, Reading) and each.point == POWER]
+        assert reasons == [Reason.TIMEOUT] * 3 + [Reason.SOURCE_LOST]
+        assert len([each for each in events if isinstance(each, LightEvent)]) == 1
+        assert not failed[19], "once is no reason to restart the daemon"
+        assert failed[46]
+        assert not failed[-1], "a minute later it is no news"
+        task.cancel()
+        await asyncio.wait([task])
+
+    with capture_logs() as logs:
+        run(main())
+    assert sum("hangs" in each["event"] for each in logs) == 3
+    assert any("no other is made" in each.get("cause", "") for each in logs)
+    assert let_go(tree)
+    while opening():
+        time.sleep(0.01)  # the event loop has ended: they are on their own
+    tree.end()
+
+
+async def test_a_thread_that_comes_back_is_freed_after_all(tmp_path: Path) -> None:
+    """The second attempt to end it comes when its reading of the source has come to an end."""
+    loop = Native(settings(f"level all {LIT}; at 10 stall 1500", window_s=0.005), settings().watches(None))
+    loop.start()
+    await until(lambda: loop.statistics().scans >= 9)
+    abandoned = Abandoned()
+    assert not loop.end(0.05)
+    abandoned.leave_ending(apart(partial(loop.end, 0.05), "sampler-end"), loop)
+    assert abandoned.number == 1
+    retrying = asyncio.create_task(abandoned.retry(0.1))
+    await until(lambda: abandoned.freed == 1)
+    assert abandoned.number == 0
+    retrying.cancel()
+
+
+async def test_scans_that_are_gathered_for_longer_than_the_usual_silence_are_no_silence() -> None:
+    source = SourceSettings("sim", f"level all {LIT}; noise 2; paced 3000", watermark=3000)
+    async with working(settings(source=source, rate_hz=1000)) as work:
+        await work.until(lambda: work.sampler.statistics().counts["scans"] >= 3000)
+        assert work.sampler.statistics().rebuilds == 0
+        assert work.reason(POWER) is not Reason.NO_SAMPLES
+
+
+# Captures.
+
+
+async def test_a_writer_that_fails_is_counted_and_costs_no_other_capture() -> None:
+    calls: list[RawCapture] = []
+
+    def keep(capture: RawCapture) -> asyncio.Future[None]:
+        calls.append(capture)
+        if len(calls) == 1:
+            raise MemoryError("no room for the description")
+        done = asyncio.get_running_loop().create_future()
+        done.set_exception(ValueError("no room for the file")) if len(calls) == 2 else done.set_result(None)
+        return done
+
+    sampler = OpticalSampler(settings(capture_pre_s=0.01, capture_post_s=0.01, capture_every_s=0.01), lambda _: None, keep)
+    work = Work(sampler, asyncio.create_task(sampler.run()), [])
+    for number in range(1, 7):  # more than there is memory for at once
+        await work.until(lambda: sampler.statistics().running)
+        await work.until(sampler.capture)
+        await work.until(lambda number=number: len(calls) == number)  # type: ignore[misc]
+    await work.until(lambda: sampler.statistics().captures_failed == 2)
+    await work.stop()
+
+
+async def test_a_capture_says_what_was_in_force_at_its_trigger_and_not_when_it_was_copied() -> None:
+    warm = replace(TAP, intercept_db_per_c=-0.5)
+    now_c, held, captures = [25.0], asyncio.Event(), list[RawCapture]()
+
+    async def keep(capture: RawCapture) -> None:
+        captures.append(capture)
+        await held.wait()
+
+    channels = (ChannelSettings("fp1-rx", 0, warm),)
+    wanted = settings(channels=channels, capture_pre_s=0.01, capture_post_s=0.01, capture_every_s=0.01)
+    sampler = OpticalSampler(wanted, lambda _: None, keep, lambda: now_c[0])
+    work = Work(sampler, asyncio.create_task(sampler.run()), [])
+    await work.until(lambda: sampler.statistics().running)
+    await work.until(sampler.capture)
+    await work.until(lambda: len(captures) == 1)
+    await work.until(sampler.capture)
+    await work.until(lambda: sampler.statistics().counts["captures_queued"] == 1)
+    now_c[0] = 45.0
+    await work.until(lambda: sampler.thresholds != captures[0].watches)
+    held.set()
+    await work.until(lambda: len(captures) == 2)
+    assert (captures[1].temperature_c, captures[1].watches) == (25.0, captures[0].watches)
+    await work.stop()
+
+
+# What is told, and when.
+
+
+async def test_a_loss_that_was_limited_is_told_in_the_turn_that_saw_it_missing() -> None:
+    window_s = 1.0
+    flapping = f"level all {LIT}; noise 2; level 0 4000; wave 0 3500 20; at 200 level 0 {LIT}"
+    async with working(settings(flapping, window_s=window_s)) as work:
+        await work.until(lambda: any(not each.exact for each in work.lights(LightKind.LOST)))
+        told = next(each for each in work.lights(LightKind.LOST) if not each.exact)
+        assert told.found - told.t < window_s / 5
+
+
+async def test_events_that_one_turn_does_not_take_are_all_taken_before_the_end_is_told() -> None:
+    channels = tuple(ChannelSettings(f"c{n}", n, TAP) for n in range(128))
+    toggles = "; ".join(f"at {100 + 80 * n} level all {(DARK, LIT)[n % 2]}" for n in range(8))
+    async with working(settings(f"level all {LIT}; noise 2; {toggles}; at 800 gone", channels=channels)) as work:
+        await work.until(lambda: work.sampler.statistics().counts["scans"] > 0)
+        time.sleep(0.8)  # the stall itself: all of it has happened when the reader looks again
+        await work.until(lambda: work.reason(PointId("c0", "power")) in (Reason.SOURCE_LOST, Reason.NO_SAMPLES))
+        assert work.reason(PointId("c0", "power")) is Reason.SOURCE_LOST
+        for kind in (LightKind.LOST, LightKind.BACK):
+            assert [each.exact for each in work.lights(kind)] == [True] * 512
+        await work.until(lambda: not work.sampler.statistics().running)
+        assert work.sampler.statistics().counts["events_lost"] == 0
+
+
+async def test_what_the_machine_did_not_grant_is_said_once_and_shown_as_not_granted() -> None:
+    with capture_logs() as logs:
+        async with working(settings(cpu=1023)) as work:
+            await work.until(lambda: work.sampler.statistics().counts["windows_read"] >= 20)  # a second: four checks
+            statistics = work.sampler.statistics()
+            assert statistics.running
+            assert not statistics.real_time, "none was asked for"
+            assert not statistics.memory_locked
+            conditions = work.last(PointId("fp1-rx", "conditions"))
+            assert conditions is not None
+            assert isinstance(conditions.value, str)
+            assert statistics.flagged["not-real-time"] == 0
+    assert sum("not bound to its CPU" in each["event"] for each in logs) == 1
+
+
+async def test_a_sampler_that_has_lost_its_source_shows_nothing_as_running() -> None:
+    async with working(settings(f"level all {LIT}; noise 2; at 1500 gone")) as work:
+        await work.until(lambda: work.sampler.statistics().running)
+        await work.until(lambda: work.reason(POWER) is Reason.SOURCE_LOST)
+        await work.until(lambda: work.sampler.statistics().rebuilds == 0 and not work.sampler.statistics().running)
+
+
+async def test_a_scan_that_is_less_than_half_a_period_late_is_not_late() -> None:
+    async with working(settings(rate_hz=20)) as work:
+        await work.until(lambda: (counts := work.sampler.statistics().counts)["late"] < counts["scans"] > 3)
+
+
+async def test_a_channel_that_makes_too_many_events_is_limited_to_one_a_second() -> None:
+    async with working(settings(f"level all {LIT}; noise 2; level 0 4000; wave 0 3500 20")) as work:
+        await work.until(lambda: work.sampler.statistics().counts["events_limited"] > 20)
+        assert work.sampler.statistics().counts["events"] < 20
+
+
+async def test_the_same_count_is_a_dead_converter_only_after_the_time_that_was_set() -> None:
+    async with working(settings(f"level all {LIT}", stuck_s=1000.0)) as work:
+        await work.until(lambda: work.sampler.statistics().counts["windows_read"] >= 5)
+        assert work.lights(LightKind.STUCK) == []
+        assert work.reason(POWER) is not Reason.STUCK
 
 
 WITHOUT_EXTENSION = """

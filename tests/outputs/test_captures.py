@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 import csv
 import json
+import os
+import subprocess
+import sys
 from array import array
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,12 +19,15 @@ from stationd.core.model import LightKind
 from stationd.links.sampler import ChannelSettings, RawCapture, SamplerSettings, SourceSettings
 from stationd.outputs.captures import CaptureFiles, CaptureFormat, npy
 from stationd.wire.calibration import Calibration, LogAmp
+from tests.conftest import program
 from tests.outputs.plant import LIVE, SIMULATED
 
 TAP = Calibration("tap", LogAmp(0.2, -70.0), (64, 65471), 78.127e-6, tap_db=20.0)
 CHANNELS = (ChannelSettings("fp1-rx", 0, TAP), ChannelSettings("länge", 3, TAP, step_db=1.0))
 SETTINGS = SamplerSettings(SourceSettings("sim", ""), CHANNELS)
 SCANS = 300
+PATIENCE_S = 30.0
+ROOT = Path(__file__).resolve().parents[2]
 LAST = 0x7FFF_FFFF_FFFF_FFFF
 
 
@@ -80,28 +87,97 @@ async def test_a_csv_says_what_it_is_and_has_a_line_for_each_scan(tmp_path: Path
     assert len(rows) == SCANS + 1
 
 
+OLD = "20250101T000000.000000Z-light-lost-fp1-rx-000002.csv"
+OLDER = "20260101T000000.000000Z-manual-000001.npz"  # its number says so, whatever the clock was
+
+
 async def test_what_a_kill_has_left_is_removed_and_other_files_are_not(tmp_path: Path) -> None:
-    (tmp_path / ".20260101-light-lost-000000.npz.new").write_bytes(b"half")
+    (tmp_path / f".{OLD}.new").write_bytes(b"half")
+    (tmp_path / ".download.new").write_bytes(b"of somebody else")
     (tmp_path / "notes.txt").write_text("of a technician")
     await CaptureFiles(tmp_path, CaptureFormat.CSV, 10, LIVE).keep(capture())
     names = [file.name for file in files(tmp_path)]
-    assert len(names) == 2
-    assert "notes.txt" in names
+    assert len(names) == 3
+    assert {"notes.txt", ".download.new"} < set(names)
 
 
-async def test_the_oldest_files_go_when_the_quota_is_reached_and_nothing_else_does(tmp_path: Path) -> None:
+async def test_the_oldest_files_by_their_number_go_when_the_quota_is_reached_and_nothing_else_does(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_bytes(b"x" * 2_000_000)
-    old = tmp_path / "20250101T000000Z-light-lost-000001.csv"
-    old.write_bytes(b"x" * 900_000)
-    older = tmp_path / "20240101T000000Z-light-lost-000001.npz"
-    older.write_bytes(b"x" * 200_000)
+    foreign = tmp_path / "20200101T000000Z-light-lost-copy.csv"
+    foreign.write_bytes(b"x" * 2_000_000)
+    (tmp_path / OLD).write_bytes(b"x" * 900_000)
+    (tmp_path / OLDER).write_bytes(b"x" * 200_000)
     store = CaptureFiles(tmp_path, CaptureFormat.CSV, 1, LIVE)
     await store.keep(capture())
-    assert not older.exists()
-    assert old.exists()
+    assert not (tmp_path / OLDER).exists()
+    assert (tmp_path / OLD).exists()
     assert (tmp_path / "notes.txt").exists()
+    assert foreign.exists()
     assert store.statistics.deleted == 1
     assert store.statistics.bytes <= 1 << 20
+    assert next(tmp_path.glob("*-light-lost-fp1-rx-000003.csv"))
+
+
+async def test_files_that_fill_the_quota_exactly_stay(tmp_path: Path) -> None:
+    store = CaptureFiles(tmp_path, CaptureFormat.CSV, 1, LIVE)
+    await store.keep(capture())
+    (new,) = files(tmp_path)
+    size = new.stat().st_size
+    new.unlink()
+    (tmp_path / OLD).write_bytes(b"x" * ((1 << 20) - size))
+    await store.keep(capture())
+    assert (tmp_path / OLD).exists()
+    assert (store.statistics.deleted, store.statistics.bytes) == (0, 1 << 20)
+
+
+async def test_a_capture_that_cannot_be_described_is_counted_and_the_next_one_is_written(tmp_path: Path) -> None:
+    """Whatever goes wrong in the writer, nobody waits for ever."""
+    store = CaptureFiles(tmp_path, CaptureFormat.CSV, 10, LIVE)
+    for broken in (replace(capture(), watches=()), replace(capture(), counts=b"123"), replace(capture(), trigger_ns=1 << 80)):
+        async with asyncio.timeout(PATIENCE_S):
+            await store.keep(broken)
+    await store.keep(capture())
+    assert (store.statistics.written, store.statistics.failed) == (1, 3)
+    assert len(files(tmp_path)) == 1, "no half file stays"
+
+
+async def test_the_name_has_the_utc_of_the_trigger(tmp_path: Path) -> None:
+    before = datetime.now(UTC)
+    trigger_ns = round(asyncio.get_running_loop().time() * 1e9)
+    await CaptureFiles(tmp_path, CaptureFormat.CSV, 10, LIVE).keep(replace(capture(), trigger_ns=trigger_ns))
+    after = datetime.now(UTC)
+    (file,) = files(tmp_path)
+    named = datetime.strptime(file.name.partition("Z-")[0], "%Y%m%dT%H%M%S.%f").replace(tzinfo=UTC)
+    assert before - timedelta(milliseconds=10) <= named <= after + timedelta(milliseconds=10)
+
+
+KEEP = """
+import asyncio, sys
+from pathlib import Path
+from stationd.outputs.captures import CaptureFiles, CaptureFormat
+from tests.outputs.plant import LIVE
+from tests.outputs.test_captures import capture
+
+async def main():
+    await CaptureFiles(Path(sys.argv[1]), CaptureFormat.NPZ, 1, LIVE).keep(capture())
+
+asyncio.run(main())
+"""
+
+
+def test_a_file_is_on_the_disk_before_it_gets_its_name_and_an_older_one_goes_only_after_that(tmp_path: Path) -> None:
+    strace = program("strace")
+    place, trace = tmp_path / "captures", tmp_path / "trace"
+    place.mkdir()
+    (place / OLDER).write_bytes(b"x" * (1 << 20))
+    command = [strace, "-f", "-y", "-e", "trace=/fsync|rename|unlink", "-o", trace, sys.executable, "-c", KEEP, place]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert done.returncode == 0, done.stderr
+    calls = [line.split(maxsplit=1)[1] for line in trace.read_text().splitlines() if str(place) in line]
+    assert [call.partition("(")[0][:6] for call in calls] == ["fsync", "rename", "fsync", "unlink"], calls
+    assert ".npz.new" in calls[0]
+    assert f"{place}>" in calls[2]
+    assert OLDER in calls[3]
 
 
 async def test_a_capture_that_is_larger_than_the_quota_deletes_nothing_and_is_counted(tmp_path: Path) -> None:

@@ -167,3 +167,42 @@ def test_nothing_below_the_floor_is_a_step_down() -> None:
         floor = math.ceil(calibration.count_at(calibration.floor_dbm))
         assert bounds(calibration.step_knots(1.0), floor - 1)[0] < -60_000
         assert bounds(calibration.step_knots(1.0), floor)[0] > -60_000
+
+
+def test_a_limit_between_two_counts_is_rounded_to_the_earlier_loss_and_to_the_sure_return() -> None:
+    """A limit at 100.5 counts: 100 is below it, 101 is above it."""
+    table = Calibration("table", Table(((0, 0.0), (1000, 1000.0))), (0, 1000), tap_db=0.0)
+    assert (table.lost_below(100.5), table.back_above(100.5)) == (101, 100)
+
+
+def test_a_sample_at_the_limit_itself_is_dark_and_not_yet_lit() -> None:
+    table = Calibration("table", Table(((0, 0.0), (1000, 1000.0))), (0, 1000), tap_db=0.0)
+    assert table.lost_below(100.0) > 100
+    assert table.back_above(100.0) >= 100
+
+
+def test_a_linear_front_end_measures_from_the_first_count_above_dark_on() -> None:
+    diode = Calibration("diode", Linear(0.1, 0.01), (0, 65535), ADS8688_V).with_lowest_floor()
+    dark = 0.01 / ADS8688_V
+    assert diode.floor_dbm == pytest.approx(diode.level_dbm(dark + 1.0))
+    assert diode.floor_dbm > -math.inf
+
+
+def test_the_level_at_the_floor_itself_is_measured() -> None:
+    lowest = Calibration("tap", LogAmp(0.2, -70.0), (64, 65471), ADS8688_V, tap_db=20.0).with_lowest_floor()
+    assert lowest.measured_dbm(64) == lowest.floor_dbm
+
+
+def test_no_temperature_turns_a_front_end_round() -> None:
+    falling = Calibration("falling", LogAmp(0.2, -70.0, -0.01), (0, 65535), ADS8688_V)
+    for temperature_c in (44.9, 45.0, 60.0, 1000.0):
+        assert falling.level_dbm(20_000, temperature_c) > falling.level_dbm(10_000, temperature_c)
+        assert falling.level_dbm(falling.count_at(-40.0, temperature_c), temperature_c) == pytest.approx(-40.0)
+
+
+def test_a_knot_leaves_one_count_for_the_loop_that_reckons_in_whole_counts() -> None:
+    knots = AD8304.step_knots(1.0)
+    for knot in knots[1:]:
+        level_dbm = AD8304.level_dbm(knot.at)
+        assert knot.low <= AD8304.count_at(level_dbm - 1.0) - 1.0
+        assert knot.high >= AD8304.count_at(level_dbm + 1.0) + 1.0

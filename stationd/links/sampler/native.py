@@ -64,19 +64,20 @@ class Window(NamedTuple):
     last_s: float
     scans: int
     missed: int
+    flags: int
     levels: tuple[Level, ...]
 
 
 @dataclass(slots=True)
 class Drained:
-    """What one call took out of the rings. The sets of channels are bit masks."""
+    """What one call took out of the rings. `dark` is a bit mask of channels; `losses` has the wrapping count of each channel."""
 
     events: list[Event]
     windows: list[Window]
     more: bool
     ended: bool
     dark: int
-    latch: int
+    losses: list[int]
 
 
 @cache
@@ -117,7 +118,7 @@ class Native:
             raise SamplerFault(f"no thread for the sampler: {os.strerror(-failed)}")
 
     def end(self, timeout_s: float) -> bool:
-        """Stop the thread and free everything; False when it hangs in its source and has to be left alone for ever."""
+        """Stop the thread and free everything; False when it hangs in its source: then nothing but another `end` may follow."""
         stopped = self._lib.sampler_stop(self._handle, round(timeout_s * NS)) == 0
         self.statistics()
         return bool(stopped and self._lib.sampler_destroy(self._handle) == 0)
@@ -141,7 +142,7 @@ class Native:
             bool(taken.more) and (most > 0 or taken.events == EVENTS_AT_ONCE),
             bool(taken.ended),
             _mask(taken.dark),
-            _mask(taken.latch),
+            self._ffi.unpack(taken.losses, self._channels),
         )
 
     def watch(self, watches: tuple[Watch, ...]) -> bool:
@@ -149,7 +150,7 @@ class Native:
         return bool(self._lib.sampler_watch(self._handle, self._watch(watches)) >= 0)
 
     def trigger(self) -> bool:
-        """Start a capture; False while an earlier request has not been taken yet."""
+        """Start a capture; False while an earlier request has not been taken yet, or when the source is gone."""
         return bool(self._lib.sampler_trigger(self._handle) == 0)
 
     def statistics(self) -> Any:
@@ -210,7 +211,7 @@ class Native:
             )
             for level in self._levels[number * self._channels : (number + 1) * self._channels]
         )  # fmt: skip
-        return Window(raw.lost_before, raw.first_ns / NS, raw.last_ns / NS, raw.scans, raw.missed, levels)
+        return Window(raw.lost_before, raw.first_ns / NS, raw.last_ns / NS, raw.scans, raw.missed, raw.flags, levels)
 
     def _config(self) -> Any:
         settings, lib = self._settings, self._lib

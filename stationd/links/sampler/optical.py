@@ -5,8 +5,9 @@
       |       '-- the source is gone, or no scan comes any more: every point is BAD at once
       '--(1, 2, 4, 8, 10 s)--'
 
-A thread that hangs in its source is left alone for ever and another loop is made; the counters go on. Ending changes nothing
-on the plant. Without the extension the task says so, every point is BAD, and the rest of the daemon works.
+Whatever hangs in its source is left alone, with an alarm, and another loop is made; the counters go on. When MOST_ABANDONED hang
+the sampler stays down until one of them has come back. Ending changes nothing on the plant. Without the extension the task says
+so, every point is BAD, and the rest of the daemon works.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -22,19 +24,22 @@ import structlog
 
 from stationd.core.model import Event, LightEvent, LinkChanged, Reason
 from stationd.links.bell import Bell
-from stationd.links.sampler.native import Native, SamplerFault, shortcomings
+from stationd.links.sampler.apart import END_S, STOP_S, Abandoned, apart, waited
+from stationd.links.sampler.attempts import Attempts
+from stationd.links.sampler.in_force import InForce
+from stationd.links.sampler.native import NS, Native, SamplerFault, shortcomings
 from stationd.links.sampler.readings import Light, SamplerStatistics
 from stationd.links.sampler.settings import RawCapture, SamplerSettings, Watch
 
 log = structlog.get_logger()
 
 BUS = "sampler"  # its name beside those of the buses
-PAUSES_S = (1.0, 2.0, 4.0, 8.0, 10.0)
-STEADY_S = 30.0  # a loop that ran so long was no failure
-STOP_S = 0.5
+OPEN_S = 10.0  # for opening a source: some hundred attributes of sysfs, and a converter that is switched on
+MOST_ABANDONED = 3  # that hang at the same time: each has a thread and its locked memory
+TWICE_S = 60.0
 CHECK_S = 0.25  # how often it is seen whether scans come
 SILENT_WINDOWS, SILENT_S = 3, 2.0
-MOST_DRAINS = 8  # calls of one turn of the event loop
+MOST_DRAINS = 2  # calls of one turn of the event loop: some hundred events take it some milliseconds
 MOST_WINDOWS = 8  # whose readings are being handed on; what comes meanwhile waits in the loop, and is counted when it is lost
 READINGS_AT_ONCE = 64
 FIFO = 1  # SCHED_FIFO
@@ -63,7 +68,9 @@ class OpticalSampler:
         self._light = Light(settings)
         self._native: Native | None = None
         self._windows: deque[Iterator[Event]] = deque()
-        self._watches: tuple[Watch, ...] = ()
+        self._force = InForce((), None)
+        self._abandoned = Abandoned()
+        self._hung: deque[float] = deque(maxlen=2)
         self._ended = False
         self._ending = Bell()
         self._taken = Bell()
@@ -73,15 +80,9 @@ class OpticalSampler:
 
     async def run(self) -> None:
         """Sample for ever; ends only by cancellation, and then within a second."""
-        loop = asyncio.get_running_loop()
-        failures = 0
-        while True:
-            begun = loop.time()
-            await self._one_loop()
-            failures = 0 if loop.time() - begun >= STEADY_S else failures
-            await asyncio.sleep(PAUSES_S[min(failures, len(PAUSES_S) - 1)])
-            failures += 1
-            self._totals.rebuilds += 1
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._abandoned.retry(), name="what the sampler has abandoned")
+            await self._sample()
 
     def capture(self) -> bool:
         """Start a capture now, as a technician does; False when no loop runs or an earlier request was not taken yet."""
@@ -89,19 +90,50 @@ class OpticalSampler:
 
     def statistics(self) -> SamplerStatistics:
         """Return the counters of all loops until now."""
-        self._totals.untimed = self._light.untimed
-        return self._totals if self._native is None else self._totals.with_running(self._native.statistics())
+        totals = self._totals
+        totals.untimed, totals.flagged = self._light.untimed, self._light.flagged
+        totals.freed, totals.hanging = self._abandoned.freed, self._abandoned.number
+        return totals if self._native is None else totals.with_running(self._native.statistics())
+
+    @property
+    def thresholds(self) -> tuple[Watch, ...]:
+        """What the counts of each channel are compared with, now or with the next block of scans."""
+        return self._force.watches
+
+    @property
+    def failed_twice_in_a_minute(self) -> bool:
+        """True when making the sampler anew did not help: something hung twice within the last minute. For the watchdog."""
+        return len(self._hung) == 2 and asyncio.get_running_loop().time() - self._hung[0] <= TWICE_S
 
     # ------------------------------------------------------------------ the life of one loop
+
+    async def _sample(self) -> None:
+        loop, attempts = asyncio.get_running_loop(), Attempts()
+        while True:
+            await self._room()
+            begun = loop.time()
+            await self._one_loop()
+            await asyncio.sleep(attempts.pause_s(loop.time() - begun))
+            self._totals.rebuilds += 1
+
+    async def _room(self) -> None:
+        """Wait while too much hangs in the source: one more would only hang too."""
+        if self._abandoned.number >= MOST_ABANDONED:
+            self._lose(Reason.SOURCE_LOST, f"{MOST_ABANDONED} attempts hang in the source: no other is made until one of them comes back")
+        while self._abandoned.number >= MOST_ABANDONED:
+            await asyncio.sleep(CHECK_S)
 
     async def _one_loop(self) -> None:
         """Make a loop and serve it to its end; that it ended is told before anything is taken down."""
         self._read_temperature()
-        self._watches = self.settings.watches(self._light.temperature_c)
+        self._force = InForce(self.settings.watches(self._light.temperature_c), self._light.temperature_c)
         try:
-            made = await _made(self.settings, self._watches)
+            made = await self._open()
         except SamplerFault as fault:
             self._lose(Reason.SOURCE_LOST, str(fault))
+            return
+        if made is None:
+            self._lose(Reason.TIMEOUT, f"the source does not open within {OPEN_S:g} s; is its driver well? See dmesg")
             return
         try:
             made.start()
@@ -111,38 +143,62 @@ class OpticalSampler:
         finally:
             await self._end(made)
 
+    async def _open(self) -> Native | None:
+        """Make a loop in a thread of its own; None when that hangs. One that nobody wants any more is freed when it is there."""
+        opening = apart(partial(Native, self.settings, self._force.watches), "sampler-open")
+        try:
+            await asyncio.wait([opening], timeout=OPEN_S)
+        except asyncio.CancelledError:
+            self._abandoned.leave_opening(opening)
+            raise
+        if opening.done():
+            return opening.result()
+        self._abandoned.leave_opening(opening)
+        self._note_hanging("opening the source of the sampler hangs and is left alone")
+        return None
+
     async def _serve(self, made: Native) -> None:
         loop = asyncio.get_running_loop()
         self._native, self._ended = made, False
         self._scans, self._scanned = 0, loop.time()
         self._light.begin()
         loop.add_reader(made.fd, self._look)
-        captures = asyncio.create_task(self._captures(made))
-        try:
-            while not self._ended:
-                await self._ending.wait(loop.time() + CHECK_S)
-                if self._check(made, loop.time()):
-                    self._lose(Reason.NO_SAMPLES, "no scan comes any more")
-                    return
-            self._lose(Reason.SOURCE_LOST, f"the source is gone: {os.strerror(made.statistics().error)}")
-        finally:
-            loop.remove_reader(made.fd)
-            captures.cancel()
-            await _finished(captures)
+        async with asyncio.TaskGroup() as tasks:
+            captures = tasks.create_task(self._captures(made), name="captures of the sampler")
+            try:
+                await self._watch_over(made)
+            finally:
+                loop.remove_reader(made.fd)
+                captures.cancel()
+
+    async def _watch_over(self, made: Native) -> None:
+        """Return when the loop has ended or takes no scans any more, and say so."""
+        loop = asyncio.get_running_loop()
+        while not self._ended:
+            await self._ending.wait(loop.time() + CHECK_S)
+            if self._check(made, loop.time()):
+                self._lose(Reason.NO_SAMPLES, "no scan comes any more")
+                return
+        self._lose(Reason.SOURCE_LOST, f"the source is gone: {os.strerror(made.statistics().error)}")
 
     async def _end(self, made: Native) -> None:
-        """Stop the thread, even while being cancelled; one that hangs in its source is left alone for ever."""
+        """Stop the thread, even while being cancelled; one that hangs in its source is left alone."""
         self._native = None
-        ending = asyncio.ensure_future(asyncio.to_thread(made.end, STOP_S))
+        ending = apart(partial(made.end, STOP_S), "sampler-end")
         try:
-            await _finished(ending)
+            await waited(ending, END_S)
         finally:
             totals = self._totals
             totals.add(made.last_statistics)
             totals.running = totals.real_time = totals.memory_locked = False
-            if not ending.result():
-                totals.abandoned += 1
-                log.error("the sampling thread hangs in its source and is left alone", source=self._source)
+            if not ending.done() or ending.exception() is not None or not ending.result():
+                self._abandoned.leave_ending(ending, made)
+                self._note_hanging("the sampling thread hangs in its source and is left alone")
+
+    def _note_hanging(self, text: str) -> None:
+        self._hung.append(asyncio.get_running_loop().time())
+        self._totals.abandoned += 1
+        log.error(text, source=self._source, hanging=self._abandoned.number)
 
     def _lose(self, reason: Reason, text: str) -> None:
         """Say at once that no point has a value now; a cause is logged once, not at every new attempt."""
@@ -179,8 +235,8 @@ class OpticalSampler:
             drained.append(made.drain(room))
         if drained[-1].more:
             loop.call_soon(self._look)
-        self._ended = self._ended or drained[-1].ended
-        news = self._light.news(drained, now)
+        self._ended = self._ended or (drained[-1].ended and not drained[-1].more)
+        news = self._light.news(drained, loop.time())
         for event in news.urgent:
             if isinstance(event, LightEvent) and event.exact:
                 self._totals.delivery_s.observe(max(0.0, now - event.found))
@@ -215,7 +271,7 @@ class OpticalSampler:
         self._tell(stats)
         if self._warms:
             self._follow_temperature(made)
-        return now - self._scanned > max(SILENT_WINDOWS * self.settings.window_s, SILENT_S)
+        return now - self._scanned > max(SILENT_WINDOWS * self.settings.window_s, SILENT_S) + self.settings.wake_s
 
     def _tell(self, stats: Any) -> None:
         """Show what the machine granted; what it did not grant is logged once, with what would help."""
@@ -238,22 +294,34 @@ class OpticalSampler:
     def _follow_temperature(self, made: Native) -> None:
         """Put thresholds in force that the temperature has moved; while the loop has not taken the last ones, later."""
         self._read_temperature()
-        watches = self.settings.watches(self._light.temperature_c)
-        if any(moved(old, new) > MOVED_COUNTS for old, new in zip(self._watches, watches, strict=True)) and made.watch(watches):
-            self._watches = watches
+        now, temperature_c = asyncio.get_running_loop().time(), self._light.temperature_c
+        watches, old = self.settings.watches(temperature_c), self._force.watches
+        moves = any(moved(before, after) > MOVED_COUNTS for before, after in zip(old, watches, strict=True)) and made.watch(watches)
+        self._force.put(now, watches if moves else old, temperature_c)
 
     async def _captures(self, made: Native) -> None:
         """Copy one capture after the other out of the loop and have it written; what comes meanwhile waits in the loop."""
         while self._keep is not None:
             await self._taken.wait()
             while (taken := made.take_capture()) is not None:
-                copying = asyncio.ensure_future(asyncio.to_thread(made.copied, taken, self._watches, self._light.temperature_c))
                 try:
-                    await _finished(copying)
-                finally:
-                    made.release()
-                    written = self._keep(copying.result())
-                await written
+                    await self._written(made, taken, self._keep)
+                except Exception:
+                    self._totals.captures_failed += 1
+                    log.exception("raw samples of an event are lost: their writer failed")
+
+    async def _written(self, made: Native, taken: Any, keep: Callable[[RawCapture], Awaitable[None]]) -> None:
+        """Copy a capture, described as it was at its trigger, and wait until it is written; its memory is given back before."""
+        force = self._force.at(taken[0].trigger_ns / NS)
+        copying = asyncio.ensure_future(asyncio.to_thread(made.copied, taken, force.watches, force.temperature_c))
+        cancelled = await _finished(copying)
+        made.release()
+        try:
+            written = keep(copying.result())
+        finally:
+            if cancelled:
+                raise asyncio.CancelledError
+        await written
 
     @property
     def _source(self) -> str:
@@ -267,25 +335,12 @@ def moved(old: Watch, new: Watch) -> int:
     return max(apart)
 
 
-async def _made(settings: SamplerSettings, watches: tuple[Watch, ...]) -> Native:
-    """Make a loop in another thread, since opening a source may take its time; one that nobody wants any more is freed."""
-    making = asyncio.ensure_future(asyncio.to_thread(Native, settings, watches))
-    try:
-        await _finished(making)
-    except asyncio.CancelledError:
-        if making.exception() is None:
-            making.result().end(STOP_S)
-        raise
-    return making.result()
-
-
-async def _finished(work: asyncio.Future[Any]) -> None:
-    """Wait for the end of work that must not be torn apart, whatever its outcome; a cancellation is carried out afterwards."""
+async def _finished(work: asyncio.Future[Any]) -> bool:
+    """Wait for the end of work that must not be torn apart, whatever its outcome; True when a cancellation came meanwhile."""
     cancelled = False
     while not work.done():
         try:
             await asyncio.wait([work])
         except asyncio.CancelledError:
             cancelled = True
-    if cancelled:
-        raise asyncio.CancelledError
+    return cancelled

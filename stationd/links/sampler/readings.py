@@ -1,15 +1,15 @@
 """Windows and events of the C loop as readings and light events. Nothing here waits or looks at a clock.
 
 A reading carries the time of the last scan of its window, never that of its arrival. A number is GOOD when it is what was
-measured; that the thread had no real-time priority, or that times are estimated, is counted and shown, but makes no level wrong.
+measured. The conditions of its window (no real-time priority, memory that may be paged out, late or missed scans ...) make no
+level wrong: they stand beside it as a point of their own, and are counted.
 
     no scan in the window, a converter that is stuck, all counts outside its range  -> BAD, no number
     a level below what can be measured                                              -> BAD below-range, as with every driver
     some counts outside its range, 10 % of the slots missed, no temperature          -> UNCERTAIN: the number itself may be off
+    times that jumped or are estimated, and lie more than a window before arrival    -> UNCERTAIN: the time itself may be off
 
-No loss of light gets lost. The loop keeps two sets beside its events: who is dark now, and who was dark at any time since the
-last look. Where these say more than the events that came, an event is missing (its ring was full, or the channel was limited);
-one look later, when it cannot be on its way any more, it is made here and says that it is not exact.
+No loss of light gets lost: see stationd.links.sampler.darkness.
 """
 
 from __future__ import annotations
@@ -21,10 +21,20 @@ from typing import Any, NamedTuple
 
 from stationd.core.model import GOOD, Event, Level, LightEvent, LightKind, PointId, Quality, Reading, Reason
 from stationd.links.sampler import native
+from stationd.links.sampler.darkness import Darkness, Untold
 from stationd.links.sampler.settings import SamplerSettings
 from stationd.links.statistics import Histogram
 
-POINTS = ("power", "power_min", "power_max", "los")
+LEVELS = ("power", "power_min", "power_max", "los")
+CONDITIONS = "conditions"  # under which a window was taken: text, since none of them makes a level wrong by itself
+POINTS = (*LEVELS, CONDITIONS)
+TIME_JUMPED, TIME_ESTIMATED = 4, 8  # sampler.h, SAMPLER_TIME_JUMPED, SAMPLER_TIME_ESTIMATED
+WORDS = {  # sampler.h, SAMPLER_MISSED ...
+    1: "samples-missed", 2: "late", TIME_JUMPED: "time-jumped", TIME_ESTIMATED: "time-estimated", 16: "not-real-time",
+    32: "not-locked", 64: "read-failed",
+}  # fmt: skip
+LIMITED = "events-limited"
+UNREMARKABLE = "none"
 MOST_MISSED = 0.1  # share of a window's slots; with more missing its mean is only probable
 DELIVERY_BOUNDS_S = (1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 0.1, 0.5)
 COUNTED = (
@@ -50,8 +60,12 @@ class SamplerStatistics:
     lateness: list[int] = field(default_factory=lambda: [0] * DOUBLINGS)
     delivery_s: Histogram = field(default_factory=lambda: Histogram(DELIVERY_BOUNDS_S))
     rebuilds: int = 0
-    abandoned: int = 0
+    abandoned: int = 0  # times that something hung and was left alone
+    freed: int = 0  # of these, what has come back
+    hanging: int = 0  # what hangs now
+    captures_failed: int = 0  # captures whose writer failed
     untimed: int = 0
+    flagged: Counter[str] = field(default_factory=Counter)  # windows by the words of their flags
     running: bool = False
     real_time: bool = False
     memory_locked: bool = False
@@ -80,14 +94,6 @@ def _doublings(stats: Any) -> list[int]:
     return [sum(buckets[at : at + BUCKETS_PER_DOUBLING]) for at in range(0, len(buckets), BUCKETS_PER_DOUBLING)]
 
 
-class _Suspect(NamedTuple):
-    """A change of light whose event did not come with it: between which times, and what the sets say."""
-
-    since: float
-    t: float
-    was_lost: bool
-
-
 class News(NamedTuple):
     """What one look brought: light events with their readings, to be handed on at once, and the readings of each window.
 
@@ -104,36 +110,30 @@ class Light:
     def __init__(self, settings: SamplerSettings) -> None:
         self._settings = settings
         self._names = [channel.name for channel in settings.channels]
-        self._dark = 0
+        self._darkness = Darkness([max(channel.lost_m, channel.back_m) for channel in settings.channels])
         self._los_t = [float("-inf")] * len(self._names)
-        self._suspects: dict[int, _Suspect] = {}
-        self._looked: float | None = None
         self._said_ended = False
+        self._jumped = False
         self.made = 0
         self.untimed = 0
+        self.flagged: Counter[str] = Counter()
         self.temperature_c: float | None = None
         self.temperature_known = True
 
     def news(self, drained: Sequence[native.Drained], now: float) -> News:
-        """Return what one look (drains until the rings were empty) brought."""
-        before, lost, touched, latch = self._dark, 0, 0, 0
-        events: list[native.Event] = []
-        for part in drained:
-            latch |= part.latch
-            events += part.events
-        urgent: list[Event] = []
-        for event in events:
-            urgent += self._event(event)
-            if event.kind in (LightKind.LOST, LightKind.BACK) and event.channel >= 0:
-                touched |= 1 << event.channel
-                lost |= (event.kind is LightKind.LOST) << event.channel
-        urgent += self._unexplained(drained, drained[-1].dark, latch & ~lost & ~before, touched, now)
-        return News(urgent, [self._window(window, now) for part in drained for window in part.windows])
+        """Return what one look (drains until the rings were empty, or the turn was over) brought."""
+        windows = [window for part in drained for window in part.windows]
+        urgent = [each for part in drained for event in part.events for each in self._event(event, now)]
+        last = drained[-1]
+        if not last.more:
+            for untold in self._darkness.look(last.losses, last.dark, windows, now):
+                urgent += self._made_up(untold, now)
+        return News(urgent, [self._window(window, now, self._doubt(window, now)) for window in windows])
 
     @property
     def suspicious(self) -> bool:
         """True when another look will tell whether an event is missing."""
-        return bool(self._suspects)
+        return self._darkness.suspicious
 
     def all_bad(self, reason: Reason, now: float) -> list[Event]:
         """Return readings that say of every point that there is no value, and why."""
@@ -141,9 +141,9 @@ class Light:
         return [Reading(PointId(name, point), None, quality, now) for name in self._names for point in POINTS]
 
     def begin(self) -> None:
-        """Begin with a fresh loop, whose sets are empty."""
-        self._suspects.clear()
-        self._said_ended = False
+        """Begin with a fresh loop, which knows nothing yet."""
+        self._darkness.begin()
+        self._said_ended = self._jumped = False
 
     def ended(self, now: float) -> list[LightEvent]:
         """Return the event that the source of all samples was lost, unless the loop itself has said so."""
@@ -151,25 +151,36 @@ class Light:
 
     # Events.
 
-    def _event(self, event: native.Event) -> list[Event]:
+    def _event(self, event: native.Event, now: float) -> list[Event]:
         if event.channel < 0:
             self._said_ended = True
             return [LightEvent(event.kind, "", event.sample_s, event.since_s, event.found_s, self._number(), event.lost_before)]
-        channel = self._settings.channels[event.channel]
-        step = event.kind in (LightKind.STEP_DOWN, LightKind.STEP_UP)
-        light = LightEvent(
-            event.kind, channel.name, event.sample_s, event.since_s, event.found_s, self._number(), event.lost_before,
-            channel.calibration.measured_dbm(event.at, self.temperature_c),
-            channel.calibration.measured_dbm(event.reference, self.temperature_c) if step else None,
-        )  # fmt: skip
         if event.kind not in (LightKind.LOST, LightKind.BACK):
-            return [light]
-        dark = event.kind is LightKind.LOST
-        self._set_dark(event.channel, dark)
-        return [*self._los(event.channel, dark, GOOD, event.sample_s), light]
+            return [self._light(event)]
+        before, news = self._darkness.take(event)
+        told = [each for untold in before for each in self._made_up(untold, now)]
+        told += self._los(event.channel, self._darkness.told(event.channel), GOOD, event.sample_s)
+        return [*told, self._light(event)] if news else told
 
-    def _set_dark(self, channel: int, dark: bool) -> None:
-        self._dark = self._dark | 1 << channel if dark else self._dark & ~(1 << channel)
+    def _light(self, event: native.Event) -> LightEvent:
+        step = event.kind in (LightKind.STEP_DOWN, LightKind.STEP_UP)
+        return LightEvent(
+            event.kind, self._names[event.channel], event.sample_s, event.since_s, event.found_s, self._number(), event.lost_before,
+            self._measured(event.channel, event.at), self._measured(event.channel, event.reference) if step else None,
+        )  # fmt: skip
+
+    def _measured(self, channel: int, count: int) -> float | None:
+        """Return the level of a sample, None where it tells of no level: too little light, or a count that light does not give."""
+        calibration = self._settings.channels[channel].calibration
+        low, high = calibration.valid_counts
+        return calibration.measured_dbm(count, self.temperature_c) if low <= count <= high else None
+
+    def _made_up(self, untold: Untold, now: float) -> list[Event]:
+        """Return the event, and the reading that comes with it, of a change whose own event was lost."""
+        self.untimed += 1
+        name, lost = self._names[untold.channel], untold.kind is LightKind.LOST
+        light = LightEvent(untold.kind, name, untold.t, untold.since, now, self._number(), untold.more, exact=False)
+        return [*self._los(untold.channel, lost, GOOD, untold.t), light]
 
     def _los(self, channel: int, dark: bool, quality: Quality, t: float) -> list[Event]:
         """Return the reading of a channel's loss of light, unless a newer one has been handed on already."""
@@ -184,70 +195,51 @@ class Light:
 
     # Windows.
 
-    def _window(self, window: native.Window, now: float) -> Iterator[Event]:
+    def _window(self, window: native.Window, now: float, doubt: Reason | None) -> Iterator[Event]:
         t = window.last_s if window.scans else now
         for number, level in enumerate(window.levels):
             reason = _no_number(window, level)
             if reason is None:
-                yield from self._levels(number, window, level, t)
+                yield from self._levels(number, window, level, doubt)
             else:
                 self._los_t[number] = max(self._los_t[number], t)
                 quality = Quality(Level.BAD, reason)
-                yield from (Reading(PointId(self._names[number], point), None, quality, t) for point in POINTS)
+                yield from (Reading(PointId(self._names[number], point), None, quality, t) for point in LEVELS)
+            yield Reading(PointId(self._names[number], CONDITIONS), conditions(window.flags, level.limited), GOOD, t)
 
-    def _levels(self, number: int, window: native.Window, level: native.Level, t: float) -> Iterator[Event]:
+    def _doubt(self, window: native.Window, now: float) -> Reason | None:
+        """Return why the time of a window may be wrong by more than its length, or None. Counts its flags.
+
+        Samples cannot be older than their arrival says, but for the time that the source gathers them.
+        """
+        self.flagged.update(word for bit, word in WORDS.items() if window.flags & bit)
+        self._jumped = self._jumped or bool(window.flags & TIME_JUMPED)
+        if not window.scans or now - window.last_s <= self._settings.window_s + self._settings.wake_s:
+            return None
+        if self._jumped:
+            return Reason.TIME_JUMPED
+        return Reason.TIME_ESTIMATED if window.flags & TIME_ESTIMATED else None
+
+    def _levels(self, number: int, window: native.Window, level: native.Level, doubt: Reason | None) -> Iterator[Event]:
         calibration = self._settings.channels[number].calibration
-        quality = self._quality(window, level, calibration.warms)
+        t, in_time = window.last_s, GOOD if doubt is None else Quality(Level.UNCERTAIN, doubt)
+        quality = self._quality(window, level, calibration.warms) or in_time
         counts = (level.sum / window.scans, level.min, level.max)
-        for point, count in zip(POINTS, counts, strict=False):
+        for point, count in zip(LEVELS, counts, strict=False):
             value = calibration.measured_dbm(count, self.temperature_c)
             shown = quality if value is not None else Quality(Level.BAD, Reason.BELOW_RANGE)
             yield Reading(PointId(self._names[number], point), value, shown, t)
-        saturated = Quality(Level.UNCERTAIN, Reason.SATURATED) if level.saturated else GOOD
-        yield from self._los(number, level.dark, saturated, t)
+        if not self._darkness.undecided(number):
+            yield from self._los(number, level.dark, Quality(Level.UNCERTAIN, Reason.SATURATED) if level.saturated else in_time, t)
 
-    def _quality(self, window: native.Window, level: native.Level, warms: bool) -> Quality:
+    def _quality(self, window: native.Window, level: native.Level, warms: bool) -> Quality | None:
         if level.saturated:
             return Quality(Level.UNCERTAIN, Reason.SATURATED)
         if window.missed > MOST_MISSED * (window.scans + window.missed):
             return Quality(Level.UNCERTAIN, Reason.SAMPLES_MISSED)
         if warms and not self.temperature_known:
             return Quality(Level.UNCERTAIN, Reason.NO_TEMPERATURE)
-        return GOOD
-
-    # What the events did not tell.
-
-    def _unexplained(
-        self, drained: Sequence[native.Drained], dark: int, hidden: int, touched: int, now: float
-    ) -> Iterator[Event]:
-        """Make the events that the former look found missing and that have not come since; note what this look misses."""
-        for channel, suspect in self._suspects.items():
-            if not touched >> channel & 1:
-                yield from self._made_up(channel, suspect, bool(dark >> channel & 1), now)
-        since = now if self._looked is None else self._looked
-        missing = ((dark ^ self._dark) | hidden) & ~sum(1 << channel for channel in self._suspects)
-        self._suspects = {
-            channel: _Suspect(*self._bounds(channel, drained, since, now), bool((hidden | dark) >> channel & 1))
-            for channel in range(len(self._names))
-            if missing >> channel & 1
-        }
-        self._looked = now
-
-    def _bounds(self, channel: int, drained: Sequence[native.Drained], since: float, now: float) -> tuple[float, float]:
-        """Return between which times light was lost: within the first window that says so, else between two looks."""
-        windows = [window for part in drained for window in part.windows if window.scans and window.levels[channel].was_dark]
-        return (windows[0].first_s, windows[0].last_s) if windows else (since, now)
-
-    def _made_up(self, channel: int, suspect: _Suspect, dark: bool, now: float) -> list[Event]:
-        """Return the events that bring what is known in line with what the loop says now."""
-        kinds = [LightKind.LOST] if suspect.was_lost and not self._dark >> channel & 1 else []
-        if not dark and (kinds or self._dark >> channel & 1):
-            kinds.append(LightKind.BACK)
-        self._set_dark(channel, dark)
-        self.untimed += len(kinds)
-        name = self._names[channel]
-        made = [LightEvent(kind, name, suspect.t, suspect.since, now, self._number(), exact=False) for kind in kinds]
-        return [*self._los(channel, dark, GOOD, suspect.t), *made]
+        return None
 
 
 def _no_number(window: native.Window, level: native.Level) -> Reason | None:
@@ -257,3 +249,9 @@ def _no_number(window: native.Window, level: native.Level) -> Reason | None:
     if level.stuck:
         return Reason.STUCK
     return Reason.SATURATED if level.saturated >= window.scans else None
+
+
+def conditions(flags: int, limited: bool = False) -> str:
+    """Return the words for the flags of a window, comma between them, or that there are none."""
+    words = [word for bit, word in WORDS.items() if flags & bit]
+    return ", ".join([*words, LIMITED] if limited else words) or UNREMARKABLE

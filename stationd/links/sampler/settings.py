@@ -23,6 +23,7 @@ SEGMENTS_PER_CAPTURE = 16
 MOST_SEGMENTS = 1024
 LARGEST_SEGMENT = 65_536
 LANES = 32  # channels are padded to a multiple of this in memory
+USUAL_BUFFER_S = 2.0  # sampler.h, buffer_scans 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,18 @@ class SamplerSettings:
     def slots(self, seconds: float) -> int:
         """Return how many slots a time is, at least one."""
         return max(1, round(seconds * self.rate_hz))
+
+    @property
+    def wake_s(self) -> float:
+        """Longest time from one wake-up of the loop to the next that is no silence: how long a source may gather scans.
+
+        Where the station leaves the kernel's watermark alone it may be as long as the buffer, and no longer.
+        """
+        if self.source.watermark:
+            return self.source.watermark / self.rate_hz
+        if self.source.kind != "iio":
+            return 1.0 / self.rate_hz
+        return self.source.buffer_scans / self.rate_hz or USUAL_BUFFER_S
 
     @property
     def pre_scans(self) -> int:

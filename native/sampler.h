@@ -253,7 +253,8 @@ sampler *sampler_create(const sampler_config *config, const sampler_source *wher
 /* Start the thread; it waits one period before its first scan. -EBUSY if it was started before. */
 int sampler_start(sampler *s);
 
-/* Stop and join the thread; -ETIMEDOUT if it does not come back from its source in time: then the handle must be left alone. */
+/* Stop and join the thread; -ETIMEDOUT if it does not come back from its source in time: then nothing may be done with the
+ * handle but to stop it again later. */
 int sampler_stop(sampler *s, int64_t timeout_ns);
 
 /* Free everything; -EBUSY while the thread runs. */

@@ -6,6 +6,10 @@
 
 #include "source.h"
 
+#ifdef HAS_WIDE
+#include <immintrin.h>
+#endif
+
 #define COUNT_LIMIT (1 << SAMPLER_COUNT_BITS)
 
 /* One scan: sum up, keep the extremes, and ask whether any count is outside its band. */
@@ -23,52 +27,83 @@ WIDEST static int32_t pass(const int32_t *restrict count, int32_t *restrict min,
     return outside;
 }
 
-typedef int32_t lanes __attribute__((vector_size(32)));
-#define LANES 8
+/* Many scans: their extremes and sums of each channel, and whether any extreme is outside its band. A group of channels stays
+ * in registers from scan to scan. */
+typedef int32_t lanes __attribute__((vector_size(16)));
+#define LANES 4
+#define PARTS 4 /* of a group: what 16 registers hold */
 #define CHOOSE(mask, a, b) (((a) & (mask)) | ((b) & ~(mask)))
 
-static inline __attribute__((always_inline)) void load(lanes *to, const int32_t *from) { memcpy(to, from, sizeof *to); }
-static inline __attribute__((always_inline)) void store(int32_t *to, const lanes *from) { memcpy(to, from, sizeof *from); }
-
-/* Many scans: their extremes and sums, kept in registers from scan to scan, and whether any extreme is outside its band. */
-WIDEST static int32_t survey(const int32_t *restrict counts, uint32_t scans, uint32_t stride, int32_t *restrict min,
-                             int32_t *restrict max, int32_t *restrict sum, const int32_t *restrict below, const int32_t *restrict above) {
+static int32_t survey_plain(const int32_t *restrict counts, uint32_t scans, uint32_t stride, survey_result *restrict out,
+                            const int32_t *restrict below, const int32_t *restrict above) {
     lanes outside = {0};
-    for (uint32_t group = 0; group < stride; group += 2 * LANES) {
+    for (uint32_t group = 0; group < stride; group += PARTS * LANES) {
         const int32_t *row = counts + group;
-        lanes x, y, low_x, low_y, high_x, high_y, sum_x = {0}, sum_y = {0}, limit;
-        load(&low_x, row);
-        load(&low_y, row + LANES);
-        high_x = low_x;
-        high_y = low_y;
-        for (uint32_t scan = 0; scan < scans; scan++, row += stride) {
-            load(&x, row);
-            load(&y, row + LANES);
-            low_x = CHOOSE(x < low_x, x, low_x);
-            low_y = CHOOSE(y < low_y, y, low_y);
-            high_x = CHOOSE(x > high_x, x, high_x);
-            high_y = CHOOSE(y > high_y, y, high_y);
-            sum_x += x;
-            sum_y += y;
+        lanes min[PARTS], max[PARTS], sum[PARTS], x, low, high;
+        memcpy(min, row, sizeof min);
+        memcpy(max, row, sizeof max);
+        memset(sum, 0, sizeof sum);
+        for (uint32_t scan = 0; scan < scans; scan++, row += stride)
+            for (int part = 0; part < PARTS; part++) {
+                memcpy(&x, row + LANES * part, sizeof x);
+                min[part] = CHOOSE(x < min[part], x, min[part]);
+                max[part] = CHOOSE(x > max[part], x, max[part]);
+                sum[part] += x;
+            }
+        for (int part = 0; part < PARTS; part++) {
+            memcpy(&low, below + group + LANES * part, sizeof low);
+            memcpy(&high, above + group + LANES * part, sizeof high);
+            outside |= (min[part] < low) | (max[part] > high);
         }
-        load(&limit, below + group);
-        outside |= low_x < limit;
-        load(&limit, below + group + LANES);
-        outside |= low_y < limit;
-        load(&limit, above + group);
-        outside |= high_x > limit;
-        load(&limit, above + group + LANES);
-        outside |= high_y > limit;
-        store(min + group, &low_x);
-        store(min + group + LANES, &low_y);
-        store(max + group, &high_x);
-        store(max + group + LANES, &high_y);
-        store(sum + group, &sum_x);
-        store(sum + group + LANES, &sum_y);
+        memcpy(out->min + group, min, sizeof min);
+        memcpy(out->max + group, max, sizeof max);
+        memcpy(out->sum + group, sum, sizeof sum);
     }
     int32_t any = 0;
     for (int i = 0; i < LANES; i++) any |= outside[i];
     return any;
+}
+
+#ifdef HAS_WIDE
+/* The same with the vectors of AVX2, which know minimum and maximum. */
+#define GROUP 16
+
+__attribute__((target("avx2"))) static int32_t survey_wide(const int32_t *restrict counts, uint32_t scans, uint32_t stride,
+                                                           survey_result *restrict out, const int32_t *restrict below,
+                                                           const int32_t *restrict above) {
+    __m256i outside = _mm256_setzero_si256();
+    for (uint32_t group = 0; group < stride; group += GROUP) {
+        const int32_t *row = counts + group;
+        __m256i min[2], max[2], sum[2];
+        for (int half = 0; half < 2; half++) {
+            min[half] = max[half] = _mm256_loadu_si256((const __m256i *)(row + 8 * half));
+            sum[half] = _mm256_setzero_si256();
+        }
+        for (uint32_t scan = 0; scan < scans; scan++, row += stride)
+            for (int half = 0; half < 2; half++) {
+                __m256i x = _mm256_loadu_si256((const __m256i *)(row + 8 * half));
+                min[half] = _mm256_min_epi32(min[half], x);
+                max[half] = _mm256_max_epi32(max[half], x);
+                sum[half] = _mm256_add_epi32(sum[half], x);
+            }
+        for (int half = 0; half < 2; half++) {
+            uint32_t at = group + 8 * (uint32_t)half;
+            __m256i low = _mm256_loadu_si256((const __m256i *)(below + at)), high = _mm256_loadu_si256((const __m256i *)(above + at));
+            outside = _mm256_or_si256(outside, _mm256_or_si256(_mm256_cmpgt_epi32(low, min[half]), _mm256_cmpgt_epi32(max[half], high)));
+            _mm256_storeu_si256((__m256i *)(out->min + at), min[half]);
+            _mm256_storeu_si256((__m256i *)(out->max + at), max[half]);
+            _mm256_storeu_si256((__m256i *)(out->sum + at), sum[half]);
+        }
+    }
+    return _mm256_movemask_epi8(outside);
+}
+#endif
+
+static surveyor best_survey(void) {
+#ifdef HAS_WIDE
+    if (__builtin_cpu_supports("avx2")) return survey_wide;
+#endif
+    return survey_plain;
 }
 
 /* ---------------------------------------------------------------- making */
@@ -97,6 +132,7 @@ void detector_make(detector *d, void *memory, uint32_t channels, const sampler_c
     d->channels = channels;
     d->stride = stride;
     d->stuck_scans = stuck_scans;
+    d->survey = best_survey();
     d->total = wide;
     d->window_total = wide + stride;
     d->below = (int32_t *)(wide + 2 * stride);
@@ -351,12 +387,12 @@ static void take_one(detector *d, const int32_t *counts, uint64_t slot, int64_t 
 
 /* Some scans at once, if no count of them left its band; else false, and nothing was done. */
 static bool take_quiet(detector *d, const int32_t *counts, uint32_t scans) {
-    int32_t min[SAMPLER_CHANNELS], max[SAMPLER_CHANNELS], sum[SAMPLER_CHANNELS];
-    if (survey(counts, scans, d->stride, min, max, sum, d->below, d->above) != 0) return false;
+    survey_result all;
+    if (d->survey(counts, scans, d->stride, &all, d->below, d->above) != 0) return false;
     for (uint32_t i = 0; i < d->stride; i++) {
-        d->min[i] = min[i] < d->min[i] ? min[i] : d->min[i];
-        d->max[i] = max[i] > d->max[i] ? max[i] : d->max[i];
-        d->sum[i] += sum[i];
+        d->min[i] = all.min[i] < d->min[i] ? all.min[i] : d->min[i];
+        d->max[i] = all.max[i] > d->max[i] ? all.max[i] : d->max[i];
+        d->sum[i] += all.sum[i];
     }
     d->scans += scans;
     d->window_scans += scans;

@@ -25,6 +25,7 @@
 /* A pass over counts with this mark is made twice by the compiler, for the machine's wide vectors and for plain ones; the loader picks. */
 #if defined(__x86_64__) && defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(NO_CLONES)
 #define WIDEST __attribute__((target_clones("avx2", "default")))
+#define HAS_WIDE
 #else
 #define WIDEST
 #endif
@@ -61,10 +62,17 @@ typedef struct {
     int64_t still_since;
 } channel_state;
 
+/* The extremes and the sum of each channel over some scans. */
+typedef struct {
+    int32_t min[SAMPLER_CHANNELS], max[SAMPLER_CHANNELS], sum[SAMPLER_CHANNELS];
+} survey_result;
+typedef int32_t (*surveyor)(const int32_t *counts, uint32_t scans, uint32_t stride, survey_result *out, const int32_t *below, const int32_t *above);
+
 typedef struct detector detector;
 struct detector {
     uint32_t channels, stride;       /* stride: channels padded */
     uint32_t stuck_scans;
+    surveyor survey;                 /* the best that the machine has */
     int32_t *below, *above;          /* the band */
     int32_t *min, *max, *sum;        /* of the window; sum since the last flush */
     int64_t *total;                  /* of all counts so far, up to the last flush */

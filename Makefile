@@ -49,11 +49,12 @@ wheel: $(DEV_READY)
 	rm -rf build dist
 	$(BIN)/python -m pip --disable-pip-version-check --no-input wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 	@for python in $(PYTHONS); do \
-		command -v $$python >/dev/null && $$python -c '' 2>/dev/null || { echo "$$python: not installed here"; continue; }; \
-		rm -rf build/$$python && $$python -m venv build/$$python && \
-		build/$$python/bin/python -m pip --disable-pip-version-check --no-input install --quiet --require-hashes --requirement requirements.lock && \
-		build/$$python/bin/python -m pip --disable-pip-version-check --no-input install --quiet --no-deps dist/*.whl && \
-		(cd build && $$python/bin/python -c "import sys; from stationd._sampler import lib; print(sys.version.split()[0], lib.SAMPLER_ABI)") || exit 1; \
+		$$python -c '' 2>/dev/null || { echo "$$python: not installed here"; continue; }; \
+		at=build/for-$$(echo $$python | tr / _) && rm -rf $$at && $$python -m venv $$at && \
+		pip="$$at/bin/python -m pip --disable-pip-version-check --no-input install --quiet" && \
+		$$pip --require-hashes --requirement requirements.lock && $$pip --no-deps dist/*.whl && \
+		(cd build && ../$$at/bin/python -c "import sys; from stationd._sampler import lib; print(sys.version.split()[0], 'ABI', lib.SAMPLER_ABI)") \
+			|| exit 1; \
 	done
 
 PYTHONS ?= python3.11 python3.12 python3.13

@@ -6,9 +6,9 @@ are found here, before anything is started.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping
 
+from stationd.config import sources
 from stationd.config.draft import Draft
 from stationd.config.plant import Plant
 from stationd.config.problem import Finding, did_you_mean, listed, written
@@ -39,6 +39,7 @@ VOLTS = ("volts_per_count", "volts_at_zero_count")  # of log-amp and linear
 SPI_FRAME_CLOCKS = {Chip.ADS8688: 32, Chip.MCP3208: 24}  # the frames of native/source_spi.c, one for each input ...
 SPI_MORE_FRAMES = {Chip.ADS8688: 1, Chip.MCP3208: 0}  # ... and so many for each chip: a result comes one frame late
 SPI_INPUTS = 8  # of a chip
+FEWEST_STUCK = 10  # samples that are the same before a converter is called dead [E]
 SPI_SHARE = 0.9  # of the clocks: the rest is for what lies between two messages [E]
 MOST_GATHERED_S = 1.0  # how long scans may wait for each other: loss of light is found that much later
 SPI_FASTEST_HZ = {Chip.ADS8688: 17_000_000, Chip.MCP3208: 2_000_000}
@@ -51,7 +52,8 @@ def check_light(plant: Plant) -> list[Finding]:
     """Return what is wrong in [sampler] beyond single keys."""
     if plant.sampler is None:
         return []
-    findings = [*_source(plant.sampler), *_watermark(plant.sampler), *_spi(plant), *_front_ends(plant), *_channels(plant)]
+    findings = [*_source(plant), *_watermark(plant.sampler), *_spi(plant), *_stuck(plant.sampler)]
+    findings += [*_front_ends(plant), *_channels(plant)]
     if not findings and not any(finding.path[0] == "sampler" for finding in plant.findings):
         findings += _memory(plant)
     return findings
@@ -60,10 +62,11 @@ def check_light(plant: Plant) -> list[Finding]:
 # The source.
 
 
-def _source(sampler: Draft[Sampler]) -> Iterator[Finding]:
-    if not sampler.sound("source"):
+def _source(plant: Plant) -> Iterator[Finding]:
+    sampler = plant.sampler
+    if sampler is None or not sampler.sound("source"):
         return
-    kind = sampler.item.source.partition(":")[0]
+    kind, _, where = sampler.item.source.partition(":")
     for owner, keys in KEYS_OF_SOURCE.items():
         for key in keys:
             if owner != kind and key in sampler.given and sampler.sound(key):
@@ -71,6 +74,54 @@ def _source(sampler: Draft[Sampler]) -> Iterator[Finding]:
     if kind == "spi" and sampler.sound("chip") and sampler.item.chip is None:
         words = listed(chip.value for chip in Chip)
         yield Finding((*sampler.path, "chip"), "", "is missing", f"which converter stands behind the SPI device; one of: {words}")
+    channels = len(plant.channel) if plant.channel and "sampler.channel" not in plant.unread else MOST_CHANNELS
+    mistake = sources.script_mistake(where, channels) if kind == "sim" else None
+    if mistake is not None:
+        yield sampler.finding("source", *mistake)
+    if kind == "mmap":
+        yield from _registers(sampler, channels)
+    if kind == "spi":
+        yield from _spi_devices(plant, where.split(","))
+
+
+def _registers(sampler: Draft[Sampler], channels: int) -> Iterator[Finding]:
+    if not sampler.sound("type"):
+        return
+    item = sampler.item
+    mistake, layout = sources.layout_mistake(item.type), sources.layout_of(item.type)
+    if mistake is not None or layout is None:
+        yield sampler.finding("type", *(mistake or ("", "")))
+        return
+    size = layout.bytes
+    if sampler.sound("stride") and item.stride is not None:
+        if channels > 1 and item.stride < size:
+            yield sampler.finding("stride", f"is less than the {size} bytes of a register", f"{size} or more")
+        elif item.stride % size != 0:
+            yield sampler.finding("stride", f"is no multiple of the {size} bytes of a register")
+    if sampler.sound("offset") and item.offset % size != 0:
+        yield sampler.finding("offset", f"is no multiple of the {size} bytes of a register")
+
+
+def _spi_devices(plant: Plant, paths: list[str]) -> Iterator[Finding]:
+    sampler = plant.sampler
+    assert sampler is not None
+    again = sources.twice(paths)
+    if again is not None:
+        yield sampler.finding("source", f"has {again} twice", "each device is one converter")
+        return
+    inputs = SPI_INPUTS * len(paths)
+    for channel in plant.channel:
+        if channel.sound("index") and channel.item.index >= inputs:
+            reason = f"is beyond the {inputs} inputs of {len(paths)} converter{'s' if len(paths) > 1 else ''}"
+            yield channel.finding("index", reason, f"device x {SPI_INPUTS} + input, 0 to {inputs - 1}")
+
+
+def _stuck(sampler: Draft[Sampler]) -> Iterator[Finding]:
+    """The noise of a good converter may well leave a few counts the same."""
+    item = sampler.item
+    if sampler.sound("stuck_s", "rate_hz") and 0.0 < item.stuck_s * item.rate_hz < FEWEST_STUCK:
+        reason = f"is shorter than {FEWEST_STUCK} samples at rate_hz = {item.rate_hz}: any converter shows the same count for so long"
+        yield sampler.finding("stuck_s", reason, f"{FEWEST_STUCK / item.rate_hz:g} or more, or 0 for never")
 
 
 def _watermark(sampler: Draft[Sampler]) -> Iterator[Finding]:
@@ -200,6 +251,9 @@ def _steps(plant: Plant, channel: Draft[Channel]) -> Iterator[Finding]:
         return
     if channel.item.step_s * sampler.item.rate_hz < 1.0:
         yield channel.finding("step_s", f"is shorter than one sample at rate_hz = {sampler.item.rate_hz}")
+    elif channel.sound("step_scans") and channel.item.step_scans > channel.item.step_s * sampler.item.rate_hz:
+        longest = int(channel.item.step_s * sampler.item.rate_hz)
+        yield channel.finding("step_scans", f"is longer than step_s = {channel.item.step_s}", f"at most {longest} at this rate")
 
 
 def _calibrations(plant: Plant) -> Iterator[Finding]:
@@ -224,7 +278,9 @@ def _calibrations(plant: Plant) -> Iterator[Finding]:
 
 
 def _calibration_name(channel: Channel, known: Mapping[str, object]) -> str | None:
-    return channel.calibration or (next(iter(known)) if len(known) == 1 else None)
+    if channel.calibration is not None:
+        return channel.calibration
+    return next(iter(known)) if len(known) == 1 else None
 
 
 def _within_range(channel: Draft[Channel], draft: Draft[Calibration]) -> Iterator[Finding]:
@@ -239,6 +295,9 @@ def _within_range(channel: Draft[Channel], draft: Draft[Calibration]) -> Iterato
         if channel.sound(key) and not lowest < level < highest:
             reason = f"cannot be told by [{written(draft.path)}], which measures {lowest:.1f} to {highest:.1f} dBm in the fibre"
             yield channel.finding(key, reason, "see valid_counts, floor_dbm and tap_db there")
+    if channel.sound("step_db") and 0.0 < channel.item.step_db < calibration.finest_step_db:
+        finest = calibration.finest_step_db
+        yield channel.finding("step_db", f"is less than [{written(draft.path)}] can tell, {finest:.3g} dB", "0 for no steps")
 
 
 def _memory(plant: Plant) -> Iterator[Finding]:
@@ -277,6 +336,7 @@ def settings_of(sampler: Sampler) -> SamplerSettings:
 
 def _source_settings(sampler: Sampler) -> SourceSettings:
     kind, _, where = sampler.source.partition(":")
+    layout = sources.layout_of(sampler.type)
     return SourceSettings(
         kind,
         where,
@@ -289,14 +349,8 @@ def _source_settings(sampler: Sampler) -> SourceSettings:
         round(sampler.buffer_s * sampler.rate_hz) if sampler.buffer_s else 0,
         sampler.speed_hz,
         sampler.offset,
-        sampler.stride or _register_bytes(sampler.type),
+        sampler.stride or (layout.bytes if layout else 1),
     )
-
-
-def _register_bytes(layout: str) -> int:
-    """Return the bytes of a register by its layout in IIO's words; what is no layout is found by the source itself."""
-    storage = re.search(r"/(\d+)", layout)
-    return max(1, int(storage[1]) // 8) if storage else 1
 
 
 def _channel_settings(channel: Channel, front_ends: Mapping[str, front_end.Calibration]) -> ChannelSettings:

@@ -8,14 +8,68 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import Enum
+from itertools import pairwise
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, Field, PlainValidator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PlainValidator
 
-from stationd.config import values
+from stationd.config import sources, values
 from stationd.config.strict import STRICT, FibrePair
 
-Rising = Annotated[float | None, AfterValidator(values.rising)]
+MOST_KNOTS = 32  # of a table
+MOST_COUNT = 1 << 24  # native/sampler.h, SAMPLER_COUNT_BITS
+FINEST_DBM = 0.001  # between two pairs of a table: far below what any instrument tells apart
+
+
+def _above_zero(value: object) -> object:
+    """Refuse what makes counts fall with the light; the sampler needs them to rise."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and value <= 0.0:
+        hint = "a front end whose output falls is read with its inputs exchanged"
+        raise values.refused("must be above 0: counts have to rise with the light", hint)
+    return value
+
+
+def _count_range(value: object) -> tuple[int, int]:
+    """The lowest and the highest count of a converter that mean something."""
+    match value:
+        case [int() as low, int() as high] if not isinstance(low, bool | float) and not isinstance(high, bool):
+            if low >= high:
+                raise values.refused("the lowest must be below the highest count, [lowest, highest]", "for example [64, 65471]")
+            if low >= -MOST_COUNT and high < MOST_COUNT:
+                return low, high
+    raise values.refused("must be two whole numbers of at most 24 bits, [lowest, highest]", "for example [64, 65471]")
+
+
+def _rising_table(value: object) -> tuple[tuple[int, float], ...]:
+    """A measured curve: pairs of a count and a level in dBm, both rising."""
+    knots = [_knot(each, place) for place, each in enumerate(value, 1)] if isinstance(value, list | tuple) else []
+    if not 2 <= len(knots) <= MOST_KNOTS:
+        raise values.refused(f"must be 2 to {MOST_KNOTS} pairs [count, dBm]", "for example [[1000, -60.0], [60000, 0.0]]")
+    for place, (before, after) in enumerate(pairwise(knots), 2):
+        if before[0] >= after[0] or before[1] >= after[1]:
+            raise values.refused(f"must be rising, count and dBm alike: pair {place} is not above the one before it")
+        if after[1] - before[1] < FINEST_DBM:
+            raise values.refused(f"pair {place} is less than {FINEST_DBM} dB above the one before it", "take fewer pairs")
+    return tuple(knots)
+
+
+def _knot(value: object, place: int) -> tuple[int, float]:
+    match value:
+        case [int() as count, int() | float() as dbm] if not isinstance(count, bool) and not isinstance(dbm, bool):
+            if not abs(dbm) < float("inf"):
+                raise values.refused(f"must have finite numbers: pair {place} has {dbm}", "for example [[1000, -60.0], [60000, 0.0]]")
+            if abs(count) < MOST_COUNT and -150.0 <= dbm <= 40.0:
+                return count, float(dbm)
+            raise values.refused(f"pair {place} is out of range", "counts of at most 24 bits, and levels of -150 to 40 dBm")
+    raise values.refused(f"must be 2 to {MOST_KNOTS} pairs [count, dBm]", "for example [[1000, -60.0], [60000, 0.0]]")
+
+
+# The bounds are far outside of what is built [E]: they catch a unit that was mistaken, and keep all figures within reason.
+VoltsPerCount = Annotated[float | None, Field(ge=1e-9, le=10.0), BeforeValidator(_above_zero)]
+VoltsPerDecade = Annotated[float | None, Field(ge=1e-3, le=10.0), BeforeValidator(_above_zero)]
+MilliwattsPerVolt = Annotated[float | None, Field(ge=1e-10, le=1e6), BeforeValidator(_above_zero)]
+AmperesPerWatt = Annotated[float | None, Field(ge=1e-3, le=100.0), BeforeValidator(_above_zero)]
+Ohms = Annotated[float | None, Field(ge=1.0, le=1e11), BeforeValidator(_above_zero)]
 LevelDbm = Annotated[float, Field(ge=-100.0, le=40.0)]
 
 
@@ -51,25 +105,29 @@ class Calibration(BaseModel):
     ]
     valid_counts: Annotated[
         tuple[int, int],
-        PlainValidator(values.count_range),
+        PlainValidator(_count_range),
         Field(
             description="[lowest, highest] count that light or darkness can give; others: a dead or saturated converter",
             examples=[[64, 65471]],
         ),
     ]
-    volts_per_count: Annotated[Rising, Field(description="of the converter; not for a table")] = None
+    volts_per_count: Annotated[VoltsPerCount, Field(description="of the converter; not for a table")] = None
     volts_at_zero_count: Annotated[float, Field(ge=-100.0, le=100.0, description="what count 0 means")] = 0.0
-    volts_per_decade: Annotated[Rising, Field(description="log-amp: rise for a decade of OPTICAL power; 0.2 for an AD8304 [M]")] = None
+    volts_per_decade: Annotated[
+        VoltsPerDecade, Field(description="log-amp: rise for a decade of OPTICAL power; 0.2 for an AD8304 [M]")
+    ] = None
     intercept_dbm: Annotated[
         float | None, Field(ge=-150.0, le=40.0, description="log-amp: level at the photodiode that gives 0 V")
     ] = None
-    milliwatts_per_volt: Annotated[Rising, Field(description="linear: light at the photodiode for each volt above dark_volts")] = None
-    responsivity_a_per_w: Annotated[Rising, Field(description="linear, instead of milliwatts_per_volt: of the photodiode")] = None
-    transimpedance_ohm: Annotated[Rising, Field(description="linear, with responsivity_a_per_w: of the amplifier")] = None
+    milliwatts_per_volt: Annotated[
+        MilliwattsPerVolt, Field(description="linear: light at the photodiode for each volt above dark_volts")
+    ] = None
+    responsivity_a_per_w: Annotated[AmperesPerWatt, Field(description="linear, instead of milliwatts_per_volt: of the photodiode")] = None
+    transimpedance_ohm: Annotated[Ohms, Field(description="linear, with responsivity_a_per_w: of the amplifier")] = None
     dark_volts: Annotated[float, Field(ge=-100.0, le=100.0, description="linear: volts without light")] = 0.0
     table: Annotated[
         tuple[tuple[int, float], ...],
-        PlainValidator(values.rising_table),
+        PlainValidator(_rising_table),
         Field(description="table: [[count, dBm at the photodiode], ...], both rising, 2 to 32 of them"),
     ] = ()
     tap_db: Annotated[float, Field(ge=0.0, le=60.0, description="how far the photodiode lies below the fibre; 20 for a 1 % tap")] = 20.0
@@ -109,13 +167,13 @@ class Sampler(BaseModel):
 
     source: Annotated[
         str,
-        AfterValidator(values.sample_source),
+        AfterValidator(sources.sample_source),
         Field(description="iio:NAME, spi:/dev/...[,/dev/...], mmap:/dev/..., sim[:SCRIPT] or shm:/path", examples=["iio:iio:device0"]),
     ]
     rate_hz: Annotated[int, Field(ge=1, le=50_000, description="samples per second of each channel")] = 1000
     window_s: Annotated[float, Field(ge=0.02, le=10.0, description="length of a window: so often each level is shown")] = 0.5
-    sysfs_root: Annotated[str, AfterValidator(values.file_path), Field(description="iio: where the kernel's tree is")] = "/sys"
-    device_root: Annotated[str, AfterValidator(values.file_path), Field(description="iio: where the device file is")] = "/dev"
+    sysfs_root: Annotated[str, AfterValidator(sources.sysfs_folder), Field(description="iio: where the kernel's tree is")] = "/sys"
+    device_root: Annotated[str, AfterValidator(sources.device_folder), Field(description="iio: where the device file is")] = "/dev"
     trigger: Annotated[
         str | None, Field(min_length=1, max_length=63, description="iio: trigger to use; not set: the one that is set")
     ] = None
@@ -140,7 +198,7 @@ class Sampler(BaseModel):
         str | None, AfterValidator(values.point_or_none), Field(description="device.point of the front ends' temperature in degC")
     ] = None
     captures: Annotated[
-        str, AfterValidator(values.file_path), Field(description="directory of files of raw samples")
+        str, AfterValidator(sources.captures_folder), Field(description="directory of files of raw samples")
     ] = "/var/lib/stationd/captures"
     capture_on: Annotated[
         tuple[str, ...], PlainValidator(values.capture_events), Field(description="events that have raw samples written")

@@ -133,13 +133,24 @@ class Calibration:
                 return _on_line(tuple((level, count) for count, level in knots), at_diode)
         return (volts - self.volts_at_zero_count) / self.volts_per_count
 
+    @property
+    def finest_step_db(self) -> float:
+        """Return the smallest change of level that is more than the noise of the converter at any of its counts.
+
+        Behind a logarithmic amplifier it is the same everywhere, behind a linear one it is found at the most light.
+        """
+        low, high = self.valid_counts
+        ends = [high, *(count for count, _ in self.law.knots if low < count <= high)] if isinstance(self.law, Table) else [high]
+        levels = [(self.level_dbm(end), self.level_dbm(end - SMALLEST_STEP_COUNTS)) for end in ends]
+        return min((above - below for above, below in levels if below > -math.inf), default=0.0)
+
     def lost_below(self, los_dbm: float, temperature_c: float | None = None) -> int:
         """Return the count below which a sample is dark: never later than the limit in dBm says."""
-        return _bounded(math.ceil(self.count_at(los_dbm, temperature_c) + SLACK_COUNTS))
+        return math.ceil(_clamped(self.count_at(los_dbm, temperature_c) + SLACK_COUNTS))
 
     def back_above(self, clear_dbm: float, temperature_c: float | None = None) -> int:
         """Return the count above which a sample is lit again: never earlier than the limit in dBm says."""
-        return _bounded(math.floor(self.count_at(clear_dbm, temperature_c) + SLACK_COUNTS))
+        return math.floor(_clamped(self.count_at(clear_dbm, temperature_c) + SLACK_COUNTS))
 
     def step_knots(self, step_db: float, temperature_c: float | None = None) -> tuple[StepKnot, ...]:
         """Return the table by which a step of `step_db` is found without a logarithm.
@@ -149,7 +160,7 @@ class Calibration:
         0.4 dB for a curve that waves by 0.3 dB about a straight line. Nothing below the floor is a step down.
         """
         low, high = self.valid_counts
-        floor = min(max(math.ceil(self.count_at(self.floor_dbm, temperature_c)), low + 1), high - 1)
+        floor = min(max(math.ceil(_clamped(self.count_at(self.floor_dbm, temperature_c))), low + 1), high - 1)
 
         bends = [floor, *self._bends(step_db, floor, high, temperature_c), high]
         levels = [self.level_dbm(count, temperature_c) for count in bends]

@@ -133,6 +133,20 @@ async def test_a_source_that_is_lost_makes_every_point_bad_at_once_and_is_opened
         assert work.sampler.statistics().counts["scans"] > 200, "the counters of the former loop are kept"
 
 
+async def test_the_slots_of_an_outage_are_missed_and_a_source_that_flaps_is_logged_once() -> None:
+    with capture_logs() as logs:
+        async with working(settings(f"level all {LIT}; noise 2; at 200 gone")) as work:
+            await work.until(lambda: work.sampler.statistics().rebuilds == 2 and work.sampler.statistics().counts["scans"] > 410)
+            await work.stop()
+            counts = work.sampler.statistics().counts
+            assert accounted(dict(counts))
+            assert counts["missed"] >= 2000 * (1.0 + 2.0), "two outages, of 1 and 2 s at least"
+            assert counts["overruns"] >= 2
+    said = [each["event"] for each in logs]
+    assert said.count("optical sampler runs") == 1
+    assert said.count("optical sampler does not run") == 1
+
+
 async def test_a_thread_that_hangs_in_its_source_is_left_alone_and_another_loop_goes_on() -> None:
     async with working(settings(f"level all {LIT}; noise 2; at 300 stall 20000", window_s=0.05)) as work:
         await work.until(lambda: work.reason(POWER) is Reason.NO_SAMPLES)
@@ -410,6 +424,16 @@ async def test_a_loss_that_was_limited_is_told_in_the_turn_that_saw_it_missing()
         await work.until(lambda: any(not each.exact for each in work.lights(LightKind.LOST)))
         told = next(each for each in work.lights(LightKind.LOST) if not each.exact)
         assert told.found - told.t < window_s / 5
+
+
+async def test_how_a_channel_that_flapped_ends_is_told_however_long_a_window_is() -> None:
+    flapping = f"level all {LIT}; noise 2; level 0 4000; wave 0 3500 20; at 2600 wave 0 0 1; at 2600 level 0 {DARK}"
+    async with working(settings(flapping, window_s=400.0)) as work:
+        await work.until(lambda: any(not each.exact for each in work.lights(LightKind.LOST)))
+        await work.until(lambda: work.sampler.statistics().counts["scans"] > 2610)
+        await work.until(lambda: (told := work.lights(LightKind.LOST, LightKind.BACK))[-1].kind is LightKind.LOST and len(told) % 2 == 1)
+        await work.until(lambda: work.lights(LightKind.LOST)[-1].t > work.lights(LightKind.LOST)[0].t + 1.2)
+        assert work.sampler.statistics().counts["windows"] == 0
 
 
 async def test_events_that_one_turn_does_not_take_are_all_taken_before_the_end_is_told() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from stationd.links.sampler.attempts import STEADY_S, Attempts
+import pytest
+
+from stationd.links.sampler.attempts import STEADY_S, Attempts, Causes, Slots
 from stationd.links.sampler.in_force import KEPT, InForce
 from tests.links.test_sampler_readings import SETTINGS
 
@@ -22,6 +24,67 @@ def test_a_loop_that_ran_for_a_while_is_tried_again_at_once() -> None:
         attempts.pause_s(STEADY_S - 0.1)
     assert attempts.pause_s(STEADY_S) == 1.0
     assert attempts.pause_s(0.0) == 2.0
+
+
+def test_a_source_that_was_replaced_after_a_few_seconds_is_tried_again_at_once() -> None:
+    attempts = Attempts()
+    for _ in range(4):
+        attempts.pause_s(0.0)
+    assert attempts.pause_s(5.0) == 1.0
+
+
+# What is told of it.
+
+
+def test_the_same_cause_is_told_once_until_the_sampler_has_run_steadily() -> None:
+    causes = Causes()
+    assert causes.runs(0.1), "the first start is told at once"
+    assert not causes.runs(0.2)
+    assert causes.news("gone")
+    for _ in range(3):
+        assert not causes.runs(STEADY_S - 0.1)
+        assert not causes.news("gone")
+    assert causes.news("not there")
+    assert not causes.news("gone"), "two causes in turn are two, not many"
+    assert causes.runs(STEADY_S)
+    assert not causes.runs(STEADY_S + 1.0)
+    assert causes.news("gone")
+
+
+# Slots between two loops.
+
+
+def test_the_slots_between_two_loops_are_those_from_the_last_of_the_old_to_the_first_of_the_new() -> None:
+    slots = Slots(1000)
+    slots.begin(10.0)
+    assert slots.see(250, 10.25) == 0, "before the first start there was no outage"
+    assert slots.see(260, 10.5) == 0  # it stalled 10 ms after it was looked at: its last slot was at 10.26
+    assert slots.see(260, 12.5) == 0
+    assert slots.ran_s == pytest.approx(0.259)
+    slots.begin(13.0)
+    assert slots.see(0, 13.2) == 0, "a loop that never had a slot ends no outage"
+    slots.begin(14.0)
+    assert slots.ran_s == 0.0
+    assert slots.see(250, 14.25) == pytest.approx(3740, abs=1)  # 10.261 to 14.000
+    assert slots.see(500, 14.5) == 0, "it is counted once"
+
+
+def test_slots_that_a_loop_overslept_are_its_own_and_no_outage() -> None:
+    slots = Slots(1000)
+    slots.begin(10.0)
+    slots.see(250, 10.25)
+    slots.see(250, 12.0)
+    slots.see(2000, 12.0)  # it came back, and has counted what it missed
+    slots.begin(12.001)
+    assert slots.see(100, 12.101) <= 1
+
+
+def test_a_count_that_runs_ahead_of_the_clock_makes_no_negative_outage() -> None:
+    slots = Slots(1000)
+    slots.begin(10.0)
+    slots.see(400, 10.1)
+    slots.begin(10.1)
+    assert slots.see(900, 10.2) == 0
 
 
 def test_what_was_in_force_at_a_time_is_what_was_put_last_before_it() -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stationd.core.model import LightKind
 from stationd.links.sampler import native
+from stationd.links.sampler.darkness import EVERY_S
 from stationd.links.sampler.readings import Light
-from tests.links.test_sampler_readings import QUIET, SETTINGS, drained, event, lights, news, readings, window
+from stationd.links.sampler.settings import ChannelSettings
+from tests.links.test_sampler_readings import QUIET, SETTINGS, VOLT, drained, event, lights, news, readings, window
 
 LOST, BACK = LightKind.LOST, LightKind.BACK
 DARK = QUIET._replace(dark=True, was_dark=True)
@@ -127,6 +131,62 @@ def test_nothing_is_missing_while_events_still_wait() -> None:
     assert told.exact
 
 
+# A channel that flaps, which the loop limits.
+
+
+def test_ninety_six_channels_that_flap_are_told_once_a_second_each_and_no_loss_is_missing() -> None:
+    channels = tuple(ChannelSettings(f"c{n}", n, VOLT) for n in range(96))
+    light, told, end = Light(replace(SETTINGS, channels=channels)), [], 1000
+
+    def look(losses: int, now: float) -> None:
+        told.extend(lights(news(light, [native.Drained([], [], False, False, 0, [losses] * 96)], now)))
+
+    look(0, 9.9)
+    for number in range(1, end + 1):  # each 20 ms, for 20 s
+        look(2 * number, 10.0 + 0.02 * number)
+        if light.suspicious:
+            look(2 * number, 10.0 + 0.02 * number + 0.001)
+    for number in range(3):
+        look(2 * end, 31.1 + 0.001 * number)
+    of_one = [each for each in told if each.channel == "c7"]
+    assert len(of_one) <= 2 * 22
+    assert [each.kind for each in of_one] == [LOST, BACK] * (len(of_one) // 2)
+    assert sum(1 + each.lost_before for each in of_one if each.kind is LOST) == 2 * end
+    assert len(told) == 96 * len(of_one)
+
+
+def test_what_is_gathered_lies_between_the_first_loss_that_was_missing_and_the_look_that_tells_of_it() -> None:
+    light = Light(SETTINGS)
+    for losses, now in ((0, 4.0), (1, 5.0), (1, 5.001), (2, 5.2), (4, 5.5)):
+        news(light, [drained(losses=losses)], now)
+        assert light.suspicious == (now == 5.0)
+    assert lights(news(light, [drained(losses=4)], 6.1)) == []
+    told = lights(news(light, [drained(losses=4)], 6.101))
+    assert [(each.kind, each.since, each.t, each.lost_before) for each in told] == [(LOST, 5.001, 6.1, 2), (BACK, 5.001, 6.1, 0)]
+
+
+def test_while_losses_are_gathered_the_windows_say_who_is_dark_and_the_last_state_is_told_in_the_end() -> None:
+    light = Light(SETTINGS)
+    for losses, now in ((0, 4.0), (1, 5.0), (1, 5.001)):
+        news(light, [drained(losses=losses)], now)
+    shown = readings(news(light, [drained(window(5.1, DARK), dark=1, losses=2)], 5.2))
+    assert shown["a.los"].value is True
+    news(light, [drained(dark=1, losses=2)], 6.1)
+    assert light.suspicious
+    assert [each.kind for each in lights(news(light, [drained(dark=1, losses=2)], 6.101))] == [LOST]
+    assert not light.suspicious
+
+
+def test_what_is_gathered_is_told_at_once_when_the_loop_ends() -> None:
+    light = Light(SETTINGS)
+    for losses, now in ((0, 4.0), (1, 5.0), (1, 5.001), (3, 5.1)):
+        news(light, [drained(losses=losses)], now)
+    ended = replace(drained(losses=3), ended=True)
+    news(light, [ended], 5.2)
+    assert light.suspicious
+    assert [(each.kind, each.lost_before) for each in lights(news(light, [ended], 5.201))] == [(LOST, 1), (BACK, 0)]
+
+
 # A loop that was made anew.
 
 
@@ -208,7 +268,7 @@ def test_whatever_events_are_lost_every_loss_is_told_in_turn_and_none_twice(hist
             losses, happened = losses + dark, happened + dark
             if not missing >> turn & 1:
                 events.append(event(LOST if dark else BACK, now + 0.1 + turn * 0.1))
-        now += 1.0
+        now += 2.0  # longer than anything is gathered
         told = lights(news(light, [drained(events=tuple(events), dark=int(dark), losses=losses)], now))
         if light.suspicious:
             told += lights(news(light, [drained(dark=int(dark), losses=losses)], now + 0.001))
@@ -219,3 +279,31 @@ def test_whatever_events_are_lost_every_loss_is_told_in_turn_and_none_twice(hist
         assert told_dark == dark
         assert told_losses == happened
         assert not light.suspicious
+
+
+looks = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 31), st.floats(0.002, 1.5)), max_size=60)
+
+
+@given(looks)
+def test_however_often_it_is_looked_no_loss_is_missing_once_the_light_is_quiet(history: list[tuple[int, int, float]]) -> None:
+    light, dark, now, losses = Light(SETTINGS), False, 10.0, 0
+    told = lights(news(light, [drained()], now))
+    for times, missing, later in [*history, (0, 0, 2.0), (0, 0, 2.0)]:
+        events: list[native.Event] = []
+        for turn in range(times):
+            dark = not dark
+            losses += dark
+            if not missing >> turn & 1:
+                events.append(event(LOST if dark else BACK, now + later * (turn + 1) / 6))
+        now += later
+        told += lights(news(light, [drained(events=tuple(events), dark=int(dark), losses=losses)], now))
+        if light.suspicious:
+            told += lights(news(light, [drained(dark=int(dark), losses=losses)], now + 0.001))
+    kinds = [each.kind for each in told]
+    assert kinds == [LOST, BACK] * (len(kinds) // 2) + [LOST] * (len(kinds) % 2)
+    assert (kinds[-1:] == [LOST]) == dark
+    assert sum(1 + (0 if each.exact else each.lost_before) for each in told if each.kind is LOST) == losses
+    for at in {each.found for each in told}:
+        pairs = [each for each in told if not each.exact and at <= each.found < at + EVERY_S]
+        exact = [each for each in told if each.exact and at <= each.found < at + EVERY_S + 0.01]
+        assert len(pairs) <= 2 * 3 + len(exact)

@@ -206,3 +206,16 @@ def test_a_knot_leaves_one_count_for_the_loop_that_reckons_in_whole_counts() -> 
         level_dbm = AD8304.level_dbm(knot.at)
         assert knot.low <= AD8304.count_at(level_dbm - 1.0) - 1.0
         assert knot.high >= AD8304.count_at(level_dbm + 1.0) + 1.0
+
+
+def test_the_finest_step_is_two_counts_where_a_count_is_the_least_light() -> None:
+    assert AD8304.finest_step_db == pytest.approx(2 * 10.0 * ADS8688_V / 0.2)
+    assert DIODE.finest_step_db == pytest.approx(DIODE.level_dbm(65_535) - DIODE.level_dbm(65_533))
+    bent = Calibration("bent", Table(((0, -60.0), (1000, -50.0), (2000, -49.0), (3000, 0.0))), (1, 3000))
+    assert bent.finest_step_db == pytest.approx(0.002)
+
+
+def test_a_limit_far_beyond_all_counts_is_the_outermost_count() -> None:
+    steep = Calibration("steep", Table(((0, 0.0), (1, 5e-324))), (0, 1))
+    assert steep.lost_below(1e9) == steep.back_above(1e9) == (1 << 24) - 1
+    assert steep.lost_below(-1e9) == -(1 << 24) + 1

@@ -5,6 +5,9 @@ was counted and whose event is not there in the next look either, when it cannot
 that it is not exact: its ring was full, or its channel was limited. As loss and return of light take turns, a second loss also
 says that a return is missing between the two, and the other way round.
 
+A channel that flaps is limited in the loop to an event a second, and so is what is told here of the events that this costs: the
+losses that are missing are gathered and told together, once in EVERY_S, with their number. Whatever it does, how it ends is told.
+
 A loop that was made anew knows nothing. Whoever was dark before stays so, and is not told again, until the new loop has found it
 dark too, or has seen enough valid samples without finding it.
 """
@@ -19,6 +22,7 @@ from stationd.core.model import LightKind
 from stationd.links.sampler.native import Event, Window
 
 WRAP = 1 << 32  # of the counts of losses
+EVERY_S = 1.0  # from what is told of a channel's missing events to the next time: the interval of the limiter in the loop
 
 
 class Untold(NamedTuple):
@@ -59,6 +63,8 @@ class Darkness:
         self._settled = [float("-inf")] * len(needed)  # what was found until then has been told
         self._touched = 0
         self._suspects: dict[int, _Suspect] = {}
+        self._due = [float("-inf")] * len(needed)  # when what is missing may be told again
+        self._held: dict[int, float] = {}  # channels of which something is gathered, and since when
         self._former: dict[int, _Former] = {}
         self._looked: float | None = None
 
@@ -66,6 +72,7 @@ class Darkness:
         """Begin with a fresh loop, which has counted nothing and found nobody dark."""
         self._came = [0] * len(self._needed)
         self._suspects.clear()
+        self._held.clear()
         self._touched = 0
         for channel in range(len(self._needed)):
             if self._told >> channel & 1:
@@ -105,21 +112,28 @@ class Darkness:
         self._came[event.channel] += not lost
         suspect = self._suspects.get(event.channel)
         looked = event.since_s if self._looked is None else self._looked
-        since = min(event.since_s, looked if suspect is None else suspect.since)
+        since = min(event.since_s, self._held.get(event.channel, looked if suspect is None else suspect.since))
         return Untold(LightKind.BACK if lost else LightKind.LOST, event.channel, since, event.since_s)
 
-    def look(self, losses: Sequence[int], dark: int, windows: Sequence[Window], now: float) -> list[Untold]:
+    def look(self, losses: Sequence[int], dark: int, windows: Sequence[Window], now: float, last: bool = False) -> list[Untold]:
         """Return what the former look found missing and has not come since; note what this look misses.
 
-        To be called after a look that left no event behind, with the counts and the set of its last call.
+        To be called after a look that left no event behind, with the counts and the set of its last call. `last` says that the
+        loop has ended: nothing is gathered any more.
         """
         untold = [each for channel, suspect in self._suspects.items() for each in self._settle(channel, suspect, dark)]
+        for each in untold:
+            self._due[each.channel] = now + EVERY_S
         bounds = self._decide(windows, dark)
         since = now if self._looked is None else self._looked
-        self._suspects = {}
+        self._suspects, held, self._held = {}, self._held, {}
         for channel in self._doubtful(losses, dark):
-            at = bounds.get(channel) or self._bounds(channel, windows, since, now)
-            self._suspects[channel] = _Suspect(losses[channel], bool(dark >> channel & 1), *at, now)
+            first, t = bounds.get(channel) or self._bounds(channel, windows, since, now)
+            first = min(first, held.get(channel, first))
+            if now < self._due[channel] and not last:
+                self._held[channel] = first
+            else:
+                self._suspects[channel] = _Suspect(losses[channel], bool(dark >> channel & 1), first, t, now)
         self._touched = 0
         self._looked = now
         return untold

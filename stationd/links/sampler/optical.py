@@ -25,7 +25,7 @@ import structlog
 from stationd.core.model import Event, LightEvent, LinkChanged, Reason
 from stationd.links.bell import Bell
 from stationd.links.sampler.apart import END_S, STOP_S, Abandoned, apart, waited
-from stationd.links.sampler.attempts import Attempts
+from stationd.links.sampler.attempts import Attempts, Causes, Slots
 from stationd.links.sampler.in_force import InForce
 from stationd.links.sampler.native import NS, Native, SamplerFault, shortcomings
 from stationd.links.sampler.readings import Light, SamplerStatistics
@@ -75,7 +75,9 @@ class OpticalSampler:
         self._ending = Bell()
         self._taken = Bell()
         self._scans, self._scanned = 0, 0.0
+        self._slots = Slots(settings.rate_hz)
         self._cause: str | None = None  # why no scan comes, once it was said
+        self._causes = Causes()
         self._told: set[str] = set()
 
     async def run(self) -> None:
@@ -108,12 +110,12 @@ class OpticalSampler:
     # ------------------------------------------------------------------ the life of one loop
 
     async def _sample(self) -> None:
-        loop, attempts = asyncio.get_running_loop(), Attempts()
+        attempts = Attempts()
         while True:
             await self._room()
-            begun = loop.time()
+            self._slots.begin(asyncio.get_running_loop().time())
             await self._one_loop()
-            await asyncio.sleep(attempts.pause_s(loop.time() - begun))
+            await asyncio.sleep(attempts.pause_s(self._slots.ran_s))
             self._totals.rebuilds += 1
 
     async def _room(self) -> None:
@@ -136,6 +138,7 @@ class OpticalSampler:
             self._lose(Reason.TIMEOUT, f"the source does not open within {OPEN_S:g} s; is its driver well? See dmesg")
             return
         try:
+            self._slots.begin(asyncio.get_running_loop().time())
             made.start()
             await self._serve(made)
         except SamplerFault as fault:
@@ -189,11 +192,16 @@ class OpticalSampler:
             await waited(ending, END_S)
         finally:
             totals = self._totals
+            self._count_outage(made.last_statistics)
             totals.add(made.last_statistics)
             totals.running = totals.real_time = totals.memory_locked = False
             if not ending.done() or ending.exception() is not None or not ending.result():
                 self._abandoned.leave_ending(ending, made)
                 self._note_hanging("the sampling thread hangs in its source and is left alone")
+
+    def _count_outage(self, stats: Any) -> None:
+        """Count the slots between two loops as missed, once the later one has had its first."""
+        self._totals.add_outage(self._slots.see(int(stats.slots), asyncio.get_running_loop().time()))
 
     def _note_hanging(self, text: str) -> None:
         self._hung.append(asyncio.get_running_loop().time())
@@ -201,9 +209,9 @@ class OpticalSampler:
         log.error(text, source=self._source, hanging=self._abandoned.number)
 
     def _lose(self, reason: Reason, text: str) -> None:
-        """Say at once that no point has a value now; a cause is logged once, not at every new attempt."""
+        """Say at once that no point has a value now; a cause is logged once, until the sampler has run steadily."""
         self._windows.clear()
-        if text != self._cause:
+        if self._causes.news(text):
             log.error("optical sampler does not run", source=self._source, cause=text)
         now = asyncio.get_running_loop().time()
         names = tuple(channel.name for channel in self.settings.channels)
@@ -264,10 +272,12 @@ class OpticalSampler:
     def _check(self, made: Native, now: float) -> bool:
         """Look after a running loop; True when it takes no scans any more."""
         stats = made.statistics()
+        self._count_outage(stats)
         if stats.scans != self._scans:
-            if self._scans == 0:
-                log.info("optical sampler runs", source=self._source, rate_hz=self.settings.rate_hz)
             self._scans, self._scanned, self._cause = stats.scans, now, None
+            if self._causes.runs(self._slots.ran_s):
+                log.info("optical sampler runs", source=self._source, rate_hz=self.settings.rate_hz)
+        self._look()  # what was gathered of a channel that flaps is told in time however long a window is
         self._tell(stats)
         if self._warms:
             self._follow_temperature(made)

@@ -80,6 +80,13 @@ class SamplerStatistics:
         self.counts["captures_lost"] += int(stats.captures_queued + stats.captures_open)
         self.lateness = [total + more for total, more in zip(self.lateness, _doublings(stats), strict=True)]
 
+    def add_outage(self, slots: int) -> None:
+        """Add the slots that passed while there was no loop: missed, all of them."""
+        if slots > 0:
+            self.counts["slots"] += slots
+            self.counts["missed"] += slots
+            self.counts["overruns"] += 1
+
     def with_running(self, stats: Any) -> SamplerStatistics:
         """Return the totals together with those of the loop that runs now."""
         counts = Counter(self.counts)
@@ -126,7 +133,7 @@ class Light:
         urgent = [each for part in drained for event in part.events for each in self._event(event, now)]
         last = drained[-1]
         if not last.more:
-            for untold in self._darkness.look(last.losses, last.dark, windows, now):
+            for untold in self._darkness.look(last.losses, last.dark, windows, now, last.ended):
                 urgent += self._made_up(untold, now)
         return News(urgent, [self._window(window, now, self._doubt(window, now)) for window in windows])
 

@@ -1,6 +1,7 @@
 """The command line: words in, exit code out.
 
-0 ended as asked, 1 failed, 2 usage or a faulty configuration. Heavy rooms are imported only by the command that needs them.
+0 ended as asked, 1 failed, 2 usage or a faulty configuration, 75 another instance holds the state directory. Heavy rooms are
+imported only by the command that needs them.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 
 import stationd
 
-OK, FAILED, USAGE = 0, 1, 2
+OK, FAILED, USAGE, HELD = 0, 1, 2, 75
 DEFAULT_CONFIG = Path("/etc/stationd/station.toml")
 
 
@@ -85,6 +86,7 @@ def _daemon(path: Path, ports_file: Path | None) -> int:
     from stationd import app, log
     from stationd.config import SecretError
     from stationd.links.exact_loop import exact_loop
+    from stationd.outputs.journal import StateDirectoryHeld
 
     log.set_up()
     loaded = app.load(path)
@@ -98,6 +100,12 @@ def _daemon(path: Path, ports_file: Path | None) -> int:
     try:
         with asyncio.Runner(loop_factory=exact_loop) as runner:
             runner.run(_until_signal(daemon()))
+    except StateDirectoryHeld as held:
+        print(f"stationd: {held}", file=sys.stderr)
+        return HELD
+    except SecretError as secret:
+        print(f"stationd: {secret}", file=sys.stderr)
+        return FAILED
     except ExceptionGroup as group:
         expected, bugs = group.split((OSError, SecretError))
         if bugs is not None:

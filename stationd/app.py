@@ -1,8 +1,9 @@
 """The composition root: configuration in, one running daemon out. Nothing is decided here, only connected.
 
-    buses -> pollers -.
-                       >-> engine -> board -> outputs         every task belongs to the one TaskGroup of `run`
-    optical sampler --'        '--- events --> MQTT
+    buses -> pollers -.                                        every task belongs to the one TaskGroup of `run`
+                       >-> engine -> board -> outputs
+    optical sampler --'   ^  '--- light, alarms --> recorder -> journal -> outbox -> MQTT
+    own signals, orders --'                             '-> control socket
 """
 
 from __future__ import annotations
@@ -19,26 +20,41 @@ from pathlib import Path
 
 import structlog
 
+import stationd
 from drivers import CATALOG
 from stationd.board import Board
-from stationd.config import StationConfig, check, resolve_secret, settings_of
+from stationd.config import StationConfig, alarm_plan, check, resolve_secret, settings_of
 from stationd.config import model as config_model
 from stationd.config.sampling import Sampler
-from stationd.core.model import Level, LightEvent, PointId, Value, WriteDone
+from stationd.console.peer import Accounts, Role
+from stationd.console.places import USUAL
+from stationd.console.server import ControlSocket, Doors, handed_over, interfaces
+from stationd.core.alarms import Alarms
+from stationd.core.model import Level, PointId, Value, WriteDone
 from stationd.core.station import Station
 from stationd.device import Device, codec_for
+from stationd.doors import StationAlarms, StationStatus
 from stationd.driver import Driver
 from stationd.driverfile import load_directory
 from stationd.engine import Engine
 from stationd.links.bus import Bus
 from stationd.links.port import PortSettings
 from stationd.links.sampler import OpticalSampler
+from stationd.outputs.alarm_document import AlarmDocuments, topic_of
 from stationd.outputs.broker import Broker
 from stationd.outputs.captures import CaptureFiles, CaptureFormat
-from stationd.outputs.document import Identity, Mode
+from stationd.outputs.document import Document, Documents, Identity, Mode
 from stationd.outputs.http import Health, HttpServer
+from stationd.outputs.journal import Journal, SystemClock
 from stationd.outputs.metrics import Metrics, MqttStatistics, Sources
 from stationd.outputs.mqtt import JsonPublisher
+from stationd.outputs.records import Recorder
+from stationd.outputs.signals import OwnSignals
+from stationd.outputs.sparkplug.client import SparkplugPublisher, SparkplugStatistics
+from stationd.outputs.sparkplug.node import EdgeNode
+from stationd.outputs.sparkplug.plant import PlantView
+from stationd.outputs.sparkplug.plant import catalogue as sparkplug_catalogue
+from stationd.outputs.sparkplug_memory import JournalHistory, JournalNumbers
 from stationd.poller import Poller
 from stationd.problem import Problem
 from stationd.tap import Tap, tap_driver
@@ -47,6 +63,7 @@ log = structlog.get_logger()
 
 SYSTEM_DRIVERS = Path("/etc/stationd/drivers")
 SWITCH_S = 0.0005  # a busy thread gives Python back after so long: events of the light pass it within a millisecond or two
+JOURNAL = "journal.sqlite"
 GOLDEN = 0.6180339887  # multiples of the golden ratio spread the lines' periods evenly over time
 
 
@@ -85,20 +102,34 @@ class App:
         self._identity = _identity(config)
         devices = {name: _device(name, section, config, drivers) for name, section in config.device.items()}
         self.board = Board([*devices.values(), *_taps(config)], asyncio.get_running_loop().time())
-        station = Station(self.board.periods())
-        self.engine = Engine(self.board, station, self._write, self._announce)
+        plan = alarm_plan(config, drivers)
+        self.alarms = Alarms(plan, asyncio.get_running_loop().time())
+        self._clock = SystemClock()
+        self.journal = Journal.open(Path(config.station.state) / JOURNAL, clock=self._clock)
+        self._documents = Documents(self._identity, self.board)
+        self._alarm_documents = AlarmDocuments(self._identity, self.board, plan, self.alarms)
+        self.recorder = self._make_recorder()
+        self.engine = Engine(self.board, Station(self.board.periods(), self.alarms), self._write, self.recorder)
         self.buses = {name: Bus(name, _port(section), read_only=config.station.read_only) for name, section in config.bus.items()}
-        self._pollers: dict[str, Poller] = {}
-        for number, (name, bus) in enumerate(self.buses.items()):
-            own = [device for device in devices.values() if config.device[device.name].bus == name]
-            poller = Poller(bus, own, self.engine.post, phase_s=(number * GOLDEN) % 1.0)
-            bus.on_change = poller.link_changed
-            self._pollers |= dict.fromkeys((device.name for device in own), poller)
+        self._pollers = self._make_pollers(devices)
         self.mqtt = MqttStatistics() if config.mqtt else None
         self._publisher = self._make_publisher(config.mqtt) if config.mqtt else None
+        self._sparkplug_statistics = SparkplugStatistics()
+        self._node = self._make_node(config.mqtt) if config.mqtt and config.mqtt.sparkplug else None
         self._captures = self._make_captures(config.sampler) if config.sampler else None
+        self.control: ControlSocket | None = None
         self.sampler = self._make_sampler(config.sampler) if config.sampler else None
+        self._signals = self._make_signals()
         self.metrics = Metrics(self._identity, self.board, self._sources())
+
+    def _make_pollers(self, devices: Mapping[str, Device]) -> dict[str, Poller]:
+        pollers: dict[str, Poller] = {}
+        for number, (name, bus) in enumerate(self.buses.items()):
+            own = [device for device in devices.values() if self._config.device[device.name].bus == name]
+            poller = Poller(bus, own, self.engine.post, phase_s=(number * GOLDEN) % 1.0)
+            bus.on_change = poller.link_changed
+            pollers |= dict.fromkeys((device.name for device in own), poller)
+        return pollers
 
     async def run(self, ports_file: Path | None = None) -> None:
         """Run until cancelled. Ending changes nothing on the plant: ports are closed, nothing is sent."""
@@ -106,7 +137,11 @@ class App:
         _name_absent_sections(self._config)
         async with contextlib.AsyncExitStack() as ending, asyncio.TaskGroup() as tasks:
             ending.enter_context(self._technician())
+            await self._remember(ending)
+            await self._open_control(tasks)
             tasks.create_task(self.engine.run(), name="engine")
+            tasks.create_task(self.recorder.keep_on(), name="recorder")
+            tasks.create_task(self._signals.run(), name="own signals")
             tasks.create_task(self.metrics.watch_loop(), name="loop watch")
             for name, bus in self.buses.items():
                 tasks.create_task(bus.run(), name=f"bus {name}")
@@ -114,6 +149,8 @@ class App:
                 tasks.create_task(poller.run(), name="poller")
             if self._publisher is not None:
                 tasks.create_task(self._publisher.run(), name="mqtt")
+            if self._config.mqtt is not None and self._node is not None:
+                tasks.create_task(self._make_sparkplug(self._config.mqtt, self._node).run(), name="sparkplug")
             if self.sampler is not None:
                 sys.setswitchinterval(SWITCH_S)
                 tasks.create_task(self.sampler.run(), name="optical sampler")
@@ -122,12 +159,49 @@ class App:
     async def _write(self, target: PointId, value: Value, emergency: bool) -> WriteDone:
         return await self._pollers[target.device].write(target, value, emergency=emergency)
 
-    # ------------------------------------------------------------------ light
+    # ------------------------------------------------------------------ journal, alarms, people
 
-    def _announce(self, event: LightEvent) -> None:
-        log.info("light", kind=event.kind.value, channel=event.channel, level_dbm=event.level_dbm, exact=event.exact)
-        if self._publisher is not None:
-            self._publisher.announce(event)
+    def _make_recorder(self) -> Recorder:
+        published = self._config.mqtt is not None
+        return Recorder(
+            self.journal, self._clock, self._identity, self.alarms, self._documents, self._alarm_documents, publish=published
+        )
+
+    def _make_signals(self) -> OwnSignals:
+        known, state = self.alarms.plan.rules, Path(self._config.station.state)
+        sampler = self.sampler.statistics if self.sampler else None
+        return OwnSignals(self.engine.post, self.journal, self._clock, known, state, self.mqtt, sampler, self._buses_up)
+
+    async def _remember(self, ending: contextlib.AsyncExitStack) -> None:
+        """Begin with what the journal remembers; leave it in order at the end."""
+        ending.push_async_callback(self._leave_journal)
+        self.recorder.restore(await self.journal.start())
+        self.journal.on_change = self._signals.look
+
+    async def _leave_journal(self) -> None:
+        self.recorder.keep_states()
+        await self.journal.close()
+
+    async def _open_control(self, tasks: asyncio.TaskGroup) -> None:
+        """Let the people of this station in, if the configuration says where."""
+        section = self._config.control
+        if section is None:
+            return
+        accounts = await asyncio.to_thread(Accounts.of_machine)
+        status = StationStatus(self._documents, self._buses_up)
+        alarms = StationAlarms(self.alarms, self.engine, self.recorder, self.journal, self._alarm_documents, self._clock)
+        doors = Doors(status, alarms, self._identity.mode is Mode.LIVE)
+        listener = handed_over(os.environ, os.getpid())
+        made, group = interfaces(doors, USUAL), accounts.groups.get(Role.VIEW)
+        self.control = ControlSocket(Path(section.socket), made, accounts.peer, group, listener=listener)
+        self.control.start()
+        tasks.create_task(self.control.run(), name="control socket")
+
+    def _audit_head(self) -> Document:
+        head = self.journal.statistics.audit
+        return {"station": self._identity.name, "position": head.position, "digest": head.text}
+
+    # ------------------------------------------------------------------ light
 
     def _make_captures(self, section: Sampler) -> CaptureFiles:
         form = CaptureFormat(section.capture_format.value)
@@ -159,7 +233,10 @@ class App:
 
     def _capture_now(self) -> None:
         started = self.sampler is not None and self.sampler.capture()
-        log.info("a technician asks for raw samples", started=started)
+        if started:
+            log.info("raw samples are taken: a technician asks for them")
+        else:
+            log.warning("no raw samples for the technician: no sampler runs, or it has not taken up an earlier request yet")
 
     # ------------------------------------------------------------------ outputs
 
@@ -170,16 +247,37 @@ class App:
             lambda: self.engine.dropped_events,
             self.sampler.statistics if self.sampler else None,
             self._captures.statistics if self._captures else None,
+            self.alarms,
+            self.journal,
+            (self._sparkplug_statistics, self._node.counts) if self._node is not None else None,
+        )
+
+    def _make_node(self, section: config_model.Mqtt) -> EdgeNode:
+        return EdgeNode(sparkplug_catalogue(self._identity, self.board, section.group, section.primary_host or ""))
+
+    def _make_sparkplug(self, section: config_model.Mqtt, node: EdgeNode) -> SparkplugPublisher:
+        plant = PlantView(self._identity, self.board, stationd.__version__)
+        history = JournalHistory(self.journal, node.catalogue, self._identity.mode, self._clock)
+        client_id = f"{section.client_id or self._identity.name}-spb"
+        return SparkplugPublisher(
+            _broker(section), node, plant, JournalNumbers(self.journal), self._sparkplug_statistics, history, client_id
         )
 
     def _make_publisher(self, section: config_model.Mqtt) -> JsonPublisher:
         assert self.mqtt is not None
-        password = resolve_secret(section.password, os.environ).decode() if section.password else None
-        authorities = Path(section.authorities) if section.authorities else None
-        broker = replace(
-            Broker.at(section.url, section.username, password), authorities=authorities, keepalive_s=section.keepalive_s
+        publisher = JsonPublisher(
+            _broker(section),
+            self._identity,
+            self.board,
+            self._buses_up,
+            self.mqtt,
+            self.journal.outbox,
+            section.client_id or "",
+            self._alarm_documents,
+            self._audit_head,
         )
-        return JsonPublisher(broker, self._identity, self.board, self._buses_up, self.mqtt, section.client_id or "", os.urandom(6).hex())
+        self.recorder.subscribe(lambda record: publisher.changed(topic_of(record.key)))
+        return publisher
 
     def _buses_up(self) -> Mapping[str, bool]:
         return {name: bus.up for name, bus in self.buses.items()}
@@ -194,6 +292,8 @@ class App:
                 port = await server.start()
                 pages["metrics"] = f"http://{section.listen.rpartition(':')[0]}:{port}/metrics"
                 log.info("metrics are served", url=pages["metrics"])
+            if self._config.control is not None:
+                pages["socket"] = self._config.control.socket
             if ports_file is not None:
                 write_json(ports_file, pages)
             await asyncio.get_running_loop().create_future()
@@ -213,6 +313,12 @@ def write_json(path: Path, value: object) -> None:
     new = path.with_name(path.name + ".new")
     new.write_text(json.dumps(value, indent=1) + "\n")
     new.replace(path)
+
+
+def _broker(section: config_model.Mqtt) -> Broker:
+    password = resolve_secret(section.password, os.environ).decode() if section.password else None
+    authorities = Path(section.authorities) if section.authorities else None
+    return replace(Broker.at(section.url, section.username, password), authorities=authorities, keepalive_s=section.keepalive_s)
 
 
 def _identity(config: StationConfig) -> Identity:
@@ -245,11 +351,11 @@ def _port(section: config_model.Bus) -> PortSettings:
 def _name_absent_sections(config: StationConfig) -> None:
     """Say once which parts of the daemon the configuration leaves off."""
     sections: dict[str, object] = {"[line]": config.line, "[mqtt]": config.mqtt, "[prometheus]": config.prometheus, "[bus.*]": config.bus}
-    sections |= {"[sampler]": config.sampler}
+    sections |= {"[sampler]": config.sampler, "[control]": config.control}
     absent = [name for name, section in sections.items() if not section]
     if absent:
         log.info("parts that the configuration leaves off", sections=absent)
-    later = {"[[alarm]]": config.alarm, "[far_station]": config.far_station, "[control]": config.control}
+    later = {"[far_station]": config.far_station}
     present = [name for name, section in later.items() if section]
     if present:
         log.warning("sections that are checked but that this version does not act on", sections=present)

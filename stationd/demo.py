@@ -46,6 +46,7 @@ STATUS_EVERY_S = 1.0
 SAME_EVENT_S = 0.5  # light that is lost within so long is told in one line
 ROUTES = {"main": (Route.MAIN,), "reserve": (Route.RESERVE,), "both": (Route.MAIN, Route.RESERVE)}
 TITLES = {"aktau": "Asia/Aqtau", "siyazan": "Asia/Baku", "kuryk": "Asia/Aqtau", "buzovna": "Asia/Baku"}
+SOCKET = "io.stationd"
 LINE_NAMES = {Route.MAIN: "s1", Route.RESERVE: "kb"}
 
 
@@ -113,18 +114,21 @@ def _write_station(directory: Path, route: Route, end: End, rig: Rig, ports: Map
     name = station(route, end)
     path = directory / name / "station.toml"
     path.parent.mkdir()
-    path.write_text("\n".join(station_file(route, end, rig, ports, url, path.with_name("captures"))) + "\n")
+    path.write_text("\n".join(station_file(route, end, rig, ports, url, path.parent)) + "\n")
     return name, path
 
 
 def station_file(
-    route: Route, end: End, rig: Rig, ports: Mapping[str, str], url: str, captures: Path | None = None
+    route: Route, end: End, rig: Rig, ports: Mapping[str, str], url: str, home: Path
 ) -> Iterator[str]:
-    """Yield the lines of a station file for one end of a rig. A simulated station may write: read_only = false."""
+    """Yield the lines of a station file for one end of a rig, which keeps everything in `home`.
+
+    A simulated station may write: read_only = false.
+    """
     name = station(route, end)
     cable = rig.cable.parameters()
     yield f'[station]\nname = "{name}"\ntitle = "{name.capitalize()}"\nmode = "sim"'
-    yield f'time_zone = "{TITLES[name]}"\nread_only = false\noperator = "simulation"'
+    yield f'time_zone = "{TITLES[name]}"\nread_only = false\noperator = "simulation"\nstate = "{home}/state"'
     yield f'[line]\nname = "{LINE_NAMES[route]}"\nprofile = "repeatered"\nlength_km = {cable.length_km}\nend = "{end.value}"'
     yield f'far_station = "{station(route, end.other)}"\nfibre_pairs = {rig.cable.fibre_pairs}'
     yield f"conductor_ohm_per_km = {cable.conductor_ohm_per_km}\nrepeaters_km = {list(cable.repeaters_km)}"
@@ -140,8 +144,9 @@ def station_file(
         yield f"fibre_pair = {section.fibre_pair}" if section.fibre_pair else ""
         if section.ratings:
             yield f"[device.{short}.ratings]\n" + "\n".join(f"{rating} = {value}" for rating, value in section.ratings.items())
-    yield f'[mqtt]\nurl = "{url}"\n[prometheus]\nlisten = "127.0.0.1:0"'
-    yield from station_lines(ports[rig.light[end]], rig.cable.fibre_pairs, captures)
+    yield f'[mqtt]\nurl = "{url}"\n[prometheus]\nlisten = "127.0.0.1:0"\n[control]\nsocket = "{home}/{SOCKET}"'
+    yield '[[suppression]]\ncause = "AMP-LOS"\neffect = "AMP-FAULT"\nreach = "same"'  # a fault that sums up
+    yield from station_lines(ports[rig.light[end]], rig.cable.fibre_pairs, home / "captures")
 
 
 # ---------------------------------------------------------------------- daemons
@@ -254,14 +259,16 @@ def _tell(daemons: list[Daemon], url: str, worlds: list[Simulation], directory: 
     for daemon in daemons:
         print(f"  {daemon.name:8} metrics {daemon.metrics}   log {daemon.log}")
     print(f"  raw samples round a loss of light   {daemons[0].log.with_name('captures')}")
-    print(f"  mqtt     {url}   topics stationd/<station>/status, stationd/<station>/device/<device>, stationd/<station>/event")
+    print(f"  mqtt     {url}   topics stationd/<station>/status, stationd/<station>/event, stationd/<station>/alarm/#")
     host, _, number = url.partition("://")[2].rpartition(":")
     print(f"second terminal:  curl -s {daemons[0].metrics} | grep pfe")
+    print(f"                  stationctl --socket {daemons[0].log.with_name(SOCKET)} show alarms")
     print(f"                  mosquitto_sub -h {host} -p {number} -t 'stationd/#' -v")
     if ports_file is not None:  # before the last line, which says that everything is there
         ports = {name: address for world in worlds for name, address in world.ports.items()}
         metrics = {daemon.name: daemon.metrics for daemon in daemons}
-        write_json(ports_file, {**ports, "metrics": metrics, "mqtt": url, "sockets": {}})
+        sockets = {daemon.name: str(daemon.log.with_name(SOCKET)) for daemon in daemons}
+        write_json(ports_file, {**ports, "metrics": metrics, "mqtt": url, "sockets": sockets})
     print("Ctrl-C ends it.", flush=True)
 
 
@@ -310,7 +317,10 @@ class Losses:
 
 
 async def _tell_losses(url: str, stations: list[str], pairs: int) -> None:
-    """Print what the daemons publish about lost light, together what happens together; ends when the connection does."""
+    """Print what the daemons publish about lost light, together what happens together, and alarms of the whole line.
+
+    Ends when the connection does.
+    """
     broker, loop = Broker.at(url), asyncio.get_running_loop()
     losses = {f"stationd/{name}/event": Losses(name, pairs) for name in stations}
     with contextlib.suppress(MqttError):
@@ -319,6 +329,8 @@ async def _tell_losses(url: str, stations: list[str], pairs: int) -> None:
             async for message in client.messages:
                 here = losses.get(message.topic.value)  # the embedded broker sends retained messages of other topics too
                 event = json.loads(bytes(message.payload)) if here is not None else {}
+                if here is not None and event["kind"] == "alarm" and (event["resource"], event["event"]) == ("line", "raise"):
+                    print(f"\n{event['station']}: alarm {event['key']}, {event['severity']}: {event['text']}", flush=True)
                 if here is None or event["kind"] != "light-lost":
                     continue
                 if not here.times:

@@ -1,7 +1,10 @@
 """The engine: the only task that changes the station's state. Events in order, board first, then what follows from them.
 
 The inbox is bounded. When it is full the newest readings are dropped and counted: their points grow stale, which is the safe
-side; nothing is shown twice.
+side; nothing is shown twice. What a person orders, and what parts of the program say of themselves, is never dropped.
+
+What is to be known outside and after a restart (light, alarms) goes to `Outside.keep`, all that follows from one event at once;
+the answer to an order is given when it is kept.
 """
 
 from __future__ import annotations
@@ -9,12 +12,15 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 
 from stationd.board import Board
-from stationd.core.model import Announce, Effect, Event, LightEvent, PointId, Reading, Restate, Tick, Value, Write, WriteDone
-from stationd.core.station import Station
+from stationd.core.alarm_words import AlarmRecord, Annunciate, Order, Outcome, Signal
+from stationd.core.model import Announce, Event, PointId, Reading, Restate, Tick, Value, Write, WriteDone
+from stationd.core.station import Effect, Station
 from stationd.links.bell import Bell
 
 log = structlog.get_logger()
@@ -22,31 +28,80 @@ log = structlog.get_logger()
 INBOX_EVENTS = 20_000
 
 Writer = Callable[[PointId, Value, bool], Awaitable[WriteDone]]
-Announcer = Callable[[LightEvent], None]
+Told = Announce | AlarmRecord | Annunciate
+Kept = asyncio.Future[None]
+
+
+@dataclass(frozen=True, slots=True)
+class Ordered:
+    """An order, who gave it (`peer` is for the audit), and what became of each alarm that it names."""
+
+    order: Order
+    peer: str
+    outcomes: tuple[Outcome, ...]
+
+
+class Outside(Protocol):
+    """What takes the results of the engine; it must neither wait nor fail."""
+
+    def keep(self, told: Sequence[Told], ordered: Ordered | None) -> Kept:
+        """Take what follows from one event, or from an order; the future tells when it would outlast a restart."""
+
+    def remember(self, readings: Sequence[Reading]) -> None:
+        """Take readings for the history."""
+
+
+class Nowhere:
+    """Keeps nothing: for benchmarks and tests of the rest."""
+
+    def keep(self, told: Sequence[Told], ordered: Ordered | None) -> Kept:
+        """Forget it."""
+        kept: Kept = asyncio.get_running_loop().create_future()
+        kept.set_result(None)
+        return kept
+
+    def remember(self, readings: Sequence[Reading]) -> None:
+        """Forget them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """An order in the inbox, and whoever waits for its outcomes."""
+
+    order: Order
+    peer: str
+    answer: asyncio.Future[tuple[tuple[Outcome, ...], Kept]]
 
 
 class Engine:
-    """inbox -> board -> Station.handle -> effects. `write` carries out a Write and is awaited in a task of `run`.
+    """inbox -> board -> Station.handle -> effects. `write` carries out a Write and is awaited in a task of `run`."""
 
-    `announce` takes what is to be told outside; it must neither wait nor fail.
-    """
-
-    def __init__(self, board: Board, station: Station, write: Writer, announce: Announcer = lambda event: None) -> None:
+    def __init__(self, board: Board, station: Station, write: Writer, outside: Outside | None = None) -> None:
         self.dropped_events = 0
         self._board = board
         self._station = station
         self._write = write
-        self._announce = announce
-        self._inbox: deque[Event] = deque()
+        self._outside = outside or Nowhere()
+        self._inbox: deque[Event | Signal | _Asked] = deque()
         self._news = Bell()
 
-    def post(self, events: Sequence[Event]) -> None:
+    def post(self, events: Sequence[Event | Signal]) -> None:
         """Put events into the inbox, in order. When it is full readings are dropped and counted; nothing else ever is."""
         room = INBOX_EVENTS - len(self._inbox)
         kept = events if len(events) <= room else [event for event in events if not isinstance(event, Reading)]
         self._inbox.extend(kept)
         self.dropped_events += len(events) - len(kept)
         self._news.ring()
+
+    async def order(self, order: Order, peer: str = "") -> tuple[tuple[Outcome, ...], Kept]:
+        """Have an order carried out after what came before it; return its outcomes, and what tells when they are kept.
+
+        When the wait is cancelled the order is carried out nevertheless.
+        """
+        asked = _Asked(order, peer, asyncio.get_running_loop().create_future())
+        self._inbox.append(asked)
+        self._news.ring()
+        return await asked.answer
 
     async def run(self) -> None:
         """Handle events for ever; ends only by cancellation."""
@@ -57,24 +112,40 @@ class Engine:
 
     def _drain(self, writes: asyncio.TaskGroup) -> None:
         now = asyncio.get_running_loop().time()
+        readings: list[Reading] = []
         while self._inbox:
             event = self._inbox.popleft()
+            if isinstance(event, _Asked):
+                self._obey(event, now)
+                continue
             if isinstance(event, Reading):
                 self._board.show(event)
+                readings.append(event)
             self._perform(self._station.handle(event, now), writes)
         deadline = self._station.deadline()
         if deadline is not None and now >= deadline:
             self._perform(self._station.handle(Tick(now), now), writes)
+        if readings:
+            self._outside.remember(readings)
 
-    def _perform(self, effects: list[Effect], writes: asyncio.TaskGroup) -> None:
+    def _obey(self, asked: _Asked, now: float) -> None:
+        answer = self._station.obey(asked.order, now)
+        kept = self._outside.keep(answer.effects, Ordered(asked.order, asked.peer, answer.outcomes))
+        if not asked.answer.done():
+            asked.answer.set_result((answer.outcomes, kept))
+
+    def _perform(self, effects: Sequence[Effect], writes: asyncio.TaskGroup) -> None:
+        told: list[Told] = []
         for effect in effects:
             match effect:
                 case Restate(reading):
                     self._board.show(reading)
-                case Announce(event):
-                    self._announce(event)
                 case Write():
                     writes.create_task(self._carry_out(effect))
+                case _:
+                    told.append(effect)
+        if told:
+            self._outside.keep(told, None)
 
     async def _carry_out(self, write: Write) -> None:
         log.info("write", target=str(write.target), value=write.value, why=write.why)

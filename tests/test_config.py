@@ -15,6 +15,8 @@ from stationd import config
 from stationd.config import ConfigErrors, SecretError, resolve_secret
 from stationd.config.plant import SECTIONS
 from stationd.driver import AMPLIFIER, INPUT_OUTPUT, POWER_FEED, Coil, Driver, Holding, Kind, Missing, Point, Protocol
+from stationd.links.sampler import SamplerSettings
+from stationd.wire import calibration as front_end
 from stationd.wire import registers, text
 
 HERE = Path(__file__).parent
@@ -143,6 +145,215 @@ def test_twelve_planted_mistakes_give_exactly_their_twelve_messages() -> None:
 @pytest.mark.parametrize("case", MISTAKES, ids=[case["what"] for case in MISTAKES])
 def test_one_mistake_is_one_message(case: dict[str, Any]) -> None:
     assert planted(*case["changes"]) == case["problems"]
+
+
+LINEAR = """[sampler.calibration.tap]
+model = "linear"
+responsivity_a_per_w = 0.5
+transimpedance_ohm = 1000.0"""
+LOG_AMP = """[sampler.calibration.tap]
+model = "log-amp\""""
+
+
+def sampled(*changes: Sequence[str]) -> SamplerSettings:
+    """Return what the sampler is told by the valid file after textual changes."""
+    changed = VALID
+    for old, new in changes:
+        assert changed.count(old) == 1, old
+        changed = changed.replace(old, new)
+    station, problems = config.check(changed, CATALOGUE)
+    assert problems == ()
+    assert station is not None
+    assert station.sampler is not None
+    return config.settings_of(station.sampler)
+
+
+IIO = 'source = "iio:iio:device0"\nrate_hz = 1000\n'
+
+
+def test_seconds_of_buffer_are_scans_for_the_kernel_and_the_longest_silence_of_a_source() -> None:
+    settings = sampled((IIO, f"{IIO}buffer_s = 1.5\n"))
+    assert settings.source.buffer_scans == 1500
+    assert settings.wake_s == 1.5, "the kernel's own watermark may be the whole buffer"
+    assert sampled((IIO, f"{IIO}watermark = 250\n")).wake_s == 0.25
+    assert sampled().wake_s == 2.0
+
+
+def test_the_next_register_begins_after_the_bytes_of_the_one_before() -> None:
+    for layout, stride in (("le:u16/16>>0", 2), ("be:s24/32>>8", 4), ("le:u8/8>>0", 1)):
+        assert sampled((IIO, f'source = "mmap:/dev/uio0"\nrate_hz = 1000\ntype = "{layout}"\n')).source.stride == stride
+
+
+def test_a_photodiode_and_its_amplifier_make_volts_of_milliwatts() -> None:
+    """0.5 A/W into 1 kOhm are 500 V/W: a volt is 2 mW."""
+    linear = VALID[VALID.index(LOG_AMP) : VALID.index("[[sampler.channel]]")]
+    text = LINEAR + "\nvalid_counts = [64, 65471]\nvolts_per_count = 78.127e-6\n\n"
+    here = ("los_dbm = -38.0\nclear_dbm = -36.0", "los_dbm = 5.0\nclear_dbm = 6.0")
+    there = ("fibre_pair = 2\n\n[[alarm]]", "fibre_pair = 2\nlos_dbm = 5.0\nclear_dbm = 6.0\n\n[[alarm]]")
+    law = sampled((linear, text), here, there).channels[0].calibration.law
+    assert law == front_end.Linear(2.0, 0.0)
+
+
+def test_every_figure_of_a_channel_reaches_the_sampler() -> None:
+    keys = {"lost_n": 4, "lost_m": 9, "back_n": 6, "back_m": 8, "step_db": 1.5, "step_s": 0.25, "step_scans": 7}
+    text = "clear_dbm = -36.0\n" + "".join(f"{key} = {value}\n" for key, value in keys.items())
+    channel = sampled(("clear_dbm = -36.0\n", text)).channels[0]
+    assert {key: getattr(channel, key) for key in keys} == keys
+    assert (channel.name, channel.index, channel.los_dbm, channel.clear_dbm) == ("fp1-rx", 0, -38.0, -36.0)
+
+
+def test_a_limit_at_the_floor_of_the_front_end_is_none() -> None:
+    other = ("fibre_pair = 2\n\n[[alarm]]", "fibre_pair = 2\nlos_dbm = -37.0\n\n[[alarm]]")
+    (problem,) = planted(("tap_db = 20.0", "tap_db = 20.0\nfloor_dbm = -38.0"), other)
+    assert problem.startswith("sampler.channel[1].los_dbm = -38.0: cannot be told by [sampler.calibration.tap], which measures -38.0 to")
+
+
+def test_scans_that_wait_for_each_other_longer_than_a_second_are_refused() -> None:
+    assert planted((IIO, f"{IIO}watermark = 1000\n")) == []
+    (problem,) = planted((IIO, f"{IIO}watermark = 3000\n"))
+    assert problem.startswith("sampler.watermark = 3000: is 3.0 s of scans at rate_hz = 1000")
+    assert problem.endswith("(at most 1 s, 1000 scans)")
+    (problem,) = planted((IIO, f"{IIO}watermark = 600\nbuffer_s = 0.5\n"))
+    assert problem == "sampler.watermark = 600: is more than buffer_s = 0.5 holds (it would never be reached)"
+
+
+DIODE = "[sampler.calibration.tap]\nmodel = \"linear\"\nvalid_counts = [64, 65471]\nvolts_per_count = 78.127e-6\n"
+FRONT_END = VALID[VALID.index(LOG_AMP) : VALID.index("[[sampler.channel]]")]
+BOUNDS = [
+    ("volts_per_count = 78.127e-6", "volts_per_count = 1e300", "must be 1e-09 to 10"),
+    ("volts_per_count = 78.127e-6", "volts_per_count = 1e-300", "must be 1e-09 to 10"),
+    ("volts_per_count = 78.127e-6", "volts_per_count = inf", "must be a finite number"),
+    ("volts_per_decade = 0.2", "volts_per_decade = 1e-300", "must be 0.001 to 10"),
+    ("volts_per_decade = 0.2", "volts_per_decade = 11", "must be 0.001 to 10"),
+    (FRONT_END, f"{DIODE}responsivity_a_per_w = 1e-300\ntransimpedance_ohm = 1e5\n\n", "must be 0.001 to 100"),
+    (FRONT_END, f"{DIODE}responsivity_a_per_w = 1.0\ntransimpedance_ohm = 1e-300\n\n", "must be 1 to 100000000000"),
+    (FRONT_END, f"{DIODE}responsivity_a_per_w = 1.0\ntransimpedance_ohm = 1e300\n\n", "must be 1 to 100000000000"),
+    (FRONT_END, f"{DIODE}milliwatts_per_volt = 1e300\n\n", "must be 1e-10 to 1000000"),
+    (FRONT_END, f"{DIODE}milliwatts_per_volt = 0.0\n\n", "must be above 0: counts have to rise with the light"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "reason"), BOUNDS)
+def test_a_figure_of_a_front_end_that_nobody_builds_is_refused_by_its_bounds(old: str, new: str, reason: str) -> None:
+    (problem,) = planted((old, new))
+    assert f": {reason}" in problem
+
+
+def test_the_outermost_figures_of_a_front_end_that_are_taken_are_no_error() -> None:
+    for per_watt, ohms in (("0.001", "1.0"), ("100.0", "1e11")):
+        for volts in ("1e-9", "10.0"):
+            text = f"{DIODE.replace('78.127e-6', volts)}responsivity_a_per_w = {per_watt}\ntransimpedance_ohm = {ohms}\n\n"
+            assert all("cannot be told by" in problem for problem in planted((FRONT_END, text)))
+
+
+def table(*pairs: str) -> list[str]:
+    text = f'[sampler.calibration.tap]\nmodel = "table"\nvalid_counts = [64, 65471]\ntable = [{", ".join(pairs)}]\n\n'
+    return planted((FRONT_END, text))
+
+
+def test_a_table_says_which_of_its_pairs_is_wrong_and_why() -> None:
+    for word in ("nan", "inf", "-inf"):
+        assert f"must have finite numbers: pair 2 has {word}" in table("[1000, -70.0]", f"[2000, {word}]")[0]
+    assert "pair 2 is less than 0.001 dB above the one before it" in table("[1000, 0.0]", "[2000, 5e-324]")[0]
+    assert "pair 1 is out of range" in table("[1000, -151.0]", "[2000, 0.0]")[0]
+
+
+def sourced(*keys: str) -> list[str]:
+    return planted((IIO, "\n".join((*keys, "rate_hz = 1000\n"))))
+
+
+SCRIPTS = [
+    ("bogus", '"bogus" is no word of a script'),
+    ("levle all 5", 'did you mean "level"?'),
+    ("level all", 'there are 1 words behind "level" (it needs CHANNEL COUNTS'),
+    ("level all 14000 noise 3", 'there are 4 words behind "level"'),
+    ("level 2 5", '"2" is no CHANNEL (0 to 1, the place of'),
+    ("level all 99999999", '"99999999" is no COUNTS (a whole number from -16777215 to 16777215)'),
+    ("noise x", '"x" is no AMPLITUDE'),
+    ("error EFUN 1", '"EFUN" is no error of a converter'),
+    ("at 5", "is not complete"),
+    ("at 5 paced 3", '"paced" holds from the beginning'),
+    ("back 5", "move times of its own"),
+    ("noise 1; " * 50 + "noise 1; " * 20, "is too long: a script has at most 511 characters behind \"sim:\", this one has 630"),
+]
+
+
+@pytest.mark.parametrize(("script", "reason"), SCRIPTS)
+def test_a_mistake_in_a_script_is_found_without_playing_it(script: str, reason: str) -> None:
+    (problem,) = sourced(f'source = "sim:{script}"')
+    assert problem.startswith("sampler.source = ")
+    assert reason in problem
+
+
+def test_every_word_of_a_script_may_be_used() -> None:
+    script = "level all 1; wave 1 5 9; noise 3; at 9 error EIO 2; skip 1; at 99 gone; stall 5; back 1; ahead 2; timed 1;"
+    assert sourced(f'source = "sim:{script}"') == sourced('source = "sim:paced 10"') == sourced('source = "sim"') == []
+
+
+MMAP = 'source = "mmap:/dev/uio0"'
+REGISTERS = [
+    ('type = "u16/16"', 'type = "u16/16": is no layout of a register'),
+    ('type = "le:u32/32"', "has counts of 32 bits (the sampler takes at most 24)"),
+    ('type = "le:u12/24"', "has 24 storage bits"),
+    ('type = "le:u0/16"', "has 0 significant bits in 16"),
+    ('type = "le:u12/16>>5"', "(a shift of at most 4)"),
+    ('type = "le:u16/16X2"', "has 2 values in one register"),
+    ("stride = 1", "stride = 1: is less than the 2 bytes of a register"),
+    ("stride = 3", "stride = 3: is no multiple of the 2 bytes of a register"),
+    ("offset = 5", "offset = 5: is no multiple of the 2 bytes of a register"),
+]
+
+
+@pytest.mark.parametrize(("key", "reason"), REGISTERS)
+def test_registers_that_cannot_be_read_are_refused(key: str, reason: str) -> None:
+    (problem,) = sourced(MMAP, key)
+    assert reason in problem
+    assert sourced(MMAP, 'type = "be:s24/32>>8"', "stride = 8", "offset = 4") == []
+
+
+def test_an_spi_source_names_devices_that_are_there_once_and_have_the_inputs() -> None:
+    assert "needs a device below /dev/" in sourced('source = "spi:/tmp/x"', 'chip = "ads8688"')[0]
+    assert "has /dev/spidev0.0 twice" in sourced('source = "spi:/dev/spidev0.0,/dev/spidev0.0"', 'chip = "ads8688"')[0]
+    (problem,) = planted((IIO, 'source = "spi:/dev/spidev0.0"\nchip = "ads8688"\n'), ("index = 1", "index = 8"))
+    assert problem.startswith("sampler.channel[2].index = 8: is beyond the 8 inputs of 1 converter (device x 8 + input, 0 to 7)")
+
+
+def test_what_would_find_noise_or_nothing_is_refused() -> None:
+    (problem,) = sourced('source = "iio:iio:device0"', "stuck_s = 0.009")
+    assert "is shorter than 10 samples at rate_hz = 1000" in problem
+    assert sourced('source = "iio:iio:device0"', "stuck_s = 0.010") == sourced('source = "iio:iio:device0"', "stuck_s = 0.0") == []
+    (problem,) = planted(("index = 1\n", "index = 1\nstep_db = 1.0\nstep_s = 0.002\n"))
+    assert "step_scans = 3 by default: is longer than step_s = 0.002 (at most 2 at this rate)" in problem
+    (problem,) = planted(("index = 1\n", "index = 1\nstep_db = 0.007\n"))
+    assert "step_db = 0.007: is less than [sampler.calibration.tap] can tell, 0.00781 dB" in problem
+    assert planted(("index = 1\n", "index = 1\nstep_db = 0.008\n")) == []
+
+
+def test_an_empty_name_of_a_calibration_is_none() -> None:
+    (problem,) = planted(("index = 1\n", 'index = 1\ncalibration = ""\n'))
+    assert problem.startswith('sampler.channel[2].calibration = "": there is no [sampler.calibration.""]')
+
+
+def test_each_folder_of_the_sampler_has_an_example_of_its_own() -> None:
+    for key, example in (("sysfs_root", "/sys"), ("device_root", "/dev"), ("captures", "/var/lib/stationd/captures")):
+        (problem,) = sourced('source = "iio:iio:device0"', f'{key} = "here"')
+        assert problem.endswith(f'(for example "{example}")')
+    assert "is longer than 127 bytes" in sourced('source = "iio:iio:device0"', f'sysfs_root = "/{"x" * 127}"')[0]
+
+
+def spi(chip: str, rate_hz: int, second: int = 1) -> list[str]:
+    source = f'source = "spi:/dev/spidev0.0,/dev/spidev0.1"\nrate_hz = {rate_hz}\nchip = "{chip}"\n'
+    return planted((IIO, source), ("index = 1", f"index = {second}"))
+
+
+def test_the_clocks_of_an_spi_bus_are_counted_for_each_chip() -> None:
+    """An ads8688 takes a frame of 32 clocks more than it has inputs, an mcp3208 24 clocks for each input; 900000 are allowed."""
+    assert spi("ads8688", 9375) == []  # 3 frames
+    assert "2 channels need 900096 clocks a second" in spi("ads8688", 9376)[0]
+    assert spi("ads8688", 7031, second=8) == []  # 4 frames: two chips
+    assert "2 channels need 900096 clocks a second" in spi("ads8688", 7032, second=8)[0]
+    assert spi("mcp3208", 18750, second=8) == []
+    assert "2 channels need 900048 clocks a second" in spi("mcp3208", 18751, second=8)[0]
 
 
 def test_a_problem_names_its_file_key_value_reason_and_hint(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def test_a_station_file_that_is_not_there_is_named() -> None:
 
 def test_a_listener_that_cannot_be_opened_ends_the_daemon_with_a_reason(tmp_path: Path) -> None:
     file = tmp_path / "station.toml"
-    file.write_text('[station]\nname = "aktau"\n[prometheus]\nlisten = "192.0.2.1:9464"\n')
+    file.write_text(f'[station]\nname = "aktau"\nstate = "{tmp_path}/state"\n[prometheus]\nlisten = "192.0.2.1:9464"\n')
     done = stationd("run", "--config", file)
     assert done.returncode == 1
     assert "192.0.2.1" in done.stderr or "9464" in done.stderr
@@ -60,7 +60,7 @@ def test_a_listener_that_cannot_be_opened_ends_the_daemon_with_a_reason(tmp_path
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_daemon_ends_as_asked(tmp_path: Path, number: signal.Signals) -> None:
     file = tmp_path / "station.toml"
-    file.write_text('[station]\nname = "aktau"\n[prometheus]\nlisten = "127.0.0.1:0"\n')
+    file.write_text(f'[station]\nname = "aktau"\nstate = "{tmp_path}/state"\n[prometheus]\nlisten = "127.0.0.1:0"\n')
     words = [sys.executable, "-m", "stationd", "run", "--config", str(file)]
     with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, cwd=ROOT) as daemon:
         assert daemon.stderr is not None

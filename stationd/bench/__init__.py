@@ -36,6 +36,18 @@ def _scale() -> Iterator[Row]:
     return scale_rows()
 
 
+def _alarms() -> Iterator[Row]:
+    from stationd.bench.alarms import alarm_rows
+
+    return alarm_rows()
+
+
+def _journal() -> Iterator[Row]:
+    from stationd.bench.journal import journal_rows
+
+    return journal_rows()
+
+
 def _sampler() -> Iterator[Row]:
     from stationd.bench.sampler import sampler_rows
 
@@ -49,7 +61,16 @@ def _sampler_soak() -> Iterator[Row]:
 
 
 BENCHES: Mapping[str, Callable[[], Iterator[Row]]] = MappingProxyType(
-    {"bus": _bus, "late": _late, "poll": _poll, "sampler": _sampler, "sampler-soak": _sampler_soak, "scale": _scale}
+    {
+        "alarms": _alarms,
+        "bus": _bus,
+        "journal": _journal,
+        "late": _late,
+        "poll": _poll,
+        "sampler": _sampler,
+        "sampler-soak": _sampler_soak,
+        "scale": _scale,
+    }
 )
 ONLY_BY_NAME = frozenset({"sampler-soak"})  # ten minutes; run when it is asked for
 

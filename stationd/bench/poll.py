@@ -102,7 +102,7 @@ def _write(directory: Path, port: str, broker: str) -> Path:
     station = directory / "station.toml"
     devices = (f'[device.u{unit}]\ndriver = "bench-unit"\nbus = "line"\naddress = {unit}' for unit in UNITS)
     sections = (
-        '[station]\nname = "bench"\nmode = "sim"',
+        f'[station]\nname = "bench"\nmode = "sim"\nstate = "{directory / "state"}"',
         f'[bus.line]\nport = "{port}"\nprotocol = "modbus-rtu"\nbaud = 19200',
         *devices,
         f'[mqtt]\nurl = "{broker}"',

@@ -48,7 +48,7 @@ ROOM_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How long and how often. The defaults need about six minutes. On a virtual machine medians of segments differ by half, so there are many."""
+    """How long and how often. The defaults need about six minutes; medians of segments differ by half, so there are many."""
 
     segments: int = 9
     seconds: float = 2.0

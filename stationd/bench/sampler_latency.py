@@ -22,9 +22,9 @@ from stationd.bench.row import Row, at_least, at_most
 from stationd.bench.sampler_loop import CHANNELS, LoopSettings, Outcome, running
 from stationd.bench.sampler_peers import PRIORITY, Machine, percentile_us
 from stationd.board import Board
-from stationd.core.model import Event, LightEvent, LightKind, PointId, Value, WriteDone
+from stationd.core.model import Announce, Event, LightEvent, LightKind, PointId, Reading, Value, WriteDone
 from stationd.core.station import Station
-from stationd.engine import Engine
+from stationd.engine import Engine, Kept, Nowhere, Ordered, Told
 from stationd.links.exact_loop import exact_loop
 from stationd.links.sampler import ChannelSettings, OpticalSampler, SamplerSettings, SourceSettings
 from stationd.tap import Tap, tap_driver
@@ -152,7 +152,23 @@ def _engine(wanted: SamplerSettings, announce: Callable[[LightEvent], None]) -> 
     """Return an engine with the taps of a sampler and nothing else."""
     driver = tap_driver(wanted.window_s)
     board = Board([Tap(channel.name, driver) for channel in wanted.channels], asyncio.get_running_loop().time())
-    return Engine(board, Station(board.periods()), _no_write, announce)
+    return Engine(board, Station(board.periods()), _no_write, _Ear(announce))
+
+
+@dataclass(frozen=True, slots=True)
+class _Ear:
+    """Hears the light that the engine announces, and keeps nothing."""
+
+    announce: Callable[[LightEvent], None]
+
+    def keep(self, told: Sequence[Told], ordered: Ordered | None) -> Kept:
+        for each in told:
+            if isinstance(each, Announce):
+                self.announce(each.event)
+        return Nowhere().keep(told, ordered)
+
+    def remember(self, readings: Sequence[Reading]) -> None:
+        pass
 
 
 async def _no_write(target: PointId, value: Value, emergency: bool) -> WriteDone:

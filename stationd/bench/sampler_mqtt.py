@@ -66,7 +66,7 @@ async def _listen(program: str, segments: int, seconds: float) -> list[list[floa
         async with _process([program, "-c", str(broker)], directory / "broker.log"):
             await _until_it_listens(port)
             config = directory / "station.toml"
-            config.write_text("\n".join(station_file(port)) + "\n")
+            config.write_text("\n".join(station_file(port, directory / "state")) + "\n")
             words = [sys.executable, "-m", "stationd", "run", "--config", str(config)]
             async with _process(words, directory / "log"), Client(LOOPBACK, port, socket_options=AT_ONCE) as client:
                 await client.subscribe(f"stationd/{STATION}/event", 1)
@@ -94,9 +94,9 @@ def _end_of(log: Path) -> str:
     return log.read_text()[-2000:]
 
 
-def station_file(port: int) -> Iterator[str]:
+def station_file(port: int, state: Path) -> Iterator[str]:
     """Yield the lines of a station that has nothing but a sampler and a broker."""
-    yield f'[station]\nname = "{STATION}"\nmode = "sim"\ntime_zone = "UTC"'
+    yield f'[station]\nname = "{STATION}"\nmode = "sim"\ntime_zone = "UTC"\nstate = "{state}"'
     yield f'[mqtt]\nurl = "mqtt://{LOOPBACK}:{port}"'
     yield f'[sampler]\nsource = "sim"\nrate_hz = {RATE_HZ}'
     yield '[sampler.calibration.tap]\nmodel = "log-amp"\nvolts_per_count = 78.127e-6\nvolts_at_zero_count = 0.0'

@@ -44,7 +44,7 @@ async def _station() -> list[Row]:
         broker = await stack.enter_async_context(EmbeddedBroker())
         simulation = await stack.enter_async_context(open_rig(rig))
         config = directory / "station.toml"
-        config.write_text("\n".join(station_file(Route.MAIN, End.A, rig, simulation.ports, broker.url)) + "\n")
+        config.write_text("\n".join(station_file(Route.MAIN, End.A, rig, simulation.ports, broker.url, directory)) + "\n")
         daemon = await stack.enter_async_context(running_daemon("aktau", config))
         await wait_until_ready([daemon])
         await asyncio.sleep(SETTLE_S)

@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from stationd.config.alarms import alarm_plan, check_alarms
 from stationd.config.devices import check_devices
 from stationd.config.light import check_light, settings_of
 from stationd.config.line import check_line
@@ -23,7 +24,18 @@ from stationd.config.secret import SecretError, resolve_secret
 from stationd.driver import Driver
 from stationd.problem import Problem
 
-__all__ = ["ConfigErrors", "Problem", "SecretError", "StationConfig", "check", "defaults", "load", "resolve_secret", "settings_of"]
+__all__ = [
+    "ConfigErrors",
+    "Problem",
+    "SecretError",
+    "StationConfig",
+    "alarm_plan",
+    "check",
+    "defaults",
+    "load",
+    "resolve_secret",
+    "settings_of",
+]
 
 UNNAMED = "station.toml"  # what a text that comes from no file is called
 _SYNTAX_PLACE = re.compile(r" \((at (?:line \d+, column \d+|end of document))\)$")
@@ -57,6 +69,7 @@ def check(source: Path | str, catalogue: Mapping[str, Driver]) -> tuple[StationC
     try:
         plant = plant_of(raw)
         findings = [*plant.findings, *check_devices(plant, catalogue), *check_line(plant, catalogue), *check_light(plant)]
+        findings = findings or check_alarms(plant.config(), catalogue)
         if findings:
             return None, tuple(finding.problem(file) for finding in _in_file_order(findings, raw))
     except RecursionError:

@@ -17,7 +17,7 @@ from stationd.config.problem import shown
 from stationd.config.sampling import Calibration, Channel
 
 SUBSECTIONS = (tuple[Channel, ...], Mapping[str, Calibration])  # shown as tables of their own
-_HEADERS = {"bus": "[bus.NAME]", "device": "[device.NAME]", "pfe": "[pfe.DEVICE]", "alarm": "[[alarm]]"}
+_HEADERS = {"bus": "[bus.NAME]", "device": "[device.NAME]", "pfe": "[pfe.DEVICE]", "alarm": "[[alarm]]", "suppression": "[[suppression]]"}
 
 
 def defaults() -> str:

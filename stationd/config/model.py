@@ -66,6 +66,17 @@ class Role(Enum):
     IO = "io"
 
 
+class Reach(Enum):
+    """Where the cause of an alarm is looked for; the meaning is that of stationd.core.alarm_type."""
+
+    SAME = "same"
+    BUS = "bus"
+    PAIR = "pair"
+    FEED = "feed"
+    LINE = "line"
+    STATION = "station"
+
+
 class Severity(Enum):
     """How bad an alarm is, the words of ITU-T X.733 and RFC 8632."""
 
@@ -96,6 +107,9 @@ class Station(BaseModel):
     ] = "UTC"
     read_only: Annotated[bool, Field(description="true: provably no write leaves the box")] = True
     operator: Annotated[Text, Field(description="who runs the station")] = ""
+    state: Annotated[
+        str, AfterValidator(values.file_path), Field(description="directory of the journal: alarms, events, audit, history, outbox")
+    ] = "/var/lib/stationd"
 
 
 class Line(BaseModel):
@@ -219,6 +233,21 @@ class Alarm(BaseModel):
     severity: Annotated[Severity, Field(strict=False, description="how bad it is")] = Severity.MAJOR
 
 
+class Suppression(BaseModel):
+    """While a cause stands, its effects are folded under it. Adds to the links that stationd has by itself; types, not points."""
+
+    model_config = STRICT
+
+    cause: Annotated[str, AfterValidator(values.alarm_type), Field(description="type that explains", examples=["MAINS-FAIL"])]
+    effect: Annotated[str, AfterValidator(values.alarm_type), Field(description="type that is explained", examples=["ROOM-TEMPERATURE"])]
+    reach: Annotated[Reach, Field(strict=False, description="where the cause is looked for, seen from the effect")] = Reach.STATION
+    hold_back_s: Annotated[
+        float, Field(ge=0.0, le=60.0, description="effects wait so long for their cause; never less than its period and delay")
+    ] = 1.5
+    hold_off_s: Annotated[float, Field(ge=0.0, le=3600.0, description="how long after it a cause still explains")] = 60.0
+    within_s: Annotated[float, Field(gt=0.0, le=86_400.0, description="what begins later after its cause is not explained by it")] = 300.0
+
+
 class Mqtt(BaseModel):
     """The broker that receives readings and events. Absent: nothing is published."""
 
@@ -229,7 +258,11 @@ class Mqtt(BaseModel):
         AfterValidator(values.broker),
         Field(description="mqtts://host:port (TLS) or mqtt://host:port", examples=["mqtts://broker.example:8883"]),
     ]
+    sparkplug: Annotated[bool, Field(description="also a second connection, as an edge node of Sparkplug B")] = True
     group: Annotated[TopicWord, Field(description="Sparkplug group")] = "caspian"
+    primary_host: Annotated[
+        TopicWord | None, Field(description="Sparkplug host that must be online before anything is sent; not set: none")
+    ] = None
     username: Annotated[Text | None, Field(min_length=1, description="login at the broker")] = None
     password: Annotated[Secret | None, Field(description="reference to its secret")] = None
     client_id: Annotated[TopicWord | None, Field(description="client id; not set: the station's name")] = None
@@ -271,6 +304,7 @@ class StationConfig:
     pfe: Mapping[str, PowerFeed]
     sampler: Sampler | None
     alarm: tuple[Alarm, ...]
+    suppression: tuple[Suppression, ...]
     mqtt: Mqtt | None
     prometheus: Prometheus | None
     control: Control | None

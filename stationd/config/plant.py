@@ -27,6 +27,7 @@ from stationd.config.model import (
     Prometheus,
     Station,
     StationConfig,
+    Suppression,
 )
 from stationd.config.problem import Finding, Path, listed, shown, written
 from stationd.config.sampling import Calibration, Channel, Sampler
@@ -42,6 +43,7 @@ SECTIONS: Mapping[str, type[BaseModel]] = {
     "pfe": PowerFeed,
     "sampler": Sampler,
     "alarm": Alarm,
+    "suppression": Suppression,
     "mqtt": Mqtt,
     "prometheus": Prometheus,
     "control": Control,
@@ -62,6 +64,7 @@ class Plant:
     calibration: Mapping[str, Draft[Calibration]]
     channel: tuple[Draft[Channel], ...]
     alarm: tuple[Draft[Alarm], ...]
+    suppression: tuple[Draft[Suppression], ...]
     mqtt: Draft[Mqtt] | None
     prometheus: Draft[Prometheus] | None
     control: Draft[Control] | None
@@ -84,6 +87,7 @@ class Plant:
             pfe={name: draft.item for name, draft in self.pfe.items()},
             sampler=sampler and sampler.model_copy(update=parts),
             alarm=tuple(each.item for each in self.alarm),
+            suppression=tuple(each.item for each in self.suppression),
             mqtt=_item(self.mqtt),
             prometheus=_item(self.prometheus),
             control=_item(self.control),
@@ -158,13 +162,14 @@ def plant_of(raw: Mapping[str, object]) -> Plant:
     line, far_station = reader.table(Line, "line"), reader.table(FarStation, "far_station")
     bus, device, pfe = reader.named(Bus, "bus"), reader.named(Device, "device"), reader.named(PowerFeed, "pfe")
     alarm = reader.listed(Alarm, reader.raw.get("alarm", []), ("alarm",))
+    suppression = reader.listed(Suppression, reader.raw.get("suppression", []), ("suppression",))
     mqtt, prometheus = reader.table(Mqtt, "mqtt"), reader.table(Prometheus, "prometheus")
     control = reader.table(Control, "control")
     for path, names in ((("bus",), bus), (("device",), device), (("sampler", "calibration"), calibration)):
         reader.findings += _names([((*path, name), name) for name in names])
     reader.findings += _names([((*each.path, "name"), each.item.name) for each in channel if each.sound("name")])
     return Plant(
-        station, line, far_station, bus, device, pfe, sampler, calibration, channel, alarm, mqtt, prometheus, control,
+        station, line, far_station, bus, device, pfe, sampler, calibration, channel, alarm, suppression, mqtt, prometheus, control,
         frozenset(reader.unread), tuple(reader.findings),
     )  # fmt: skip
 

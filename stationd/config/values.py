@@ -9,7 +9,6 @@ from __future__ import annotations
 import ipaddress
 import re
 import zoneinfo
-from itertools import pairwise
 from typing import Literal
 
 from pydantic_core import PydanticCustomError
@@ -25,11 +24,7 @@ _ENDPOINT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(?P<port>[
 _BROKER = re.compile(r"mqtts?://(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:(?P<port>[0-9]{1,5}))?/?")
 _HOST_LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _CREDENTIAL = re.compile(r"credential:[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
-_PATH = r"(?:/[A-Za-z0-9._:@+-]+)+"
-_SOURCE = re.compile(rf"sim(?::[ -~]{{1,500}})?|iio:[A-Za-z0-9:_.-]{{1,64}}|spi:/dev{_PATH}(?:,/dev{_PATH})*|(?:mmap|shm):{_PATH}")
 CAPTURE_EVENTS = ("light-lost", "light-back", "step-down", "step-up", "saturated", "stuck")
-MOST_KNOTS = 32
-MOST_COUNT = 1 << 24  # native/sampler.h, SAMPLER_COUNT_BITS
 LONGEST_SOCKET_PATH = 107  # bytes: sockaddr_un.sun_path of Linux is 108 with its NUL, unix(7)
 
 
@@ -153,49 +148,6 @@ def file_path(value: str) -> str:
     if not _absolute(value):
         raise refused("must be an absolute path", 'for example "/etc/stationd/broker-ca.pem"')
     return value
-
-
-def sample_source(value: str) -> str:
-    """Where optical samples come from."""
-    if _SOURCE.fullmatch(value):
-        return value
-    raise refused('must be "iio:NAME", "spi:/dev/...", "mmap:/path", "shm:/path", "sim" or "sim:SCRIPT"', 'for example "iio:iio:device0"')
-
-
-def rising(value: float | None) -> float | None:
-    """What makes counts rise with the light, which the sampler needs."""
-    if value is None or 0.0 < value <= 1e6:
-        return value
-    raise refused("must be above 0: counts have to rise with the light", "a front end whose output falls is read with its inputs exchanged")
-
-
-def count_range(value: object) -> tuple[int, int]:
-    """The lowest and the highest count of a converter that mean something."""
-    match value:
-        case [int() as low, int() as high] if not isinstance(low, bool) and -MOST_COUNT <= low < high <= MOST_COUNT:
-            return low, int(high)
-        case _:
-            raise refused("must be two whole numbers of at most 24 bits, [lowest, highest]", "for example [64, 65471]")
-
-
-def rising_table(value: object) -> tuple[tuple[int, float], ...]:
-    """A measured curve: pairs of a count and a level in dBm, both rising."""
-    knots = [_knot(each) for each in value] if isinstance(value, list | tuple) else []
-    if not 2 <= len(knots) <= MOST_KNOTS or None in knots:
-        raise refused(f"must be 2 to {MOST_KNOTS} pairs [count, dBm]", "for example [[1000, -60.0], [60000, 0.0]]")
-    table = tuple(knot for knot in knots if knot is not None)
-    for place, (before, after) in enumerate(pairwise(table), 2):
-        if before[0] >= after[0] or before[1] >= after[1]:
-            raise refused(f"must be rising, count and dBm alike: pair {place} is not above the one before it")
-    return table
-
-
-def _knot(value: object) -> tuple[int, float] | None:
-    match value:
-        case [int() as count, int() | float() as dbm] if not isinstance(count, bool) and abs(count) <= MOST_COUNT and -150.0 <= dbm <= 40.0:
-            return count, float(dbm)
-        case _:
-            return None
 
 
 def capture_events(value: object) -> tuple[str, ...]:

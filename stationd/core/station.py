@@ -5,15 +5,20 @@
 
 A stale reading keeps its value and the time of the exchange that brought it, and is never shown as new. A point that was
 never read has no value at all. Silence is found by the deadline, not by whoever looks.
+
+Everything that happens goes on to the alarm desk, and so does what is restated: an old value freezes the alarms on it. What
+the desk says comes after what the board is to show.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from stationd.core import alarm_words
+from stationd.core.alarm_words import Answer, Order, Signal
+from stationd.core.alarms import Alarms
 from stationd.core.model import (
     Announce,
-    Effect,
     Event,
     Level,
     LightEvent,
@@ -25,9 +30,11 @@ from stationd.core.model import (
     Reason,
     Restate,
     Tick,
+    Write,
     WriteDone,
 )
 
+Effect = Restate | Write | Announce | alarm_words.Effect
 STALE_PERIODS = 3.0
 STALE_AT_LEAST_S = 2.0
 
@@ -38,9 +45,13 @@ def stale_after_s(every_s: float) -> float:
 
 
 class Station:
-    """Everything that is decided here, and nothing that is done. `periods` gives the reading period of every point."""
+    """Everything that is decided here, and nothing that is done. `periods` gives the reading period of every point.
 
-    def __init__(self, periods: Mapping[PointId, float]) -> None:
+    `alarms` is the desk; without one there are no alarms.
+    """
+
+    def __init__(self, periods: Mapping[PointId, float], alarms: Alarms | None = None) -> None:
+        self._alarms = alarms
         self._limit_s = {point: stale_after_s(every_s) for point, every_s in periods.items()}
         self._of_device: dict[str, list[PointId]] = {}
         for point in periods:
@@ -51,8 +62,21 @@ class Station:
         self._why: dict[PointId, Reason] = {}
         self._next: float | None = None
 
-    def handle(self, event: Event, now: float) -> list[Effect]:
+    def handle(self, event: Event | Signal, now: float) -> list[Effect]:
         """Take one event and return what follows from it. `now` is never earlier than the event."""
+        effects = self._decide(event, now)
+        if self._alarms is None:
+            return effects
+        restated = [effect.reading for effect in effects if isinstance(effect, Restate)]
+        for each in (event, *restated):
+            effects += self._alarms.handle(each, now)
+        return effects
+
+    def obey(self, order: Order, now: float) -> Answer:
+        """Carry out what a person orders about an alarm; without a desk nothing is done."""
+        return self._alarms.obey(order, now) if self._alarms is not None else Answer((), ())
+
+    def _decide(self, event: Event | Signal, now: float) -> list[Effect]:
         match event:
             case Reading():
                 self._read(event)
@@ -61,7 +85,7 @@ class Station:
                 return self._failed(points, reason, t)
             case LinkChanged(_, False, devices, t):
                 return self._cut_off(devices, t)
-            case LinkChanged() | WriteDone():
+            case LinkChanged() | WriteDone() | Signal():
                 return []
             case LightEvent():
                 return [Announce(event)]
@@ -70,7 +94,8 @@ class Station:
 
     def deadline(self) -> float | None:
         """Return the time at which a Tick is due if nothing else happens, or None."""
-        return self._next
+        dues = (self._next, self._alarms.deadline() if self._alarms is not None else None)
+        return min((due for due in dues if due is not None), default=None)
 
     def _read(self, reading: Reading) -> None:
         self._stale.discard(reading.point)

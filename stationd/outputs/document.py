@@ -79,8 +79,8 @@ def quality_word(level: Level, mode: Mode) -> str:
 
 
 def encode(document: Document) -> bytes:
-    """Return the document as JSON on one line, in UTF-8."""
-    return json.dumps(document, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    """Return the document as JSON on one line, in UTF-8. Half a character, which somebody may have sent us, becomes its escape."""
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode(errors="backslashreplace")
 
 
 class Documents:
@@ -122,15 +122,14 @@ class Documents:
             "taps": self._summaries(TAP.name, TAP_SUMMARY, clock),
         }
 
-    def light_event(self, event: LightEvent, run: str, clock: Clock) -> Document:
-        """Return one event of the light. `run` names this run of the daemon, so that an id is never used twice.
+    def light_event(self, event: LightEvent, clock: Clock) -> Document:
+        """Return one event of the light. Its id is added by whoever keeps it.
 
         Of an event that is not exact only the time between `since` and `t` is known, within which it happened: `"exact": false`.
         """
         unit = self._board.devices.get(event.channel)
         pair = {} if unit is None or unit.fibre_pair is None else {"fibre_pair": unit.fibre_pair}
         return {
-            "id": f"{self._identity.name}-{run}-{event.number}",
             "station": self._identity.name,
             "mode": self._identity.mode.value,
             "kind": event.kind.value,

@@ -22,6 +22,7 @@ from prometheus_client.registry import Collector
 
 import stationd
 from stationd.board import Board
+from stationd.core.alarms import Alarms
 from stationd.core.model import PointId, Reading
 from stationd.driver import AMPLIFIER, POWER_FEED, TAP
 from stationd.links.sampler import SamplerStatistics
@@ -31,7 +32,11 @@ from stationd.outputs.captures import CaptureStatistics
 from stationd.outputs.clock import Clock
 from stationd.outputs.document import Identity
 from stationd.outputs.exposition import Exposition, Family
+from stationd.outputs.journal import Journal
+from stationd.outputs.keeping_metrics import alarm_families, journal_families, sparkplug_families
 from stationd.outputs.sampler_metrics import capture_families, sampler_families
+from stationd.outputs.sparkplug.client import SparkplugStatistics
+from stationd.outputs.sparkplug.node import NodeCounts
 
 CACHED = "cached from its last poll and absent when not good; its register or command: stationd drivers NAME"
 
@@ -105,18 +110,13 @@ class Line(Protocol):
 
 @dataclass(slots=True)
 class MqttStatistics:
-    """What the connection to the broker counts. A document that a newer one replaced before it was sent is dropped.
-
-    Events wait in a queue of their own; one that finds it full is lost and counted apart.
-    """
+    """What the connection to the broker counts. A document that a newer one replaced before it was sent is dropped."""
 
     connected: bool = False
     connections: int = 0
     published: int = 0
     dropped: int = 0
     events: int = 0
-    events_waiting: int = 0
-    events_dropped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +128,9 @@ class Sources:
     inbox_dropped: Callable[[], int] = lambda: 0
     sampler: Callable[[], SamplerStatistics] | None = None
     captures: CaptureStatistics | None = None
+    alarms: Alarms | None = None
+    journal: Journal | None = None
+    sparkplug: tuple[SparkplugStatistics, NodeCounts] | None = None
 
 
 class Metrics:
@@ -189,6 +192,12 @@ class Metrics:
             yield from sampler_families(self._sources.sampler())
         if self._sources.captures is not None:
             yield from capture_families(self._sources.captures)
+        if self._sources.alarms is not None:
+            yield from alarm_families(self._sources.alarms.counts(), self._sources.alarms.figures(now))
+        if self._sources.journal is not None:
+            yield from journal_families(self._sources.journal.health, self._sources.journal.statistics)
+        if self._sources.sparkplug is not None:
+            yield from sparkplug_families(*self._sources.sparkplug)
 
     def _gather_mqtt(self) -> Iterator[Metric]:
         mqtt = self._sources.mqtt
@@ -199,9 +208,6 @@ class Metrics:
         yield _value(CounterMetricFamily, "mqtt_published", "Messages handed to the broker", mqtt.published)
         yield _value(CounterMetricFamily, "mqtt_dropped", "Documents replaced by a newer one before they were sent", mqtt.dropped)
         yield _value(CounterMetricFamily, "mqtt_events", "Events that the broker has acknowledged", mqtt.events)
-        yield _value(GaugeMetricFamily, "mqtt_events_waiting", "Events that wait for the broker", mqtt.events_waiting)
-        lost = "Events lost because too many waited for the broker"
-        yield _value(CounterMetricFamily, "mqtt_events_dropped", lost, mqtt.events_dropped)
 
     def _gather_buses(self, now: float) -> Iterator[Metric]:
         buses = self._sources.buses

@@ -8,9 +8,13 @@ A topic is sent at most once a second. What waits to be sent is at most one docu
 its turn comes: while the broker is slow or away the newer replaces the older, which is counted as dropped, and nothing grows.
 After a reconnection every document is sent again. Nothing here can hold up the polling of the equipment.
 
-Events do not wait for a second and never replace each other: they are sent at once, in order, and an event leaves its queue
-only when the broker has acknowledged it, so that it is sent again (with the same id) over the next connection. The queue is
-bounded: of more events than it holds the newest are lost, and counted. It lasts as long as the daemon runs.
+Events do not wait for a second and never replace each other: they come from the outbox of the journal, are sent at once, in
+order, and leave the outbox only when the broker has acknowledged them, so that they are sent again (with the same id) over
+the next connection, by the next run of the daemon too. What waited through an outage goes out at a limited rate.
+
+`alarm/<key>` is the document of an alarm, retained as long as the alarm stands (stationd.outputs.alarm_document), and taken away
+by an empty one. The broker is asked what it retains: what an earlier run left there goes too. `audit-head` is the end of the
+chain of the audit, so that somebody else knows it.
 
 Each connection is a new Client: publications pending in an old one would be sent by a later connection as if they were new.
 """
@@ -19,45 +23,49 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections import deque
-from collections.abc import Callable, Mapping
-from itertools import islice
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
 
 import structlog
 from aiomqtt import Client, MqttError, Will
 
 from stationd.board import Board
-from stationd.core.model import LightEvent
+from stationd.outputs.alarm_document import CLEARED, TOPIC
 from stationd.outputs.broker import STEADY_S, Broker, check_cancelled, pause_s, sentence, trust
 from stationd.outputs.clock import Clock
-from stationd.outputs.document import Documents, Identity, encode
+from stationd.outputs.document import Document, Documents, Identity, encode
+from stationd.outputs.journal import Undelivered
 from stationd.outputs.metrics import MqttStatistics
 
 log = structlog.get_logger()
 
-ANSWER_S = 10.0  # a broker that has not acknowledged a message for so long is gone; never longer than the keepalive
+ANSWER_S = 10.0  # a broker that has not acknowledged a message for so long is gone
+ASK_EVERY, ANSWER_WITHIN = 0.5, 0.75  # keepalives between two messages that it has to acknowledge, and until it must have: found in 1.25
 EVERY_S = 1.0  # shortest time between two documents of a topic
 HEARTBEAT_S = 4.0  # the status is sent at least so often, so that a dead connection shows also when no value changes
 GATHER_S = 0.5  # blocks that are read one after the other go into one document
 WINDOW = 20  # documents sent and not yet acknowledged, and as many events
-EVENTS = 10_000  # that may wait for the broker: some 5 MB
+REPLAYED_PER_S = 500.0  # events after an outage; a broker of a small machine follows (assumption)
 FAREWELL_S = 1.0
 QOS = 1  # also how a dead connection is seen: the status has to be acknowledged
 QOS_OF_DEVICES = 0  # a newer document follows within seconds, and all of them after a reconnection
 STATUS = "status"
 AVAILABILITY = "availability"
-EVENT = "event"
+AUDIT_HEAD = "audit-head"
 ONLINE, OFFLINE = b"online", b"offline"
 
 
 class Waiting:
-    """The topics whose document is to be sent: each released at most once a second, each waiting at most once."""
+    """The topics whose document is to be sent: each released at most once a second, each waiting at most once.
+
+    `topics` are those that always exist; others are known when they are marked.
+    """
 
     def __init__(self, topics: tuple[str, ...], statistics: MqttStatistics) -> None:
         self._topics = topics
         self._statistics = statistics
         self._changed: dict[str, None] = {}
-        self._not_before = dict.fromkeys(topics, 0.0)
+        self._not_before: dict[str, float] = {}
         self._queue: asyncio.Queue[str] = asyncio.Queue()  # bounded by the number of topics: each is in it at most once
         self._queued: set[str] = set()
 
@@ -67,7 +75,7 @@ class Waiting:
 
     def release(self, now: float) -> None:
         """Let the changed topics wait whose last document is a second old; the document of one that waits already is dropped."""
-        for topic in [topic for topic in self._changed if now >= self._not_before[topic]]:
+        for topic in [topic for topic in self._changed if now >= self._not_before.get(topic, 0.0)]:
             del self._changed[topic]
             self._not_before[topic] = now + EVERY_S
             self._statistics.dropped += topic in self._queued
@@ -90,44 +98,34 @@ class Waiting:
             self._queue.put_nowait(topic)
 
 
-class EventQueue:
-    """The events that the broker has not acknowledged, oldest first. Bounded; the newest are lost when it is full."""
+class Outbox(Protocol):
+    """The messages that wait for the broker, oldest first (stationd.outputs.journal)."""
 
-    def __init__(self, statistics: MqttStatistics, most: int = EVENTS) -> None:
-        self._statistics = statistics
-        self._most = most
-        self._waiting: deque[bytes] = deque()
-        self._news = asyncio.Event()
+    async def next(self, limit: int) -> tuple[Undelivered, ...]:
+        """Return the oldest that are not given out, as soon as there is one."""
 
-    def put(self, payload: bytes) -> None:
-        """Add an event; counted as lost when there is no room."""
-        if len(self._waiting) >= self._most:
-            self._statistics.events_dropped += 1
-            return
-        self._waiting.append(payload)
-        self._statistics.events_waiting = len(self._waiting)
-        self._news.set()
+    def done(self, ids: Iterable[int]) -> None:
+        """Take note that messages were acknowledged."""
 
-    async def oldest(self, most: int) -> tuple[bytes, ...]:
-        """Return the oldest events, as soon as there is one; they stay until they are `acknowledged`."""
-        while not self._waiting:
-            self._news.clear()
-            await self._news.wait()
-        return tuple(islice(self._waiting, most))
+    def rewind(self) -> None:
+        """Begin again with the oldest that is not done."""
 
-    def acknowledged(self, number: int) -> None:
-        """Forget so many of the oldest."""
-        for _ in range(number):
-            self._waiting.popleft()
-        self._statistics.events += number
-        self._statistics.events_waiting = len(self._waiting)
+
+class Standing(Protocol):
+    """The documents of the alarms that stand."""
+
+    def topics(self) -> tuple[str, ...]:
+        """Return their topics."""
+
+    def payload(self, topic: str, clock: Clock) -> bytes:
+        """Return the document of a topic; empty when its alarm does not stand."""
 
 
 class JsonPublisher:
     """Publishes the documents of one station. `run` is its one task and ends only when cancelled.
 
-    `client_id` is the station's name unless the broker wants another one; `run_id` names this run of the daemon in the ids of
-    events.
+    `client_id` is the station's name unless the broker wants another one. `alarms` and `audit_head` (the end of the chain as a
+    document) may be missing, and so are their topics then.
     """
 
     def __init__(
@@ -137,8 +135,10 @@ class JsonPublisher:
         board: Board,
         buses_up: Callable[[], Mapping[str, bool]],
         statistics: MqttStatistics,
+        outbox: Outbox,
         client_id: str = "",
-        run_id: str = "",
+        alarms: Standing | None = None,
+        audit_head: Callable[[], Document] | None = None,
     ) -> None:
         self._broker = broker
         self._station = identity.name
@@ -149,13 +149,17 @@ class JsonPublisher:
         self._documents = Documents(identity, board)
         self._device_of = {f"device/{device}": device for device in board.devices}
         self._topic_of = {device: topic for topic, device in self._device_of.items()}
-        self._waiting = Waiting((STATUS, *self._device_of), statistics)
-        self._events = EventQueue(statistics)
-        self._run_id = run_id
+        self._alarms = alarms
+        self._audit_head = audit_head
+        self._head: Document = {}
+        self._outbox = outbox
+        own = (STATUS, AUDIT_HEAD) if audit_head is not None else (STATUS,)
+        self._waiting = Waiting((*own, *self._device_of), statistics)
+        self._heartbeat_s = min(HEARTBEAT_S, ASK_EVERY * broker.keepalive_s)
 
-    def announce(self, event: LightEvent) -> None:
-        """Have an event sent at once, or as soon as the broker is there. Never waits and never fails."""
-        self._events.put(encode(self._documents.light_event(event, self._run_id, Clock.read())))
+    def changed(self, topic: str) -> None:
+        """Have the document of an alarm sent within a second. Never waits and never fails."""
+        self._waiting.mark(topic)
 
     async def run(self) -> None:
         """Follow the board and keep the connection up; when cancelled, say that the station is offline."""
@@ -172,13 +176,20 @@ class JsonPublisher:
                 changed = {point.device for point in subscription.take()}
                 for device in changed:
                     self._waiting.mark(self._topic_of[device])
-                if changed or loop.time() >= beat + HEARTBEAT_S:
+                if changed or loop.time() >= beat + self._heartbeat_s:
                     beat = loop.time()
                     self._waiting.mark(STATUS)
+                self._look_at_audit()
                 self._waiting.release(loop.time())
                 await asyncio.sleep(GATHER_S)
         finally:
             self._board.unsubscribe(subscription)
+
+    def _look_at_audit(self) -> None:
+        head = self._audit_head() if self._audit_head is not None else self._head
+        if head != self._head:
+            self._head = head
+            self._waiting.mark(AUDIT_HEAD)
 
     async def _stay_connected(self) -> None:
         loop = asyncio.get_running_loop()
@@ -207,6 +218,9 @@ class JsonPublisher:
             try:
                 await self._publish(client, AVAILABILITY, ONLINE)
                 self._waiting.release_all()
+                for topic in self._alarms.topics() if self._alarms is not None else ():
+                    self._waiting.mark(topic)
+                self._outbox.rewind()
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(self._stay_available(client))
                     tasks.create_task(self._send_events(client))
@@ -228,7 +242,7 @@ class JsonPublisher:
             identifier=self._client_id,
             will=Will(self._topic(AVAILABILITY), OFFLINE, QOS, retain=True),
             keepalive=self._broker.keepalive_s,
-            timeout=min(ANSWER_S, self._broker.keepalive_s),
+            timeout=min(ANSWER_S, ANSWER_WITHIN * self._broker.keepalive_s),
             max_inflight_messages=3 * WINDOW,
             tls_context=context,
             socket_options=((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),),  # an event does not wait for the one before it
@@ -239,28 +253,41 @@ class JsonPublisher:
     async def _send(self, client: Client) -> None:
         while True:
             topic = await self._waiting.take()
-            await self._publish(client, topic, self._payload(topic), QOS if topic == STATUS else QOS_OF_DEVICES)
+            await self._publish(client, topic, self._payload(topic), QOS_OF_DEVICES if topic in self._device_of else QOS)
 
     async def _send_events(self, client: Client) -> None:
         """Send events in order, several before the first is acknowledged; the client hands them on in the order of the calls."""
         while True:
-            events = await self._events.oldest(WINDOW)
+            messages = await self._outbox.next(WINDOW)
             async with asyncio.TaskGroup() as sending:
-                for payload in events:
-                    sending.create_task(client.publish(self._topic(EVENT), payload, QOS))
-            self._events.acknowledged(len(events))
-            self._statistics.published += len(events)
+                for message in messages:
+                    sending.create_task(self._deliver(client, message))
+            if len(messages) == WINDOW:
+                await asyncio.sleep(WINDOW / REPLAYED_PER_S)
+
+    async def _deliver(self, client: Client, message: Undelivered) -> None:
+        await client.publish(self._topic(message.topic), message.payload, QOS, retain=message.retain)
+        self._outbox.done((message.id,))
+        self._statistics.events += 1
+        self._statistics.published += 1
+        check_cancelled()
 
     async def _stay_available(self, client: Client) -> None:
         """Say again that the station is online whenever a late will of an older connection has said the contrary.
 
-        Reading what comes from the broker is also how the end of the connection is seen at once.
+        Documents that the broker retains of alarms that do not stand any more are taken away. Reading what comes from the broker
+        is also how the end of the connection is seen at once.
         """
         await client.subscribe(self._topic(AVAILABILITY), QOS)
+        if self._alarms is not None:
+            await client.subscribe(self._topic(f"{TOPIC}#"), QOS)
         check_cancelled()
         async for message in client.messages:
-            if message.payload != ONLINE:
+            name = message.topic.value.removeprefix(self._topic(""))
+            if name == AVAILABILITY and message.payload != ONLINE:
                 await self._publish(client, AVAILABILITY, ONLINE)
+            elif name.startswith(TOPIC) and message.payload and not self._payload(name):
+                self._waiting.mark(name)
 
     async def _say_goodbye(self, client: Client) -> None:
         client.timeout = FAREWELL_S
@@ -278,6 +305,10 @@ class JsonPublisher:
         clock = Clock.read()
         if topic == STATUS:
             return encode(self._documents.status(self._buses_up(), clock))
+        if topic == AUDIT_HEAD:
+            return encode(self._head)
+        if topic.startswith(TOPIC):
+            return self._alarms.payload(topic, clock) if self._alarms is not None else CLEARED
         return encode(self._documents.device(self._device_of[topic], clock))
 
     def _topic(self, name: str) -> str:

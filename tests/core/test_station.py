@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from stationd.core.model import (
     GOOD,
     Announce,
-    Effect,
     Level,
     LightEvent,
     LightKind,
@@ -22,7 +21,7 @@ from stationd.core.model import (
     Restate,
     Tick,
 )
-from stationd.core.station import Station, stale_after_s
+from stationd.core.station import Effect, Station, stale_after_s
 
 FAST = PointId("amp", "output_power")
 SLOW = PointId("amp", "case_temperature")

@@ -43,7 +43,7 @@ def station_file(folder: Path, end: End, address: str, url: str) -> Path:
     """Write a station that has nothing but its light."""
     file = folder / f"{station(Route.MAIN, end)}.toml"
     lines = [
-        f'[station]\nname = "{station(Route.MAIN, end)}"\nmode = "sim"',
+        f'[station]\nname = "{station(Route.MAIN, end)}"\nmode = "sim"\nstate = "{file.with_suffix(".state")}"',
         f'[line]\nprofile = "repeatered"\nlength_km = 341.0\nrepeaters_km = [68.2, 136.4, 204.6, 272.8]\nend = "{end.value}"',
         f"fibre_pairs = {PAIRS}",
         f'[mqtt]\nurl = "{url}"',

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import subprocess
-from collections.abc import AsyncIterator, Callable
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from aiomqtt import Client
 
 from stationd.board import Board
 from stationd.outputs.broker import Broker
+from stationd.outputs.journal import Journal, Message, Record, RecordClass
 from stationd.outputs.metrics import MqttStatistics
 from stationd.outputs.mqtt import JsonPublisher
 from tests.integration.brokers import Cable, running_broker
@@ -25,16 +28,23 @@ AVAILABILITY = "stationd/aktau/availability"
 STATUS = "stationd/aktau/status"
 PFE = "stationd/aktau/device/pfe-a"
 EVERYTHING = {AVAILABILITY, STATUS, PFE, "stationd/aktau/device/fp1-booster", "stationd/aktau/device/meter"}
+REPLAYED = int(os.environ.get("STATIOND_REPLAYED", "1500"))  # 36000: an hour of 10 a second
 BRIEF_S = 1  # keepalive of the tests that wait for a dead connection to be found
 
 
 class Publishing:
-    """A publisher at work, with the board that it follows."""
+    """A publisher at work, with the board that it follows and the journal whose outbox it empties."""
 
-    def __init__(self, broker: Broker, target: Board, client_id: str) -> None:
+    def __init__(self, broker: Broker, target: Board, journal: Journal, client_id: str) -> None:
         self.board = target
+        self.journal = journal
         self.statistics = MqttStatistics()
-        self.publisher = JsonPublisher(broker, SIMULATED, target, lambda: {"pfe": True}, self.statistics, client_id)
+        buses = {"pfe": True}
+        self.publisher = JsonPublisher(broker, SIMULATED, target, lambda: buses, self.statistics, journal.outbox, client_id)
+
+    def announce(self, text: str) -> None:
+        """Let something happen."""
+        self.journal.append(Record(self.journal.stamp(), RecordClass.ALARM, "test", messages=(Message("event", text.encode()),)))
 
     async def settled(self, sent_before: int = 0) -> None:
         """Return when the broker has taken every topic once since so many had been sent."""
@@ -42,15 +52,22 @@ class Publishing:
 
 
 @contextlib.asynccontextmanager
-async def publishing(broker: Broker, client_id: str = "") -> AsyncIterator[Publishing]:
-    work = Publishing(broker, board(), client_id)
-    task = asyncio.create_task(work.publisher.run())
-    try:
-        yield work
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+async def publishing(broker: Broker, client_id: str = "", before: Iterable[str] = ()) -> AsyncIterator[Publishing]:
+    """Let a publisher work; `before` has happened while there was no connection."""
+    with tempfile.TemporaryDirectory() as folder:
+        journal = Journal.open(Path(folder) / "journal.sqlite")
+        await journal.start()
+        work = Publishing(broker, board(), journal, client_id)
+        for text in before:
+            work.announce(text)
+        task = asyncio.create_task(work.publisher.run())
+        try:
+            yield work
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            await journal.close()
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -145,6 +162,21 @@ async def test_a_connection_on_which_nothing_passes_any_more_is_found(tmp_path: 
             cable.freeze()
             await until(lambda: not work.statistics.connected)
         await cable.unplug()
+
+
+@pytest.mark.timeout(120 + REPLAYED / 100)
+async def test_what_happened_during_an_outage_comes_whole_and_in_order_and_nothing_waits_any_more(tmp_path: Path) -> None:
+    async with running_broker(tmp_path) as broker, Client("127.0.0.1", broker.port) as client:
+        await client.subscribe("stationd/aktau/event", 1)
+        async with publishing(Broker("127.0.0.1", broker.port), before=map(str, range(REPLAYED))) as work:
+            heard: list[int] = []
+            async for message in client.messages:
+                heard.append(int(bytes(message.payload)))
+                if len(heard) == REPLAYED:
+                    break
+            assert heard == list(range(REPLAYED))
+            await until(lambda: work.statistics.events == REPLAYED)
+            await until(lambda: sum(total.records for total in work.journal.statistics.outbox.values()) == 0)
 
 
 async def test_a_clean_stop_says_offline_before_it_leaves(tmp_path: Path) -> None:

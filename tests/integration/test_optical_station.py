@@ -16,7 +16,6 @@ import pytest
 from aiomqtt import Client
 
 from stationd.app import App, load
-from stationd.core.model import LightEvent, LightKind
 from stationd.outputs.broker import Broker
 from tests.integration.brokers import Cable, running_broker
 from tests.integration.test_mqtt_broker import publishing
@@ -28,6 +27,7 @@ STATION = """
 [station]
 name = "aktau"
 mode = "sim"
+state = "{state}"
 [sampler]
 source = "sim:{script}"
 rate_hz = 1000
@@ -55,7 +55,7 @@ url = "mqtt://127.0.0.1:{port}"
 @contextlib.asynccontextmanager
 async def station(folder: Path, script: str, port: int = 9) -> AsyncIterator[App]:
     file = folder / "station.toml"
-    file.write_text(STATION.format(script=script, port=port, captures=folder / "captures"))
+    file.write_text(STATION.format(script=script, port=port, captures=folder / "captures", state=folder / "state"))
     loaded = load(file)
     assert loaded.mistakes == ()
     assert loaded.config is not None
@@ -75,27 +75,29 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 async def events(port: int, number: int, listening: asyncio.Event) -> list[dict[str, Any]]:
-    """Return so many events from the moment at which `listening` is set."""
+    """Return so many events of the light from the moment at which `listening` is set."""
     found: list[dict[str, Any]] = []
     async with asyncio.timeout(PATIENCE_S), Client("127.0.0.1", port) as client:
         await client.subscribe("stationd/aktau/event", 1)
         listening.set()
         async for message in client.messages:
             assert not message.retain
-            found.append(json.loads(bytes(message.payload)))
+            assert message.qos == 1, "sent again until the broker has it"
+            event = json.loads(bytes(message.payload))
+            found += [event] if event["kind"] != "alarm" else []
             if len(found) == number:
                 break
     return found
 
 
 async def hear(port: int, heard: list[str], listening: asyncio.Event) -> None:
-    """Note the id of every event for ever, as it comes."""
+    """Note every event for ever, as it comes."""
     async with Client("127.0.0.1", port) as client:
         await client.subscribe("stationd/aktau/event", 1)
         listening.set()
         async for message in client.messages:
-            event = json.loads(bytes(message.payload))
-            heard.append(event["id"])
+            text = bytes(message.payload).decode()
+            heard.append(text)
 
 
 async def test_light_that_is_lost_reaches_the_broker_with_the_time_of_its_own_sample(tmp_path: Path) -> None:
@@ -111,7 +113,7 @@ async def test_light_that_is_lost_reaches_the_broker_with_the_time_of_its_own_sa
             assert lost["id"] != back["id"]
             assert lost["level"]["v"] == pytest.approx(-38.3, abs=0.1)
             assert begun < datetime.fromisoformat(lost["since"]) < datetime.fromisoformat(lost["t"]) < datetime.now(UTC)
-            await until(lambda: (app.mqtt is not None) and app.mqtt.events == 2)
+            await until(lambda: (app.mqtt is not None) and app.mqtt.events >= 2)
             await until(lambda: any((tmp_path / "captures").glob("*-light-lost-fp1-rx-*.npz")))
 
 
@@ -135,14 +137,13 @@ async def test_no_event_is_lost_or_overtaken_when_the_connection_breaks_while_ev
         await listening.wait()
         async with publishing(Broker("127.0.0.1", await cable.plug_in())) as work:
             for number in range(300):
-                work.publisher.announce(LightEvent(LightKind.LOST, "fp1-rx", 1.0, 1.0, 1.0, number))
+                work.announce(str(number))
             await until(lambda: work.statistics.events > 0)
             cable.cut()
             await until(lambda: work.statistics.events == 300)
             await until(lambda: len(set(heard)) == 300)
             first = list(dict.fromkeys(heard))
-            assert [int(each.rpartition("-")[2]) for each in first] == list(range(300))
+            assert [int(each) for each in first] == list(range(300))
             assert len(heard) <= 300 + 20, "only what had not been acknowledged is sent again"
-            assert work.statistics.events_dropped == 0
         await cable.unplug()
         hearing.cancel()

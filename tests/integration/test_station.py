@@ -51,7 +51,7 @@ async def station(folder: Path, end: End) -> AsyncIterator[Watch]:
     rig = demo_rig(Route.MAIN, 1)
     async with open_rig(rig) as simulation:
         file = folder / "station.toml"
-        lines = list(station_file(Route.MAIN, end, rig, simulation.ports, "mqtt://127.0.0.1:9"))
+        lines = list(station_file(Route.MAIN, end, rig, simulation.ports, "mqtt://127.0.0.1:9", folder))
         file.write_text("\n".join(lines) + "\n")
         loaded = load(file)
         assert loaded.mistakes == ()

@@ -107,12 +107,11 @@ def test_the_status_names_buses_devices_power_feeds_and_amplifiers() -> None:
 
 def light(kind: LightKind = LightKind.LOST, channel: str = "fp1-rx", **more: object) -> dict[str, object]:
     event = LightEvent(kind, channel, 999.75, 999.748, 999.7502, 7, **more)  # type: ignore[arg-type]
-    return json.loads(encode(Documents(SIMULATED, board((TAP,))).light_event(event, "f00d", CLOCK)))  # type: ignore[no-any-return]
+    return json.loads(encode(Documents(SIMULATED, board((TAP,))).light_event(event, CLOCK)))  # type: ignore[no-any-return]
 
 
 def test_a_light_event_has_the_time_of_its_own_sample_to_the_microsecond() -> None:
     assert light(level_dbm=-41.25) == {
-        "id": "aktau-f00d-7",
         "station": "aktau",
         "mode": "sim",
         "kind": "light-lost",

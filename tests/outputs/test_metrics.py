@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import time
 from pathlib import Path
@@ -9,9 +10,17 @@ from prometheus_client.parser import text_string_to_metric_families
 import drivers
 import stationd
 from stationd.board import Board
+from stationd.core.alarm_plan import Plan, rule
+from stationd.core.alarm_type import AlarmKey
+from stationd.core.alarm_words import Signal
+from stationd.core.alarms import Alarms
+from stationd.core.model import Tick
 from stationd.links.sampler import SamplerStatistics
 from stationd.outputs.captures import CaptureStatistics
+from stationd.outputs.journal import Journal
 from stationd.outputs.metrics import FAMILIES, Line, Metrics, MqttStatistics, Sources
+from stationd.outputs.sparkplug.client import SparkplugStatistics
+from stationd.outputs.sparkplug.node import NodeCounts
 from tests.outputs.plant import BAD, LIVE, SIMULATED, STALE, TAP, UNCERTAIN, Bus, board, busy_bus, show
 
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
@@ -215,3 +224,25 @@ def test_the_catalogue_gives_each_family_one_help_text_and_no_series_twice() -> 
     texts = {(family.name, family.text) for family in FAMILIES.values()}
     assert len({name for name, _ in texts}) == len(texts)
     assert len({(family.name, family.labels) for family in FAMILIES.values()}) == len(FAMILIES)
+
+
+async def test_alarms_and_the_journal_have_families(tmp_path: Path, promtool: Path) -> None:
+    key_of_door, now = AlarmKey("station", "ROOM-DOOR"), asyncio.get_running_loop().time()
+    desk, journal = Alarms(Plan({key_of_door: rule(key_of_door)}), now), Journal.open(tmp_path / "journal.sqlite")
+    await journal.start()
+    desk.handle(Signal(key_of_door, True, now), now)
+    desk.handle(Tick(now + 10.0), now + 10.0)
+    sources = Sources(alarms=desk, journal=journal, sparkplug=(SparkplugStatistics(), NodeCounts()))
+    page = await Metrics(SIMULATED, board(), sources).scrape()
+    await journal.close()
+    series = parsed(page)
+    assert series[key("stationd_alarms", state="new", severity="warning")] == 1.0
+    assert series[key("stationd_alarms", state="acknowledged", severity="critical")] == 0.0
+    assert series[key("stationd_alarm_annunciations_total", type="ROOM-DOOR")] == 1.0
+    assert series[key("stationd_alarm_flood")] == 0.0
+    assert series[key("stationd_outbox_records")] == 0.0
+    assert series[key("stationd_outbox_dropped_total", **{"class": "reading"})] == 0.0
+    assert series[key("stationd_journal_good")] == 1.0
+    assert series[key("stationd_sparkplug_births_total")] == 0.0
+    said = subprocess.run([promtool, "check", "metrics"], input=page, capture_output=True)
+    assert said.returncode == 0, said.stdout + said.stderr

@@ -6,7 +6,7 @@ import pytest
 
 from stationd.outputs.broker import Broker, pause_s
 from stationd.outputs.metrics import MqttStatistics
-from stationd.outputs.mqtt import EventQueue, Waiting
+from stationd.outputs.mqtt import Waiting
 
 
 async def everything(waiting: Waiting) -> list[str]:
@@ -64,33 +64,13 @@ async def test_who_takes_waits_for_the_next_topic() -> None:
     assert await taking == "a"
 
 
-async def test_events_stay_in_order_until_they_are_acknowledged() -> None:
-    statistics = MqttStatistics()
-    queue = EventQueue(statistics)
-    for payload in (b"a", b"b", b"c"):
-        queue.put(payload)
-    assert await queue.oldest(2) == (b"a", b"b")
-    assert await queue.oldest(2) == (b"a", b"b"), "what was not acknowledged is sent again"
-    queue.acknowledged(2)
-    assert await queue.oldest(2) == (b"c",)
-    assert (statistics.events, statistics.events_waiting, statistics.events_dropped) == (2, 1, 0)
-
-
-async def test_a_full_queue_of_events_loses_the_newest_and_counts_them() -> None:
-    statistics = MqttStatistics()
-    queue = EventQueue(statistics, most=2)
-    for payload in (b"a", b"b", b"c"):
-        queue.put(payload)
-    assert await queue.oldest(9) == (b"a", b"b")
-    assert statistics.events_dropped == 1
-
-
-async def test_who_sends_waits_for_the_next_event() -> None:
-    queue = EventQueue(MqttStatistics())
-    sending = asyncio.create_task(queue.oldest(5))
-    await asyncio.sleep(0)
-    queue.put(b"a")
-    assert await sending == (b"a",)
+async def test_a_topic_that_comes_later_is_released_like_the_others() -> None:
+    waiting = Waiting(("a",), MqttStatistics())
+    waiting.mark("alarm/line/LINE-DOWN")
+    waiting.release(now=10.0)
+    waiting.mark("alarm/line/LINE-DOWN")
+    waiting.release(now=10.5)
+    assert await everything(waiting) == ["alarm/line/LINE-DOWN"]
 
 
 def test_pauses_between_connections_grow_to_half_a_minute_and_are_never_in_step() -> None:

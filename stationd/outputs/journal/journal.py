@@ -110,6 +110,11 @@ class Journal:
             self.outbox.look()
         return kept
 
+    def append_all(self, records: Sequence[Record]) -> list[asyncio.Future[Kept]]:
+        """Hand over records that belong together: they are committed in one transaction, unless there are more than 500."""
+        with self._backlog.condition:
+            return [self.append(record) for record in records]
+
     def record_readings(self, readings: Sequence[Reading]) -> None:
         """Hand readings over for the history, in order of time per point."""
         if readings:

@@ -99,7 +99,9 @@ class SparkplugPublisher:
             while True:
                 await asyncio.sleep(GATHER_S)
                 position = self._replay.position()
-                self._take(self._plant.changed(Clock.read()))
+                for samples in self._plant.changed_by_device():
+                    self._take(samples)
+                    await asyncio.sleep(0)
                 self._seen_until = position
                 self._news.set()
         finally:

@@ -12,7 +12,7 @@ would take it for a new one. On a station that is not live the reason of a good 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from stationd.board import Board
 from stationd.core.model import Level, PointId, Reading
@@ -97,6 +97,15 @@ class PlantView:
     def changed(self, clock: Clock) -> Mapping[PointId, Sample]:
         """Return a sample of every metric that has a new reading since the last call."""
         return {point: self._sample(point, clock) for point in self._subscription.take()}
+
+    def changed_by_device(self) -> Iterator[Mapping[PointId, Sample]]:
+        """Give the same device by device, so that the loop can do something else between two of them."""
+        changed: dict[str, list[PointId]] = {}
+        for point in self._subscription.take():
+            changed.setdefault(point.device, []).append(point)
+        for points in changed.values():
+            clock = Clock.read()
+            yield {point: self._sample(point, clock) for point in points}
 
     def answering(self, device: str) -> bool:
         """Return whether a device answers: at least one of its values is neither stale nor bad."""

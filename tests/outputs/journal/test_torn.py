@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sqlite3
 import tempfile
 from pathlib import Path
@@ -55,7 +56,13 @@ async def live_on(directory: Path) -> None:
     assert sum(each.stat().st_size for each in directory.iterdir()) >= before or not journal.health.set_aside
 
 
-SOME = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+# Every run tries the same damage; the long run is `STATIOND_TORN=150`, with damage of its own each time.
+SOME = settings(
+    max_examples=int(os.environ.get("STATIOND_TORN", "12")),
+    derandomize="STATIOND_TORN" not in os.environ,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 
 
 @SOME

@@ -1,0 +1,98 @@
+"""What the edge node of Sparkplug has to remember, in the journal: its birth number, and what was sent of the history.
+
+A position is the UTC in milliseconds up to which everything of a device counts as sent; it never goes back, also when the clock of
+the machine does. What was read while the clock was set back is then not replayed: it stands in the history all the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping
+
+from stationd.core.model import PointId, Reading
+from stationd.outputs.clock import Clock
+from stationd.outputs.document import Mode
+from stationd.outputs.journal import HistorySettings, Journal, Kept, Moment, Record, RecordClass, Wanted
+from stationd.outputs.sparkplug.catalogue import Catalogue, Sample
+from stationd.outputs.sparkplug.memory import Batch
+from stationd.outputs.sparkplug.plant import sample
+
+BIRTH, SENT = "sparkplug birth", "sparkplug sent "
+SLICE_MS = 600_000  # of the history of a device, in one batch
+SETTLE_S = HistorySettings().frame_s + 3.0  # until readings of now are on the disk and can be read back
+FURTHEST_MS = round(HistorySettings().seconds_s * 1000)
+
+
+class JournalNumbers:
+    """The birth number (stationd.outputs.sparkplug.memory.BirthNumbers)."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    async def load(self) -> int | None:
+        """Return the last number, None where there is none; OSError when the journal could not be read."""
+        if not self._journal.restored.known:
+            raise OSError(self._journal.health.reason or "the journal was not read yet")
+        text = self._journal.restored.values.get(BIRTH, "")
+        return int(text) if text.isdecimal() else None
+
+    async def save(self, number: int) -> None:
+        """Keep a number; OSError when the disk refuses."""
+        if await _record(self._journal, {BIRTH: str(number)}) is Kept.LOST:
+            raise OSError(self._journal.health.reason)
+
+
+class JournalHistory:
+    """The stored samples (stationd.outputs.sparkplug.memory.History). A device that was never sent has nothing waiting."""
+
+    def __init__(
+        self, journal: Journal, catalogue: Catalogue, mode: Mode, clock: Callable[[], Moment], settle_s: float = SETTLE_S
+    ) -> None:
+        self._settle_s = settle_s
+        self._journal = journal
+        self._catalogue = catalogue
+        self._mode = mode
+        self._clock = clock
+        self._sent: dict[str, int] = {}
+        self._last = 0
+
+    def position(self) -> int:
+        """Return the position behind all readings up to now."""
+        self._last = max(self._last, round(self._clock().utc_s * 1000))
+        return self._last
+
+    async def waiting(self, device: str, until: int) -> AsyncGenerator[Batch, None]:
+        """Return what is stored of a device and does not count as sent, oldest first."""
+        begin = self._begin(device)
+        if begin is None or begin >= until:
+            return
+        await asyncio.sleep(self._settle_s)
+        for at in range(max(begin, until - FURTHEST_MS), until, SLICE_MS):
+            end = min(at + SLICE_MS, until)
+            yield Batch(end, await self._stored(device, at, end))
+
+    async def delivered(self, positions: Mapping[str, int]) -> None:
+        """Remember that everything of some devices up to a position counts as sent."""
+        self._sent.update(positions)
+        _record(self._journal, {SENT + device: str(position) for device, position in positions.items()})
+
+    def _begin(self, device: str) -> int | None:
+        known = self._sent.get(device)
+        text = self._journal.restored.values.get(SENT + device, "")
+        return known if known is not None else int(text) if text.isdecimal() else None
+
+    async def _stored(self, device: str, begin: int, end: int) -> tuple[tuple[PointId, Sample], ...]:
+        if not self._journal.health.good:
+            raise OSError(self._journal.health.reason)
+        found: list[tuple[PointId, Sample]] = []
+        for kind in self._catalogue.devices[device]:
+            trace = await self._journal.trace(Wanted(str(kind.point), begin / 1000, end / 1000))
+            for each in trace.samples:
+                if begin < each.utc_s * 1000 <= end:
+                    reading, clock = Reading(kind.point, each.value, each.quality, each.utc_s), Clock(each.utc_s, each.utc_s)
+                    found.append((kind.point, sample(reading, self._mode, clock)))
+        return tuple(sorted(found, key=lambda each: each[1].at_ms))
+
+
+def _record(journal: Journal, values: Mapping[str, str]) -> asyncio.Future[Kept]:
+    return journal.append(Record(journal.stamp(), RecordClass.READING, "sparkplug", values=values))

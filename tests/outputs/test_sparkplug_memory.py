@@ -1,0 +1,98 @@
+"""The journal as the memory of the Sparkplug edge node."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from stationd.core.model import GOOD, PointId, Reading
+from stationd.outputs.document import Mode
+from stationd.outputs.journal import HistorySettings, Journal, JournalSettings, SystemClock
+from stationd.outputs.journal.traces import Wanted
+from stationd.outputs.sparkplug.memory import Batch
+from stationd.outputs.sparkplug.plant import catalogue
+from stationd.outputs.sparkplug_memory import JournalHistory, JournalNumbers
+from tests.outputs.plant import SIMULATED, board
+
+CURRENT = PointId("pfe-a", "output_current")
+QUICK = JournalSettings(history=HistorySettings(frame_s=0.02))
+
+
+@contextlib.asynccontextmanager
+async def journal(folder: Path) -> AsyncIterator[Journal]:
+    opened = Journal.open(folder / "journal.sqlite", QUICK)
+    await opened.start()
+    try:
+        yield opened
+    finally:
+        await opened.close(1.0)
+
+
+def history(of: Journal) -> JournalHistory:
+    return JournalHistory(of, catalogue(SIMULATED, board()), Mode.SIM, SystemClock(), settle_s=0.0)
+
+
+async def stored(of: Journal, number: int) -> None:
+    """Record so many readings, and return when they can be read back."""
+    now = time.monotonic()
+    of.record_readings([Reading(CURRENT, 1000.0 + n, GOOD, now - number + n) for n in range(number)])
+    async with asyncio.timeout(30):
+        while len((await of.trace(Wanted(str(CURRENT), 0.0, time.time() + 1.0))).samples) < number:
+            await asyncio.sleep(0.02)
+
+
+async def batches(of: JournalHistory, until: int) -> list[Batch]:
+    return [batch async for batch in of.waiting("pfe-a", until)]
+
+
+async def test_the_birth_number_outlasts_a_restart(tmp_path: Path) -> None:
+    async with journal(tmp_path) as first:
+        assert await JournalNumbers(first).load() is None
+        await JournalNumbers(first).save(254)
+    async with journal(tmp_path) as second:
+        assert await JournalNumbers(second).load() == 254
+
+
+async def test_a_journal_that_cannot_be_read_says_so_instead_of_giving_a_number(tmp_path: Path) -> None:
+    (tmp_path / "journal.sqlite").mkdir()
+    async with journal(tmp_path) as broken:
+        with pytest.raises(OSError, match="unable to open"):
+            await JournalNumbers(broken).load()
+
+
+async def test_what_was_read_after_the_last_position_waits_in_order_and_nothing_twice(tmp_path: Path) -> None:
+    async with journal(tmp_path) as kept:
+        here = history(kept)
+        begin = here.position() - 10_000
+        await here.delivered({"pfe-a": begin})
+        await stored(kept, 5)
+        found = await batches(here, here.position())
+        samples = [sample for batch in found for _, sample in batch.samples]
+        assert [sample.value for sample in samples] == [1000.0, 1001.0, 1002.0, 1003.0, 1004.0]
+        assert [sample.at_ms for sample in samples] == sorted(sample.at_ms for sample in samples)
+        middle = samples[2].at_ms
+        await here.delivered({"pfe-a": middle})
+        left = [sample.value for batch in await batches(here, here.position()) for _, sample in batch.samples]
+        assert left == [1003.0, 1004.0]
+
+
+async def test_positions_outlast_a_restart_and_a_new_device_has_nothing_waiting(tmp_path: Path) -> None:
+    async with journal(tmp_path) as first:
+        here = history(first)
+        await here.delivered({"pfe-a": here.position() - 60_000})
+        await stored(first, 3)
+    async with journal(tmp_path) as second:
+        here = history(second)
+        assert sum(len(batch.samples) for batch in await batches(here, here.position())) == 3
+        assert [batch async for batch in here.waiting("meter", here.position())] == []
+
+
+async def test_a_position_never_goes_back_with_the_clock(tmp_path: Path) -> None:
+    async with journal(tmp_path) as kept:
+        here = history(kept)
+        assert here.position() <= here.position()

@@ -1,0 +1,111 @@
+"""From the station file to the plan of its alarms, and what is wrong with causes and effects."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from drivers import CATALOG
+from stationd import config
+from stationd.config import StationConfig, alarm_plan
+from stationd.core.alarm_plan import Plan
+from stationd.core.alarm_type import AlarmKey, Severity
+from stationd.core.condition import Below, Equals
+from stationd.core.model import PointId
+
+STATIONS = Path(__file__).parents[1] / "systemd" / "stations"
+SMALL = """
+[station]
+name = "aktau"
+[bus.a]
+port = "/dev/ttyS0"
+protocol = "text"
+[device.fp1-booster]
+driver = "keopsys-cefa"
+bus = "a"
+role = "booster"
+[device.fp1-preamp]
+driver = "keopsys-cefa"
+bus = "a"
+role = "preamp"
+fibre_pair = 1
+[bus.b]
+port = "/dev/ttyS1"
+protocol = "text"
+"""
+
+
+def checked(text: str) -> tuple[StationConfig | None, str]:
+    found, problems = config.check(text.replace('[device.fp1-preamp]\ndriver = "keopsys-cefa"\nbus = "a"', TWO), CATALOG)
+    return found, "\n".join(problem.render() for problem in problems)
+
+
+TWO = '[device.fp1-preamp]\ndriver = "keopsys-cefa"\nbus = "b"'  # one unit on each point-to-point line
+
+
+def planned(text: str) -> Plan:
+    found, mistakes = checked(text)
+    assert mistakes == ""
+    assert found is not None
+    return alarm_plan(found, CATALOG)
+
+
+def shipped(name: str) -> Plan:
+    found, problems = config.check(STATIONS / f"{name}.toml", CATALOG)
+    assert problems == ()
+    assert found is not None
+    return alarm_plan(found, CATALOG)
+
+
+def test_a_station_with_repeaters_watches_feeds_fibres_and_the_line_without_any_entry_of_its_own() -> None:
+    plan = shipped("aktau")
+    for name in ("pfe-a/PFE-TRIP", "pfe-a/LINE-UNDER-CURRENT", "fp1-preamp/AMP-LOS", "fp8-rx/LIGHT-LOST", "pfe/BUS-DOWN"):
+        assert AlarmKey(*name.split("/")) in plan.rules, name
+    assert len(plan.groups[AlarmKey("line", "LINE-DOWN")]) == 8
+    assert any(link.cause == AlarmKey("pfe-a", "PFE-TRIP") and link.effect == AlarmKey("fp1-rx", "LIGHT-LOST") for link in plan.links)
+
+
+def test_the_voltage_that_is_expected_is_the_share_of_one_of_two_ends() -> None:
+    condition = shipped("aktau").rules[AlarmKey("pfe-a", "LINE-UNDER-VOLTAGE")].condition
+    assert condition.test == Below(pytest.approx(0.9 * (341.0 + 4 * 40.0) / 2), pytest.approx(0.02 * 250.5))
+
+
+def test_a_line_without_repeaters_does_not_explain_dark_fibres_by_a_feed() -> None:
+    plan = shipped("kuryk")
+    assert not any(link.cause.type == "PFE-TRIP" for link in plan.links)
+
+
+def test_an_entry_takes_the_place_of_the_stations_own_alarm_of_that_type_and_point() -> None:
+    entry = '[[alarm]]\ntype = "AMP-LOS"\npoint = "fp1-preamp.los"\nequals = true\non_delay_s = 7.0\nseverity = "minor"\n'
+    rule = planned(SMALL + entry).rules[AlarmKey("fp1-preamp", "AMP-LOS")]
+    assert (rule.condition.test, rule.condition.on_delay_s, rule.severity) == (Equals(True), 7.0, Severity.MINOR)
+
+
+def test_an_entry_of_an_unknown_type_watches_its_point() -> None:
+    entry = '[[alarm]]\ntype = "OURS"\npoint = "fp1-booster.output_power"\nbelow = 12.0\ndeadband = 0.5\n'
+    rule = planned(SMALL + entry).rules[AlarmKey("fp1-booster", "OURS", "output_power")]
+    assert (rule.condition.test, rule.point) == (Below(12.0, 0.5), PointId("fp1-booster", "output_power"))
+
+
+def test_an_entry_adds_a_cause_within_its_reach() -> None:
+    entry = '[[suppression]]\ncause = "AMP-FAULT"\neffect = "AMP-COOLER"\nreach = "same"\n'
+    before, after = planned(SMALL), planned(SMALL + entry)
+    added = {(link.cause, link.effect) for link in after.links} - {(link.cause, link.effect) for link in before.links}
+    assert all(cause.resource == effect.resource for cause, effect in added)
+
+
+@pytest.mark.parametrize(
+    ("entry", "sentence"),
+    [
+        ('cause = "AMP-LOP"\neffect = "AMP-LOS"\nreach = "same"', "go round in a circle"),
+        ('cause = "NO-SUCH"\neffect = "AMP-LOS"', "this station has no alarm of that type"),
+        ('cause = "AMP-LOS"\neffect = "AMP-LOSS"', "this station has no alarm of that type"),
+        ('cause = "STALE"\neffect = "AMP-FAULT"', "is worse than"),
+        ('cause = "AMP-LOS"\neffect = "AMP-FAULT"\nreach = "everywhere"', "must be one of"),
+    ],
+)
+def test_what_is_wrong_with_a_suppression_is_said(entry: str, sentence: str) -> None:
+    found, mistakes = checked(f"{SMALL}[[suppression]]\n{entry}\n")
+    assert found is None
+    assert sentence in mistakes

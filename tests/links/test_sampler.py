@@ -155,6 +155,19 @@ async def test_a_thread_that_hangs_in_its_source_is_left_alone_and_another_loop_
         assert work.sampler.statistics().rebuilds == 1
 
 
+async def test_no_level_from_before_is_handed_on_after_the_source_was_said_to_be_lost() -> None:
+    many = tuple(replace(settings().channels[0], name=f"c{number}", index=number) for number in range(60))
+    wanted = replace(settings(f"level all {LIT}; noise 2; paced 100; at 50 gone", window_s=0.025), channels=many)
+    async with working(wanted) as work:
+        lost = PointId("c59", "power")
+        await work.until(lambda: work.reason(lost) is Reason.SOURCE_LOST)
+        for _ in range(50):
+            await asyncio.sleep(0)  # whatever was still to be handed on has its turn
+        readings = [each for each in work.events if isinstance(each, Reading)]
+        first = next(place for place, each in enumerate(readings) if each.quality.reason is Reason.SOURCE_LOST)
+        assert [each for each in readings[first:] if each.value is not None] == []
+
+
 async def test_a_source_that_cannot_be_opened_is_told_once_and_tried_again() -> None:
     async with working(settings(source=SourceSettings("shm", "/nowhere/light"))) as work:
         await work.until(lambda: work.sampler.statistics().rebuilds >= 1)

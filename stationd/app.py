@@ -29,7 +29,7 @@ from stationd.config.sampling import Sampler
 from stationd.console.peer import Accounts, Role
 from stationd.console.places import USUAL
 from stationd.console.server import ControlSocket, Doors, handed_over, interfaces
-from stationd.core.alarms import Alarms
+from stationd.core.alarm.desk import Alarms
 from stationd.core.model import Level, PointId, Value, WriteDone
 from stationd.core.station import Station
 from stationd.device import Device, codec_for

@@ -13,10 +13,10 @@ from typing import Any
 
 from stationd.console import door
 from stationd.console.peer import Peer
-from stationd.core.alarm_type import AlarmKey
-from stationd.core.alarm_words import AlarmRecord, AlarmView, Order, Outcome
-from stationd.core.alarms import Alarms
-from stationd.core.flood import Figures
+from stationd.core.alarm.desk import Alarms
+from stationd.core.alarm.flood import Figures
+from stationd.core.alarm.type import AlarmKey
+from stationd.core.alarm.words import AlarmRecord, AlarmView, Order, Outcome
 from stationd.engine import Engine
 from stationd.outputs.alarm_document import AlarmDocuments
 from stationd.outputs.clock import Clock

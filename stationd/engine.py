@@ -18,7 +18,7 @@ from typing import Protocol
 import structlog
 
 from stationd.board import Board
-from stationd.core.alarm_words import AlarmRecord, Annunciate, Order, Outcome, Signal
+from stationd.core.alarm.words import AlarmRecord, Annunciate, Order, Outcome, Signal
 from stationd.core.model import Announce, Event, PointId, Reading, Restate, Tick, Value, Write, WriteDone
 from stationd.core.station import Effect, Station
 from stationd.links.bell import Bell

@@ -9,9 +9,9 @@ import pytest
 from drivers import CATALOG
 from stationd import config
 from stationd.config import StationConfig, alarm_plan
-from stationd.core.alarm_plan import Plan
-from stationd.core.alarm_type import AlarmKey, Severity
-from stationd.core.condition import Below, Equals
+from stationd.core.alarm.condition import Below, Equals
+from stationd.core.alarm.plan import Plan
+from stationd.core.alarm.type import AlarmKey, Severity
 from stationd.core.model import PointId
 
 STATIONS = Path(__file__).parents[1] / "systemd" / "stations"

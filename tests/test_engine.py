@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from stationd.board import Board
-from stationd.core.alarm import Event
-from stationd.core.alarm_plan import Plan, rule
-from stationd.core.alarm_type import AlarmKey
-from stationd.core.alarm_words import Acknowledge, AlarmRecord, Done, Signal, Target
-from stationd.core.alarms import Alarms
-from stationd.core.condition import Below
+from stationd.core.alarm.condition import Below
+from stationd.core.alarm.desk import Alarms
+from stationd.core.alarm.machine import Event
+from stationd.core.alarm.plan import Plan, rule
+from stationd.core.alarm.type import AlarmKey
+from stationd.core.alarm.words import Acknowledge, AlarmRecord, Done, Signal, Target
 from stationd.core.model import GOOD, Announce, Level, LightEvent, LightKind, LinkChanged, PointId, Reading, Value, WriteDone
 from stationd.core.station import Station
 from stationd.device import Device

@@ -10,10 +10,10 @@ import time
 from collections.abc import Iterator
 
 from stationd.bench.row import Row, at_least
-from stationd.core.alarm_builtin import plan
-from stationd.core.alarm_plan import Facts, Unit
-from stationd.core.alarm_words import Acknowledge, AlarmRecord, Effect, Target
-from stationd.core.alarms import Alarms
+from stationd.core.alarm.builtin import plan
+from stationd.core.alarm.desk import Alarms
+from stationd.core.alarm.plan import Facts, Unit
+from stationd.core.alarm.words import Acknowledge, AlarmRecord, Effect, Target
 from stationd.core.model import GOOD, PointId, Reading, Tick
 
 PAIRS = 24

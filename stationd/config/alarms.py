@@ -1,7 +1,7 @@
 """From a checked configuration to the plan of the station's alarms, and what is wrong with the links of that plan.
 
-What the file says stands in stationd.config.model, what the desk does with it in stationd.core.alarm_plan; here one is turned
-into the other. Which alarms a station has without any entry of its own: stationd.core.alarm_builtin.
+What the file says stands in stationd.config.model, what the desk does with it in stationd.core.alarm.plan; here one is turned
+into the other. Which alarms a station has without any entry of its own: stationd.core.alarm.builtin.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from stationd.config import model
 from stationd.config.model import Profile, Role, StationConfig
 from stationd.config.problem import Finding
-from stationd.core.alarm_builtin import plan
-from stationd.core.alarm_plan import Custom, Facts, Plan, Suppression, Unit, entry_test, mistakes
-from stationd.core.alarm_type import Reach, Severity
+from stationd.core.alarm.builtin import plan
+from stationd.core.alarm.plan import Custom, Facts, Plan, Suppression, Unit, entry_test, mistakes
+from stationd.core.alarm.type import Reach, Severity
 from stationd.core.model import PointId
 from stationd.driver import TAP, Driver, Missing
 from stationd.tap import tap_driver

@@ -67,7 +67,7 @@ class Role(Enum):
 
 
 class Reach(Enum):
-    """Where the cause of an alarm is looked for; the meaning is that of stationd.core.alarm_type."""
+    """Where the cause of an alarm is looked for; the meaning is that of stationd.core.alarm.type."""
 
     SAME = "same"
     BUS = "bus"

@@ -21,10 +21,10 @@ from stationd.console.forms import Change, Event, Filter, Outcome, Stamp, Stats
 from stationd.console.peer import CommandClass, Peer
 from stationd.console.persons import TwoPersons
 from stationd.console.text import LONGEST_NAME, TooLong, one_line, shown_name
-from stationd.core import alarm_words as words
-from stationd.core.alarm import Letter
-from stationd.core.alarm_orders import check_out_of_service
-from stationd.core.alarm_type import AlarmKey, alarm_key
+from stationd.core.alarm import words
+from stationd.core.alarm.machine import Letter
+from stationd.core.alarm.orders import check_out_of_service
+from stationd.core.alarm.type import AlarmKey, alarm_key
 
 MOST_KEYS = 100
 MOST_ALARMS = 500

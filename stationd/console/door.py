@@ -1,6 +1,6 @@
 """What the console needs from the rest of the daemon. The daemon implements these two doors; the console knows nothing behind them.
 
-Orders, outcomes and views are those of stationd.core.alarm_words; times in them are monotonic seconds, which `moment` turns
+Orders, outcomes and views are those of stationd.core.alarm.words; times in them are monotonic seconds, which `moment` turns
 into the time of day. Functions that are not `async` are called on the loop and have to be quick.
 """
 
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from stationd.console.peer import Peer
-from stationd.core.alarm_type import AlarmKey
-from stationd.core.alarm_words import AlarmRecord, AlarmView, Order, Outcome
-from stationd.core.flood import Figures
+from stationd.core.alarm.flood import Figures
+from stationd.core.alarm.type import AlarmKey
+from stationd.core.alarm.words import AlarmRecord, AlarmView, Order, Outcome
 
 Document = Mapping[str, object]
 

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from typing import Any, Literal, TypedDict
 
 from stationd.console.door import AlarmDoor, Happening, Moment
-from stationd.core import alarm_words as words
-from stationd.core.alarm import Letter
-from stationd.core.flood import Figures
+from stationd.core.alarm import words
+from stationd.core.alarm.flood import Figures
+from stationd.core.alarm.machine import Letter
 from stationd.core.model import GOOD, Level, Quality, Reason, Value
 
 Number = Any  # on the wire "object": {"v": value, "u": unit, "t": UTC, "q": quality}, with "why" and "last" where they say more

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stationd.console.peer import Peer
-from stationd.core.alarm_type import AlarmKey
+from stationd.core.alarm.type import AlarmKey
 
 VALID_S = 180.0  # of the design: a second person has to read what it is about
 MOST_WAITING = 64

@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from stationd.core import alarm_words
-from stationd.core.alarm_words import Answer, Order, Signal
-from stationd.core.alarms import Alarms
+from stationd.core.alarm import words
+from stationd.core.alarm.desk import Alarms
+from stationd.core.alarm.words import Answer, Order, Signal
 from stationd.core.model import (
     Announce,
     Event,
@@ -34,7 +34,7 @@ from stationd.core.model import (
     WriteDone,
 )
 
-Effect = Restate | Write | Announce | alarm_words.Effect
+Effect = Restate | Write | Announce | words.Effect
 STALE_PERIODS = 3.0
 STALE_AT_LEAST_S = 2.0
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from stationd.board import Board
-from stationd.core.alarm import Letter
-from stationd.core.alarm_plan import Plan
-from stationd.core.alarm_type import AlarmKey, alarm_key
-from stationd.core.alarm_words import AlarmRecord, AlarmView
-from stationd.core.alarms import Alarms
+from stationd.core.alarm.desk import Alarms
+from stationd.core.alarm.machine import Letter
+from stationd.core.alarm.plan import Plan
+from stationd.core.alarm.type import AlarmKey, alarm_key
+from stationd.core.alarm.words import AlarmRecord, AlarmView
 from stationd.core.model import GOOD, PointId, Quality, Reading, Value
 from stationd.outputs.clock import Clock
 from stationd.outputs.document import Document, Identity, encode, valued

@@ -1,6 +1,6 @@
 """The metric families of alarms, journal, outbox and Sparkplug; a part of the catalogue of stationd.outputs.metrics.
 
-Rates of alarms are given per 10 minutes only (stationd.core.flood). What was dropped is always beside what was kept.
+Rates of alarms are given per 10 minutes only (stationd.core.alarm.flood). What was dropped is always beside what was kept.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from itertools import accumulate
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 
-from stationd.core.alarm import Letter
-from stationd.core.alarm_type import Severity
-from stationd.core.flood import Figures
-from stationd.core.flood import Histogram as AckTimes
+from stationd.core.alarm.flood import Figures
+from stationd.core.alarm.flood import Histogram as AckTimes
+from stationd.core.alarm.machine import Letter
+from stationd.core.alarm.type import Severity
 from stationd.outputs.alarm_document import state_word
 from stationd.outputs.journal import Health, JournalStatistics, RecordClass, State
 from stationd.outputs.sparkplug.client import SparkplugStatistics

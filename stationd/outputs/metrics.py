@@ -22,7 +22,7 @@ from prometheus_client.registry import Collector
 
 import stationd
 from stationd.board import Board
-from stationd.core.alarms import Alarms
+from stationd.core.alarm.desk import Alarms
 from stationd.core.model import PointId, Reading
 from stationd.driver import AMPLIFIER, POWER_FEED, TAP
 from stationd.links.sampler import SamplerStatistics

@@ -7,7 +7,7 @@ that a receiver never knows of what a restart forgets.
     engine --keep--> records, alarm states, messages --> journal          --> listeners: console, retained documents
 
 The rows of alarms hold monotonic times of this run; beside them stands once what that clock showed, so that the next run can
-translate them (stationd.core.alarm_memory). The first row set of a run is whole and one transaction, because times of two runs
+translate them (stationd.core.alarm.memory). The first row set of a run is whole and one transaction, because times of two runs
 must not be mixed.
 """
 
@@ -24,10 +24,10 @@ from typing import Any
 
 import structlog
 
-from stationd.core.alarm_memory import Row, Snapshot, as_plain, row_of
-from stationd.core.alarm_words import AlarmRecord, Annunciate, Done, Outcome
-from stationd.core.alarm_words import Effect as AlarmEffect
-from stationd.core.alarms import Alarms
+from stationd.core.alarm.desk import Alarms
+from stationd.core.alarm.memory import Row, Snapshot, as_plain, row_of
+from stationd.core.alarm.words import AlarmRecord, Annunciate, Done, Outcome
+from stationd.core.alarm.words import Effect as AlarmEffect
 from stationd.core.model import Announce, Reading
 from stationd.engine import Kept, Ordered, Told
 from stationd.outputs.alarm_document import AlarmDocuments

@@ -13,9 +13,9 @@ import os
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from stationd.core.alarm_plan import SAMPLER, STATION
-from stationd.core.alarm_type import AlarmKey
-from stationd.core.alarm_words import Signal
+from stationd.core.alarm.plan import SAMPLER, STATION
+from stationd.core.alarm.type import AlarmKey
+from stationd.core.alarm.words import Signal
 from stationd.links.sampler import SamplerStatistics
 from stationd.outputs.journal import Health, Journal, Moment, State
 from stationd.outputs.metrics import MqttStatistics

@@ -18,11 +18,11 @@ from stationd.console.door import Document, Happening, Moment
 from stationd.console.peer import Peer, Role
 from stationd.console.places import USUAL, Limits
 from stationd.console.server import ControlSocket, Doors, interfaces
-from stationd.core.alarm_plan import Plan, rule
-from stationd.core.alarm_type import AlarmKey
-from stationd.core.alarm_words import AlarmRecord, AlarmView, Order, Outcome, Signal
-from stationd.core.alarms import Alarms
-from stationd.core.flood import Figures
+from stationd.core.alarm.desk import Alarms
+from stationd.core.alarm.flood import Figures
+from stationd.core.alarm.plan import Plan, rule
+from stationd.core.alarm.type import AlarmKey
+from stationd.core.alarm.words import AlarmRecord, AlarmView, Order, Outcome, Signal
 from stationd.core.model import Tick
 
 BEGIN_UTC_S = 1_795_000_000.0

@@ -347,7 +347,7 @@ async def test_a_monitor_that_is_not_read_is_told_and_dropped_and_holds_up_nobod
 
 
 def _note(number: int) -> Any:
-    from stationd.core.alarm_words import AddNote
+    from stationd.core.alarm.words import AddNote
 
     return AddNote(DEVICE_LOST, "somebody", f"note {number}")
 

@@ -10,10 +10,10 @@ from prometheus_client.parser import text_string_to_metric_families
 import drivers
 import stationd
 from stationd.board import Board
-from stationd.core.alarm_plan import Plan, rule
-from stationd.core.alarm_type import AlarmKey
-from stationd.core.alarm_words import Signal
-from stationd.core.alarms import Alarms
+from stationd.core.alarm.desk import Alarms
+from stationd.core.alarm.plan import Plan, rule
+from stationd.core.alarm.type import AlarmKey
+from stationd.core.alarm.words import Signal
 from stationd.core.model import Tick
 from stationd.links.sampler import SamplerStatistics
 from stationd.outputs.captures import CaptureStatistics

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from stationd.core.alarm import Letter
-from stationd.core.alarm_plan import Plan, rule
-from stationd.core.alarm_type import AlarmKey
-from stationd.core.alarm_words import Acknowledge, AlarmRecord, Shelve, Signal, Target
-from stationd.core.alarms import Alarms
-from stationd.core.condition import Above
+from stationd.core.alarm.condition import Above
+from stationd.core.alarm.desk import Alarms
+from stationd.core.alarm.machine import Letter
+from stationd.core.alarm.plan import Plan, rule
+from stationd.core.alarm.type import AlarmKey
+from stationd.core.alarm.words import Acknowledge, AlarmRecord, Shelve, Signal, Target
 from stationd.core.model import GOOD, Announce, LightEvent, LightKind, PointId, Reading
 from stationd.engine import Ordered
 from stationd.outputs.alarm_document import AlarmDocuments

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stationd.core.alarm_builtin import plan
-from stationd.core.alarm_plan import Facts
-from stationd.core.alarm_words import Signal
+from stationd.core.alarm.builtin import plan
+from stationd.core.alarm.plan import Facts
+from stationd.core.alarm.words import Signal
 from stationd.outputs.journal import Health, Journal, Moment, State
 from stationd.outputs.metrics import MqttStatistics
 from stationd.outputs.signals import OwnSignals

@@ -1,14 +1,14 @@
-"""One alarm of the desk: its flags and what is remembered beside them. Only stationd.core.alarms changes it."""
+"""One alarm of the desk: its flags and what is remembered beside them. Only stationd.core.alarm.desk changes it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from stationd.core import condition
-from stationd.core.alarm import Flags, Letter, Variant, letter
-from stationd.core.alarm_plan import Rule
-from stationd.core.alarm_type import AlarmKey, Severity
-from stationd.core.alarm_words import AlarmView, Outage, Seen, Shelf
+from stationd.core.alarm import condition
+from stationd.core.alarm.machine import Flags, Letter, Variant, letter
+from stationd.core.alarm.plan import Rule
+from stationd.core.alarm.type import AlarmKey, Severity
+from stationd.core.alarm.words import AlarmView, Outage, Seen, Shelf
 from stationd.core.model import Quality, Value
 
 NORMAL = Flags()

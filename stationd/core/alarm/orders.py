@@ -6,11 +6,11 @@ and safety inputs never; out of service only by two persons, with a review withi
 
 from __future__ import annotations
 
-from stationd.core.alarm import Denial, Event
-from stationd.core.alarm_ledger import By, Due, Ledger
-from stationd.core.alarm_standing import Standing
-from stationd.core.alarm_type import AlarmKey, AlarmType, Severity
-from stationd.core.alarm_words import (
+from stationd.core.alarm.ledger import By, Due, Ledger
+from stationd.core.alarm.machine import Denial, Event
+from stationd.core.alarm.standing import Standing
+from stationd.core.alarm.type import AlarmKey, AlarmType, Severity
+from stationd.core.alarm.words import (
     Acknowledge,
     AddNote,
     Done,

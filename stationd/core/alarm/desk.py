@@ -19,17 +19,17 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from stationd.core import condition
-from stationd.core.alarm import Letter
-from stationd.core.alarm_ledger import By, Due, Ledger
-from stationd.core.alarm_memory import Snapshot, changed_rows, restore, snapshot
-from stationd.core.alarm_orders import SHELF_WARNING_S, obey
-from stationd.core.alarm_plan import SAMPLER, STATION, Plan
-from stationd.core.alarm_standing import News, Standing
-from stationd.core.alarm_type import AlarmKey, Severity
-from stationd.core.alarm_words import AlarmView, Answer, Effect, Order, Signal
-from stationd.core.condition import Look
-from stationd.core.flood import Figures
+from stationd.core.alarm import condition
+from stationd.core.alarm.condition import Look
+from stationd.core.alarm.flood import Figures
+from stationd.core.alarm.ledger import By, Due, Ledger
+from stationd.core.alarm.machine import Letter
+from stationd.core.alarm.memory import Snapshot, changed_rows, restore, snapshot
+from stationd.core.alarm.orders import SHELF_WARNING_S, obey
+from stationd.core.alarm.plan import SAMPLER, STATION, Plan
+from stationd.core.alarm.standing import News, Standing
+from stationd.core.alarm.type import AlarmKey, Severity
+from stationd.core.alarm.words import AlarmView, Answer, Effect, Order, Signal
 from stationd.core.model import (
     GOOD,
     NEVER_READ,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from stationd.core.alarm import Event
-from stationd.core.alarm_type import AlarmKey, Severity
-from stationd.core.alarm_words import (
+from stationd.core.alarm.condition import Condition, Equals
+from stationd.core.alarm.machine import Event
+from stationd.core.alarm.type import AlarmKey, Severity
+from stationd.core.alarm.words import (
     Acknowledge,
     AddNote,
     Answer,
@@ -24,9 +25,8 @@ from stationd.core.alarm_words import (
     Why,
     target,
 )
-from stationd.core.condition import Condition, Equals
 from stationd.core.model import PointId
-from tests.core.alarm_plans import Desk, plan_of, records, rule
+from tests.core.alarm.plans import Desk, plan_of, records, rule
 
 MINOR, MAJOR = rule("MINOR", Severity.MINOR), rule("MAJOR", Severity.MAJOR)
 TRIP = rule("TRIP", Severity.CRITICAL, latching=True)

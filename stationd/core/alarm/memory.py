@@ -21,16 +21,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from stationd.core import condition
-from stationd.core.alarm import Event, Flags, Letter, letter
-from stationd.core.alarm_ledger import By, Due, Ledger
-from stationd.core.alarm_orders import set_shelf_timers
-from stationd.core.alarm_standing import News, Standing
-from stationd.core.alarm_type import AlarmKey, Severity, alarm_key
-from stationd.core.alarm_words import Effect, Outage, Seen, Shelf
-from stationd.core.condition import Look
-from stationd.core.flood import ACK_BOUNDS_S, Counts
-from stationd.core.inhibit import Explanation
+from stationd.core.alarm import condition
+from stationd.core.alarm.condition import Look
+from stationd.core.alarm.flood import ACK_BOUNDS_S, Counts
+from stationd.core.alarm.inhibit import Explanation
+from stationd.core.alarm.ledger import By, Due, Ledger
+from stationd.core.alarm.machine import Event, Flags, Letter, letter
+from stationd.core.alarm.orders import set_shelf_timers
+from stationd.core.alarm.standing import News, Standing
+from stationd.core.alarm.type import AlarmKey, Severity, alarm_key
+from stationd.core.alarm.words import Effect, Outage, Seen, Shelf
 from stationd.core.model import Level, Quality, Reason, Value
 
 

@@ -12,7 +12,7 @@ from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from stationd.core.alarm_type import AlarmKey, Severity
+from stationd.core.alarm.type import AlarmKey, Severity
 
 PERIOD_S = 600.0
 FLOOD_ABOVE, FLOOD_OVER_BELOW = 10, 5

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stationd.core.alarm import Letter
-from stationd.core.alarm_memory import Row, Snapshot, as_plain, row_of
-from stationd.core.alarm_plan import Plan
-from stationd.core.alarm_type import Severity
-from stationd.core.alarm_words import Acknowledge, Shelve, TakeOutOfService, Target
-from stationd.core.condition import Above, Burst, Condition
-from stationd.core.inhibit import Link
+from stationd.core.alarm.condition import Above, Burst, Condition
+from stationd.core.alarm.inhibit import Link
+from stationd.core.alarm.machine import Letter
+from stationd.core.alarm.memory import Row, Snapshot, as_plain, row_of
+from stationd.core.alarm.plan import Plan
+from stationd.core.alarm.type import Severity
+from stationd.core.alarm.words import Acknowledge, Shelve, TakeOutOfService, Target
 from stationd.core.model import PointId
-from tests.core.alarm_plans import Desk, plan_of, records, rule
+from tests.core.alarm.plans import Desk, plan_of, records, rule
 
 POINT = PointId("amp", "case_temperature")
 HOT = rule("HOT", Severity.MINOR, condition=Condition(Above(60.0, 2.0), 60.0, 300.0, Burst(3, 100.0)), point=POINT)

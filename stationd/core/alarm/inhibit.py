@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import inf
 
-from stationd.core.alarm_type import AlarmKey
+from stationd.core.alarm.type import AlarmKey
 
 HOLD_BACK_S = 1.5  # poll period of a cause and one retry; simulated: one message instead of 93 for a trip of the feed
 WITHIN_S = 300.0  # light that outlived the loss of its feed by so much does not depend on it (assumption)

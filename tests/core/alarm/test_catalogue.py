@@ -7,13 +7,13 @@ import re
 import pytest
 
 from drivers import CATALOG
-from stationd.core.alarm_builtin import OF_FEED, OF_LINE, OF_SAMPLER, OF_STATION, OF_TAP, USUAL, plan
-from stationd.core.alarm_catalogue import ALL_TYPES, CATALOGUE, type_of
-from stationd.core.alarm_orders import longest_shelf_s
-from stationd.core.alarm_plan import LINE, Custom, Facts, Suppression, Unit, entry_test, mistakes
-from stationd.core.alarm_type import AlarmKey, AlarmType, Reach, Severity
-from stationd.core.condition import Above, Below, Condition, Equals
-from stationd.core.inhibit import cycles
+from stationd.core.alarm.builtin import OF_FEED, OF_LINE, OF_SAMPLER, OF_STATION, OF_TAP, USUAL, plan
+from stationd.core.alarm.catalogue import ALL_TYPES, CATALOGUE, type_of
+from stationd.core.alarm.condition import Above, Below, Condition, Equals
+from stationd.core.alarm.inhibit import cycles
+from stationd.core.alarm.orders import longest_shelf_s
+from stationd.core.alarm.plan import LINE, Custom, Facts, Suppression, Unit, entry_test, mistakes
+from stationd.core.alarm.type import AlarmKey, AlarmType, Reach, Severity
 from stationd.core.model import PointId
 from stationd.driver import KINDS, Missing
 

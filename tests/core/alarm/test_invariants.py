@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stationd.core.alarm import Event, Letter
-from stationd.core.alarm_type import AlarmKey, Severity
-from stationd.core.alarm_words import (
+from stationd.core.alarm.condition import Condition, Equals
+from stationd.core.alarm.desk import Alarms
+from stationd.core.alarm.inhibit import Link
+from stationd.core.alarm.machine import Event, Letter
+from stationd.core.alarm.type import AlarmKey, Severity
+from stationd.core.alarm.words import (
     Acknowledge,
     AlarmRecord,
     AlarmView,
@@ -26,11 +29,8 @@ from stationd.core.alarm_words import (
     Target,
     Unshelve,
 )
-from stationd.core.alarms import Alarms
-from stationd.core.condition import Condition, Equals
-from stationd.core.inhibit import Link
 from stationd.core.model import PointId
-from tests.core.alarm_plans import Desk, plan_of, rule
+from tests.core.alarm.plans import Desk, plan_of, rule
 
 HOLD_BACK_S = 1.5
 TRIP = rule("TRIP", Severity.CRITICAL, latching=True)

@@ -3,8 +3,8 @@
 Six flags are kept and nothing else: whether the condition holds (`active`), whether a person has seen it (`acked`), whether
 a latch waits for a reset (`latched`), and three ways of being hidden: `shelved` by an operator for a time, `suppressed` by a
 cause that explains it, `out_of_service` by two persons. The letter is derived from them and never stored, so that hiding an
-alarm can never change what is true of the plant. How a condition is found belongs to stationd.core.condition, who may order
-what to stationd.core.alarm_orders, what hides what to stationd.core.inhibit.
+alarm can never change what is true of the plant. How a condition is found belongs to stationd.core.alarm.condition, who may order
+what to stationd.core.alarm.orders, what hides what to stationd.core.alarm.inhibit.
 
 Follows the approach of ISA-18.2 and IEC 62682 (letters A to I, from secondary sources; to be checked against the paid texts),
 of RFC 8632 (condition, operator state and shelving kept apart) and of OPC UA part 9 (shelving).

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stationd.core import condition
-from stationd.core.condition import Above, Below, Burst, Change, Condition, Equals, Look, Outside, State
+from stationd.core.alarm import condition
+from stationd.core.alarm.condition import Above, Below, Burst, Change, Condition, Equals, Look, Outside, State
 from stationd.core.model import GOOD, OUT_OF_RANGE, Level, PointId, Quality, Reading, Reason, Value
 
 POINT = PointId("amp", "output_power")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from stationd.core.alarm_plan import Plan, Rule
-from stationd.core.alarm_type import AT_ONCE, AlarmKey, AlarmType, Severity
-from stationd.core.alarm_words import AlarmRecord, Annunciate, Effect, Order, Outcome, Signal
-from stationd.core.alarms import Alarms
-from stationd.core.condition import Condition, Equals
-from stationd.core.inhibit import Link
+from stationd.core.alarm.condition import Condition, Equals
+from stationd.core.alarm.desk import Alarms
+from stationd.core.alarm.inhibit import Link
+from stationd.core.alarm.plan import Plan, Rule
+from stationd.core.alarm.type import AT_ONCE, AlarmKey, AlarmType, Severity
+from stationd.core.alarm.words import AlarmRecord, Annunciate, Effect, Order, Outcome, Signal
 from stationd.core.model import GOOD, Level, PointId, Quality, Reading, Reason, Tick, Value
 from stationd.core.model import Event as StationEvent
 

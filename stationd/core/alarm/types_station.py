@@ -5,7 +5,7 @@ Every default limit and delay is an assumption; a station may change it.
 
 from __future__ import annotations
 
-from stationd.core.alarm_type import AT_ONCE, LEVEL, TEMPERATURE, AlarmType, Cause, Delays, Reach, Severity
+from stationd.core.alarm.type import AT_ONCE, LEVEL, TEMPERATURE, AlarmType, Cause, Delays, Reach, Severity
 
 CRITICAL, MAJOR, MINOR, WARNING = Severity.CRITICAL, Severity.MAJOR, Severity.MINOR, Severity.WARNING
 

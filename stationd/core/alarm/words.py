@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from stationd.core.alarm import Event, Letter
-from stationd.core.alarm_type import AlarmKey, AlarmType, Severity, alarm_key
+from stationd.core.alarm.machine import Event, Letter
+from stationd.core.alarm.type import AlarmKey, AlarmType, Severity, alarm_key
 from stationd.core.model import Quality, Value
 
 BY_ITSELF = "stationd"  # who, in records of what nobody ordered

@@ -1,6 +1,6 @@
 """What can be known of an alarm before it ever comes: its key, its type, and which causes may explain it.
 
-The types that stationd brings are in stationd.core.alarm_catalogue; which of them a station has, in stationd.core.alarm_plan.
+The types that stationd brings are in stationd.core.alarm.catalogue; which of them a station has, in stationd.core.alarm.plan.
 Follows the approach of RFC 8632 (key of an alarm, severities, text that says what to do) and ITU-T X.733 (severities).
 """
 

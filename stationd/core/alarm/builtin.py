@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from stationd.core.alarm_plan import LINE, SAMPLER, STATION, Custom, Facts, Plan, Rule, Suppression, Unit, custom_rule, links_of, rule
-from stationd.core.alarm_type import AlarmKey
-from stationd.core.condition import Above, Below, Equals, Outside, Test
+from stationd.core.alarm.condition import Above, Below, Equals, Outside, Test
+from stationd.core.alarm.plan import LINE, SAMPLER, STATION, Custom, Facts, Plan, Rule, Suppression, Unit, custom_rule, links_of, rule
+from stationd.core.alarm.type import AlarmKey
 from stationd.core.model import PointId
 
 

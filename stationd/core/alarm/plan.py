@@ -1,7 +1,7 @@
 """Which alarms a station has: the rules, the links from causes to effects, and the point that shows that a unit is silent.
 
 A plan is made once, from plain facts about the station: units with their points, buses, channels of the sampler, and what the
-station's own file adds. The limits of stationd.core.alarm_builtin are assumptions; an entry of the file with the same type
+station's own file adds. The limits of stationd.core.alarm.builtin are assumptions; an entry of the file with the same type
 and point takes the place of the built-in rule.
 """
 
@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from math import inf
 
-from stationd.core.alarm_catalogue import type_of
-from stationd.core.alarm_type import AlarmKey, AlarmType, Reach, Severity
-from stationd.core.condition import Above, Below, Burst, Condition, Equals, Test
-from stationd.core.inhibit import HOLD_BACK_S, HOLD_OFF_S, WITHIN_S, Link, cycles
+from stationd.core.alarm.catalogue import type_of
+from stationd.core.alarm.condition import Above, Below, Burst, Condition, Equals, Test
+from stationd.core.alarm.inhibit import HOLD_BACK_S, HOLD_OFF_S, WITHIN_S, Link, cycles
+from stationd.core.alarm.type import AlarmKey, AlarmType, Reach, Severity
 from stationd.core.model import PointId, Value
 
 STATION = "station"  # resource of alarms of the station as a whole

@@ -4,7 +4,7 @@ Both live through the same random history of readings, lost readings, signals, o
 monotonic clock; after each step every letter, every count and every message must be the same. In CI this takes a few hundred
 steps; the long run is
 
-    ALARM_MODEL_STEPS=20000 pytest tests/core/test_alarm_model.py
+    ALARM_MODEL_STEPS=20000 pytest tests/core/alarm/test_model.py
 """
 
 from __future__ import annotations
@@ -17,10 +17,13 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from stationd.core.alarm_memory import as_plain, row_of
-from stationd.core.alarm_plan import Plan
-from stationd.core.alarm_type import AlarmKey, Severity
-from stationd.core.alarm_words import (
+from stationd.core.alarm.condition import Below, Burst, Condition, Equals
+from stationd.core.alarm.desk import Alarms
+from stationd.core.alarm.inhibit import Link
+from stationd.core.alarm.memory import as_plain, row_of
+from stationd.core.alarm.plan import Plan
+from stationd.core.alarm.type import AlarmKey, Severity
+from stationd.core.alarm.words import (
     Acknowledge,
     Annunciate,
     Done,
@@ -33,11 +36,7 @@ from stationd.core.alarm_words import (
     Target,
     Unshelve,
 )
-from stationd.core.alarms import Alarms
-from stationd.core.condition import Below, Burst, Condition, Equals
-from stationd.core.inhibit import Link
 from stationd.core.model import GOOD, Level, PointId, Quality, Reading, Reason, Tick
-from tests.core import alarm_plans
 
 STEPS = int(os.environ.get("ALARM_MODEL_STEPS", "1000"))
 STEPS_EACH = min(STEPS, 100)
@@ -287,11 +286,11 @@ def point(name: str) -> PointId:
 
 def build() -> Plan:
     rules = [
-        alarm_plans.rule(name, severity, latching=latching, condition=condition, point=None if condition is None else point(name))
+        plans.rule(name, severity, latching=latching, condition=condition, point=None if condition is None else point(name))
         for name, (severity, latching, condition) in SORTS.items()
     ]
     links = tuple(Link(key("CAUSE"), key(name), HOLD_BACK, HOLD_OFF) for name in EFFECTS)
-    return alarm_plans.plan_of(*rules, links=links)
+    return plans.plan_of(*rules, links=links)
 
 
 VALUES = {"bad": 5.0, "mid": 11.0, "good": 20.0}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from stationd.core.alarm_type import AlarmType, Severity
-from stationd.core.alarm_types_optical import OPTICAL_TYPES
-from stationd.core.alarm_types_power import POWER_TYPES
-from stationd.core.alarm_types_station import STATION_TYPES
+from stationd.core.alarm.type import AlarmType, Severity
+from stationd.core.alarm.types_optical import OPTICAL_TYPES
+from stationd.core.alarm.types_power import POWER_TYPES
+from stationd.core.alarm.types_station import STATION_TYPES
 
 ALL_TYPES = (*POWER_TYPES, *OPTICAL_TYPES, *STATION_TYPES)
 CATALOGUE: Mapping[str, AlarmType] = MappingProxyType({each.id: each for each in ALL_TYPES})

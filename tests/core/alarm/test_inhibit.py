@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stationd.core.alarm_plan import Plan
-from stationd.core.alarm_type import AlarmKey, Severity
-from stationd.core.alarm_words import ReturnToService, TakeOutOfService, Why
-from stationd.core.condition import Condition, Equals
-from stationd.core.inhibit import HOLD_OFF_S, Link, cycles, graph
+from stationd.core.alarm.condition import Condition, Equals
+from stationd.core.alarm.inhibit import HOLD_OFF_S, Link, cycles, graph
+from stationd.core.alarm.plan import Plan
+from stationd.core.alarm.type import AlarmKey, Severity
+from stationd.core.alarm.words import ReturnToService, TakeOutOfService, Why
 from stationd.core.model import GOOD, Level, PointId, Quality, Reason
-from tests.core.alarm_plans import Desk, plan_of, records, rule
+from tests.core.alarm.plans import Desk, plan_of, records, rule
 
 TRIP = rule("PFE-TRIP", Severity.CRITICAL, latching=True, resource="pfe-a")
 AMPLIFIERS = [rule("AMP-INPUT-LOW", Severity.MAJOR, resource=f"amp-{n}") for n in range(8)]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from stationd.core.alarm import Event
-from stationd.core.alarm_builtin import plan
-from stationd.core.alarm_plan import Facts, Unit
-from stationd.core.alarm_type import AlarmKey, Severity
-from stationd.core.alarm_words import AlarmRecord
+from stationd.core.alarm.builtin import plan
+from stationd.core.alarm.machine import Event
+from stationd.core.alarm.plan import Facts, Unit
+from stationd.core.alarm.type import AlarmKey, Severity
+from stationd.core.alarm.words import AlarmRecord
 from stationd.core.model import (
     GOOD,
     NOT_OFFERED,
@@ -21,7 +21,7 @@ from stationd.core.model import (
     Value,
     WriteDone,
 )
-from tests.core.alarm_plans import Desk, records
+from tests.core.alarm.plans import Desk, records
 
 TIMEOUT = Quality(Level.BAD, Reason.TIMEOUT)
 STALE = Quality(Level.STALE, Reason.TIMEOUT)

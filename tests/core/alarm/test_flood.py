@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stationd.core.alarm_type import AlarmKey, Severity
-from stationd.core.flood import Figures, Flood
+from stationd.core.alarm.flood import Figures, Flood
+from stationd.core.alarm.type import AlarmKey, Severity
 
 KEY = AlarmKey("x", "DRIFT")
 

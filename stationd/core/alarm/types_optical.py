@@ -6,7 +6,7 @@ every default limit and delay is an assumption to be checked at commissioning.
 
 from __future__ import annotations
 
-from stationd.core.alarm_type import AT_ONCE, LEVEL, OPTICAL, TEMPERATURE, AlarmType, Cause, Delays, Reach, Severity
+from stationd.core.alarm.type import AT_ONCE, LEVEL, OPTICAL, TEMPERATURE, AlarmType, Cause, Delays, Reach, Severity
 
 CRITICAL, MAJOR, MINOR, WARNING = Severity.CRITICAL, Severity.MAJOR, Severity.MINOR, Severity.WARNING
 

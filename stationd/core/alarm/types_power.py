@@ -6,7 +6,7 @@ default limit and delay is an assumption to be checked at commissioning against 
 
 from __future__ import annotations
 
-from stationd.core.alarm_type import AT_ONCE, LEVEL, TEMPERATURE, AlarmType, Cause, Delays, Reach, Severity
+from stationd.core.alarm.type import AT_ONCE, LEVEL, TEMPERATURE, AlarmType, Cause, Delays, Reach, Severity
 
 CRITICAL, MAJOR, MINOR, WARNING = Severity.CRITICAL, Severity.MAJOR, Severity.MINOR, Severity.WARNING
 CURRENT = Delays(2.0, 10.0)  # a ramp step or a converter change-over is shorter (assumption)

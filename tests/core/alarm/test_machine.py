@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from stationd.core.alarm import COLUMNS, TABLE, Denial, Event, Flags, Letter, Step, Variant, letter, step
+from stationd.core.alarm.machine import COLUMNS, TABLE, Denial, Event, Flags, Letter, Step, Variant, letter, step
 
 VARIANTS = [Variant(latching, shelvable) for latching, shelvable in product((False, True), repeat=2)]
 VARIANT_IDS = ["plain, never shelved", "plain", "latching, never shelved", "latching"]

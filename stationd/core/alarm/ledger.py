@@ -1,7 +1,7 @@
 """The book of all alarms: what the machine, the inhibitor and the counts do together when an alarm comes, goes or is hidden.
 
 Every change of an alarm goes through here, is recorded here, and is told to people from here, once. Where conditions come from
-is the business of stationd.core.alarms, what people may order that of stationd.core.alarm_orders.
+is the business of stationd.core.alarm.desk, what people may order that of stationd.core.alarm.orders.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from stationd.core.alarm import Denial, Event, Letter, letter, step
-from stationd.core.alarm_plan import Plan
-from stationd.core.alarm_standing import News, Standing, standing
-from stationd.core.alarm_type import AlarmKey, Severity
-from stationd.core.alarm_words import BY_ITSELF, AlarmRecord, Annunciate, Effect, Why
-from stationd.core.flood import Flood
-from stationd.core.inhibit import Inhibitor, graph
+from stationd.core.alarm.flood import Flood
+from stationd.core.alarm.inhibit import Inhibitor, graph
+from stationd.core.alarm.machine import Denial, Event, Letter, letter, step
+from stationd.core.alarm.plan import Plan
+from stationd.core.alarm.standing import News, Standing, standing
+from stationd.core.alarm.timers import Timers
+from stationd.core.alarm.type import AlarmKey, Severity
+from stationd.core.alarm.words import BY_ITSELF, AlarmRecord, Annunciate, Effect, Why
 from stationd.core.model import PointId
-from stationd.core.timers import Timers
 
 FIRST_OUT_S = 60.0  # an alarm that comes after so long a silence is the first of what follows (assumption)
 UNSEEN = frozenset({Letter.NEW, Letter.GONE, Letter.LATCHED_NEW})

@@ -37,6 +37,7 @@ from stationd.core.alarm.words import (
     Unshelve,
 )
 from stationd.core.model import GOOD, Level, PointId, Quality, Reading, Reason, Tick
+from tests.core.alarm import plans
 
 STEPS = int(os.environ.get("ALARM_MODEL_STEPS", "1000"))
 STEPS_EACH = min(STEPS, 100)

@@ -6,10 +6,10 @@ import sqlite3
 from dataclasses import dataclass, field
 
 from stationd.outputs.journal.record import RecordClass
-from stationd.outputs.journal.store import CLASSES, SEQUENCE_BITS, check_sum
+from stationd.outputs.journal.store import CLASSES, SEQUENCE_BITS, is_whole
 
 MOST = 1000
-COLUMNS = "id, class, kind, subject, utc_ms, synchronised, t_us, body, checked"
+COLUMNS = "id, class, kind, subject, utc_ms, synchronised, t_us, lived_s, body, checked"
 SELECT = f"SELECT {COLUMNS} FROM events WHERE utc_ms >= ? ORDER BY id DESC LIMIT ?"  # noqa: S608 - of constants
 SELECT_OF = f"SELECT {COLUMNS} FROM events WHERE subject = ? AND utc_ms >= ? ORDER BY id DESC LIMIT ?"  # noqa: S608
 
@@ -54,10 +54,11 @@ def find(db: sqlite3.Connection, wanted: Query) -> Found:
     since = wanted.since_utc_s * 1000
     query, values = (SELECT_OF, (wanted.subject,)) if wanted.subject else (SELECT, ())
     rows = db.execute(query.replace("events", "commands") if wanted.commands else query, (*values, since, wanted.most))
-    for number, word, kind, subject, utc_ms, synchronised, t_us, body, checked in rows:
-        if word not in CLASSES or not isinstance(body, str) or check_sum(number, body) != checked:
+    for row in rows:
+        if row[1] not in CLASSES or not is_whole(row):
             found.torn += 1
             continue
+        number, word, kind, subject, utc_ms, synchronised, t_us, _, body, _ = row
         run, sequence = runs.get(number >> SEQUENCE_BITS, "?"), number & (1 << SEQUENCE_BITS) - 1
         times = (utc_ms / 1000, bool(synchronised), t_us / 1e6)
         found.records.append(KeptRecord(run, sequence, RecordClass(word), kind, subject, *times, body))

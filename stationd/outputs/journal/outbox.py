@@ -17,12 +17,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from stationd.outputs.journal.record import MOST_MESSAGES, Record, RecordClass
-from stationd.outputs.journal.store import CLASSES, INDEX_BITS, SEQUENCE_BITS, check_sum
+from stationd.outputs.journal.store import CLASSES, INDEX_BITS, SEQUENCE_BITS, is_whole
 from stationd.outputs.journal.worker import Worker
 
 LOOK_S = 1.0  # a disk that does not answer is seen so soon; also the pace of delivery from memory
 OWN = (1 << SEQUENCE_BITS + INDEX_BITS) - 1
-SELECT = "SELECT id, class, topic, payload, retain, utc_ms, checked FROM outbox WHERE id > ? ORDER BY id LIMIT ?"
+SELECT = "SELECT * FROM outbox WHERE id > ? ORDER BY id LIMIT ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +165,10 @@ class Outbox:
 def read_page(db: sqlite3.Connection, begin: tuple[int, int], limit: int) -> Page:
     """Return the messages after one; those whose check sum is wrong are left out and counted."""
     page = Page(begin, begin[1])
-    for number, word, topic, payload, retain, utc_ms, checked in db.execute(SELECT, (begin[1], limit)):
+    for row in db.execute(SELECT, (begin[1], limit)):
+        number, word, topic, payload, retain, _, utc_ms, _, _ = row
         page.last = number
-        if word in CLASSES and isinstance(payload, bytes) and check_sum(number, topic, payload) == checked:
+        if word in CLASSES and isinstance(payload, bytes) and is_whole(row):
             page.rows.append((number, word, topic, payload, retain, utc_ms))
         else:
             page.torn += 1

@@ -28,7 +28,7 @@ SMALL = ("meta", "boots", "states", "outbox", "packing", "points")
 DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_MISMATCH}
 
 TABLES = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE meta (key TEXT PRIMARY KEY, value, checked INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE boots (number INTEGER PRIMARY KEY, run TEXT UNIQUE NOT NULL, utc_ms INTEGER, synchronised INTEGER,
     last_sequence INTEGER NOT NULL, last_frame INTEGER NOT NULL);
 CREATE TABLE states (key TEXT PRIMARY KEY, body TEXT NOT NULL, record INTEGER NOT NULL, checked INTEGER NOT NULL) WITHOUT ROWID;

@@ -40,11 +40,19 @@ class Shelf:
 
     def _holding(self, tier: Tier) -> Holding:
         """Return what stands in the file, from indexes that need not be read in whole: the totals are noted with each change."""
-        row = self._store.db.execute("SELECT value FROM meta WHERE key = ?", (f"history:{tier.name}",)).fetchone()
+        noted = self._store.noted(f"history:{tier.name}")
         try:
-            return Holding(*map(int, str(row[0]).split())) if row else Holding()
+            return Holding(*map(int, str(noted).split()))
         except (ValueError, TypeError):
-            return Holding()
+            return self._counted(tier)
+
+    def _counted(self, tier: Tier) -> Holding:
+        """Count what is there: the total of a new file, or after its note was torn."""
+        total = Holding()
+        for select in ("SELECT records, length(body) FROM frames WHERE tier = ?", "SELECT records, size FROM blocks WHERE tier = ?"):
+            for records, size in self._store.db.execute(select, (tier,)):
+                total = Holding(total.records + records, total.stored + size, total.cost + cost_of(size))
+        return total
 
     def add(self, frames: list[Frame], t: float) -> None:
         """Bring frames to the disk in one transaction; those that an earlier commit brought there are left out."""

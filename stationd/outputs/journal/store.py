@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import zlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,12 +33,23 @@ def message_id(boot: int, sequence: int, index: int) -> int:
     return record_id(boot, sequence) << INDEX_BITS | index
 
 
-def check_sum(*parts: str | bytes | int) -> int:
-    """Return a CRC-32 over the parts of a row: a flipped bit on the disk must not come back as a letter of an alarm."""
+def check_sum(*columns: object) -> int:
+    """Return a CRC-32 over the columns of a row: a flipped bit on the disk must not come back as a letter of an alarm."""
     total = 0
-    for part in parts:
-        total = zlib.crc32(part if isinstance(part, bytes) else str(part).encode("utf-8", "surrogatepass"), total)
+    for column in columns:
+        plain = int(column) if isinstance(column, bool) else column  # as SQLite gives it back
+        total = zlib.crc32(plain if isinstance(plain, bytes) else str(plain).encode("utf-8", "surrogatepass"), total)
     return total
+
+
+def checked(*columns: object) -> tuple[object, ...]:
+    """Return a row with its check sum as the last column."""
+    return (*columns, check_sum(*columns))
+
+
+def is_whole(row: Sequence[object]) -> bool:
+    """Return whether the last column is the check sum of those before it."""
+    return check_sum(*row[:-1]) == row[-1]
 
 
 @dataclass(slots=True)
@@ -77,8 +88,8 @@ class Store:
         try:
             self._begin_run(moment)
             self.head = audit.read_head(self.db)
-            noted = self.db.execute("SELECT value FROM meta WHERE key = ?", (META_EVENTS,)).fetchone()
-            self.event_bytes = noted[0] if noted and isinstance(noted[0], int) else 0  # noted, as counting takes long
+            noted = self.noted(META_EVENTS)
+            self.event_bytes = int(noted) if isinstance(noted, int | float) else 0  # noted, as counting takes long
             self.outbox = {each: Total() for each in RecordClass}
             for word, records, size in self.db.execute("SELECT class, count(*), sum(size) FROM outbox GROUP BY class"):
                 with contextlib.suppress(ValueError):
@@ -97,8 +108,8 @@ class Store:
                 values = (row[0], self._run, round(moment.utc_s * 1000), moment.synchronised)
                 self.db.execute("INSERT INTO boots VALUES (?, ?, ?, ?, 0, 0)", values)
         self.boot, self.last_sequence, self.last_frame = (int(each) for each in row)
-        lived = self.db.execute("SELECT value FROM meta WHERE key = ?", (META_LIVED,)).fetchone()
-        self._lived_ahead_s = (lived[0] if lived and isinstance(lived[0], float) else 0.0) - moment.t
+        lived = self.noted(META_LIVED)  # torn: 0, so that everything looks younger than it is and nothing goes too early
+        self._lived_ahead_s = (lived if isinstance(lived, float) else 0.0) - moment.t
 
     def lived_s(self, t: float) -> float:
         """Return how long this journal has been in use at a monotonic time: the age of things, which no clock can jump."""
@@ -168,19 +179,24 @@ class Store:
         if state is None:
             self.db.execute("DELETE FROM states WHERE key = ?", (key,))
             return
-        row = (key, state, record_id(self.boot, sequence), check_sum(key, state))
+        row = checked(key, state, record_id(self.boot, sequence))
         self.db.execute("INSERT OR REPLACE INTO states VALUES (?, ?, ?, ?)", row)
 
     def note(self, key: str, value: float | str) -> None:
         """Replace a small value."""
-        self.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+        self.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?, ?)", checked(key, value))
+
+    def noted(self, key: str) -> float | str | None:
+        """Return a small value; None where there is none, or it is torn."""
+        row = self.db.execute("SELECT key, value, checked FROM meta WHERE key = ?", (key,)).fetchone()
+        return row[1] if row is not None and is_whole(row) and isinstance(row[1], int | float | str) else None
 
     def _enter(self, table: str, record: Record) -> None:
         moment = record.stamp.moment
         number = record_id(self.boot, record.stamp.sequence)
         times = (round(moment.utc_s * 1000), moment.synchronised, round(moment.t * 1e6), self.lived_s(moment.t))
-        row = (number, record.record_class.value, record.kind, record.subject, *times, record.body)
-        self.db.execute(f"INSERT INTO {table} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (*row, check_sum(number, record.body)))  # noqa: S608 - fixed names
+        row = checked(number, record.record_class.value, record.kind, record.subject, *times, record.body)
+        self.db.execute(f"INSERT INTO {table} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)  # noqa: S608 - fixed names
 
     # ------------------------------------------------------------------ messages
 
@@ -195,7 +211,7 @@ class Store:
         size = len(message.payload) + len(message.topic) + 64
         times = (round(moment.utc_s * 1000), self.lived_s(moment.t))
         body = (record.record_class.value, message.topic, message.payload, message.retain, size)
-        return (number, *body, *times, check_sum(number, message.topic, message.payload))
+        return checked(number, *body, *times)
 
     def _add_messages(self, rows: list[tuple[object, ...]]) -> None:
         if rows:
@@ -247,15 +263,17 @@ def salvage(db: sqlite3.Connection, *, messages: bool = True) -> Salvaged:
     found: list[tuple[object, ...]] = []
     torn = 0
     with contextlib.suppress(*schema.TROUBLE):
-        for key, body, checked in db.execute("SELECT key, body, checked FROM states"):
-            if isinstance(body, str) and check_sum(key, body) == checked:
-                states[key] = body
+        for row in db.execute("SELECT key, body, record, checked FROM states"):
+            if isinstance(row[1], str) and is_whole(row):
+                states[row[0]] = row[1]
             else:
                 torn += 1
     with contextlib.suppress(*schema.TROUBLE):
-        for key, value in db.execute("SELECT key, value FROM meta WHERE key LIKE 'value:%'"):
-            if isinstance(key, str) and isinstance(value, str):
-                values[key.removeprefix(VALUE)] = value
+        for row in db.execute("SELECT key, value, checked FROM meta WHERE key LIKE 'value:%'"):
+            if isinstance(row[0], str) and isinstance(row[1], str) and is_whole(row):
+                values[row[0].removeprefix(VALUE)] = row[1]
+            else:
+                torn += 1
     with contextlib.suppress(*schema.TROUBLE):
         for row in db.execute("SELECT * FROM outbox ORDER BY id") if messages else ():
             found += [row] if _whole(row) else []
@@ -265,6 +283,6 @@ def salvage(db: sqlite3.Connection, *, messages: bool = True) -> Salvaged:
 
 def _whole(row: tuple[object, ...]) -> bool:
     match row:
-        case (int(number), str(word), str(topic), bytes(payload), _, int(), int(), float(), checked):
-            return word in CLASSES and check_sum(number, topic, payload) == checked
+        case (int(), str(word), str(), bytes(), int(), int(), int(), float(), int()):
+            return word in CLASSES and is_whole(row)
     return False

@@ -136,7 +136,7 @@ class EventTrimmer:
         left = max(0, self._store.event_bytes - sum(SIZE_OF_RECORD + length for _, _, length in rows))
         with self._store.transaction():
             self._store.note(META_EVENTS, left)
-            self._store.db.execute(f"DELETE FROM {table} WHERE id <= ?", (rows[-1][0],))  # noqa: S608
+            self._store.db.executemany(f"DELETE FROM {table} WHERE id = ?", [(number,) for number, _, _ in rows])  # noqa: S608
         aged = sum(lived_s < before_s for _, lived_s, _ in rows)
         self._trimmed.events_aged += aged
         self._trimmed.events_crowded += len(rows) - aged

@@ -73,6 +73,7 @@ class Recorder:
         desk: Alarms,
         light: Documents,
         alarms: AlarmDocuments,
+        machine: Callable[[], Machine] | None = None,
         *,
         publish: bool,
     ) -> None:
@@ -82,10 +83,11 @@ class Recorder:
         self._light = light
         self._alarms = alarms
         self._publish = publish
-        self._machine = Machine.now()
+        self._look_at_machine = machine or Machine.now
+        self._machine = self._look_at_machine()
         self._clock = clock
         self._listeners: list[Callable[[AlarmRecord], None]] = []
-        self._began = False
+        self._began = self._late = False
         self.ordered = 0
 
     # ------------------------------------------------------------------ told by the engine
@@ -104,11 +106,14 @@ class Recorder:
                 case Annunciate():
                     _say(each)
         kept = self._append(records)
+        self._tell(told)
+        return kept
+
+    def _tell(self, told: Sequence[Told]) -> None:
         for each in told:
             if isinstance(each, AlarmRecord):
                 for listener in tuple(self._listeners):
                     listener(each)
-        return kept
 
     def remember(self, readings: Sequence[Reading]) -> None:
         """Hand readings over for the history."""
@@ -122,17 +127,29 @@ class Recorder:
     # ------------------------------------------------------------------ over a restart
 
     def restore(self, restored: Restored) -> Kept:
-        """Put back what the journal remembers into the desk, which has just been made; before the first event of this run."""
-        effects, elapsed_s = self._put_back(restored)
+        """Put back what the journal remembers into the desk, which has just been made; before the first event of this run.
+
+        A journal that does not answer in time is asked again by `keep_on`, and what it remembers is taken up late.
+        """
+        self._late = not restored.known
+        return self._take_up(restored, self._desk.restore)
+
+    def _take_up(self, restored: Restored, into_desk: Callable[..., list[AlarmEffect]]) -> Kept:
+        effects, elapsed_s = self._put_back(restored, into_desk)
         gone = dict.fromkeys(set(restored.states) - {str(key) for key in self._desk.plan.rules})
         document: Document = {"kind": "start", "known": restored.known, "alarms": len(restored.states), "elapsed_s": elapsed_s}
         records = [self._record("start", STATION, document, RecordClass.EVENT)]
         clock = Clock.read()
         records += [self._happened(each, clock) for each in effects if isinstance(each, AlarmRecord)]
+        for each in effects:
+            if isinstance(each, Annunciate):
+                _say(each)
         log.info("alarms are put back", known=restored.known, alarms=len(restored.states), elapsed_s=round(elapsed_s, 3))
-        return self._append(records, gone)
+        kept = self._append(records, gone)
+        self._tell(effects)
+        return kept
 
-    def _put_back(self, restored: Restored) -> tuple[list[AlarmEffect], float]:
+    def _put_back(self, restored: Restored, into_desk: Callable[..., list[AlarmEffect]]) -> tuple[list[AlarmEffect], float]:
         moment, saved = self._clock(), _plain(restored.values.get(DESK, ""))
         rows = tuple(row for text in restored.states.values() if (row := _row(text)) is not None)
         if saved is None or not rows:
@@ -141,7 +158,7 @@ class Recorder:
         try:
             kept = Snapshot(float(saved["t"]), int(saved["number"]), rows, saved["counts"])
             utc_s = moment.utc_s if moment.synchronised else None
-            return self._desk.restore(kept, asyncio.get_running_loop().time(), elapsed_s, utc_s), elapsed_s
+            return into_desk(kept, asyncio.get_running_loop().time(), elapsed_s, utc_s), elapsed_s
         except (KeyError, TypeError, ValueError) as error:
             log.warning("what the journal remembers of the alarms cannot be read; they are found anew", reason=repr(error))
             return [], 0.0
@@ -150,6 +167,9 @@ class Recorder:
         """Keep now and then what changed although nothing happened: delays that run, what was told. Ends by cancellation."""
         while True:
             await asyncio.sleep(TIDY_S)
+            if self._late and self._journal.restored.known:
+                self._late = False
+                self._take_up(self._journal.restored, self._desk.recall)
             self.keep_states()
 
     def keep_states(self) -> None:
@@ -186,7 +206,7 @@ class Recorder:
             "number": changed.number,
             "counts": dict(changed.counts),
             "boot": machine.boot,
-            "boottime_s": clock_gettime(CLOCK_BOOTTIME),
+            "boottime_s": self._look_at_machine().boottime_s,
             "utc_s": moment.utc_s,
             "synchronised": moment.synchronised,
         }

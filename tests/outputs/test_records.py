@@ -55,17 +55,21 @@ class Run:
 
 
 @contextlib.asynccontextmanager
-async def run(folder: Path, *keys: AlarmKey, publish: bool = True) -> AsyncIterator[Run]:
+async def run(folder: Path, *keys: AlarmKey, publish: bool = True, late: bool = False) -> AsyncIterator[Run]:
     clock, target, now = SystemClock(), board(), asyncio.get_running_loop().time()
     rules = {key: rule(key) for key in keys or (REBUILT,)} | {HOT: rule(HOT, Above(60.0, 3.0), POINT)}
     plan = Plan(rules)
     journal, desk = Journal.open(folder / "journal.sqlite", clock=clock), Alarms(plan, now)
     documents = AlarmDocuments(SIMULATED, target, plan, desk)
     recorder = Recorder(journal, clock, SIMULATED, desk, Documents(SIMULATED, target), documents, publish=publish)
-    await recorder.restore(await journal.start())
+    kept = recorder.restore(await journal.start(0.0) if late else await journal.start())
+    if not late:
+        await kept
+    keeping = asyncio.create_task(recorder.keep_on())
     try:
         yield Run(journal, desk, recorder, documents)
     finally:
+        keeping.cancel()
         await journal.close()
 
 
@@ -191,3 +195,19 @@ async def test_the_document_of_an_alarm_is_there_as_long_as_it_stands(tmp_path: 
         assert document["first_action"]
         assert one.documents.payload("alarm/fp1-booster/AMP-TEMPERATURE", Clock.read()) == b""
         assert one.documents.payload("alarm/nothing", Clock.read()) == b""
+
+
+async def test_a_journal_that_opens_late_gives_back_what_was_acknowledged(tmp_path: Path) -> None:
+    async with run(tmp_path) as one:
+        await one.signal(REBUILT, True)
+        await one.order(Acknowledge((Target(REBUILT),), "bekov", "seen"))
+    async with run(tmp_path, late=True) as two:
+        assert two.letters()[str(REBUILT)] is Letter.NORMAL
+        await two.signal(REBUILT, True)
+        assert two.letters()[str(REBUILT)] is Letter.NEW
+        async with asyncio.timeout(30.0):
+            while two.letters()[str(REBUILT)] is Letter.NEW:
+                await asyncio.sleep(0.01)
+        assert two.letters()[str(REBUILT)] is Letter.ACKNOWLEDGED
+    async with run(tmp_path) as three:
+        assert three.letters()[str(REBUILT)] is Letter.ACKNOWLEDGED

@@ -27,6 +27,7 @@ from stationd.core.alarm.machine import Letter
 from stationd.core.alarm.memory import Snapshot, changed_rows, restore, snapshot
 from stationd.core.alarm.orders import SHELF_WARNING_S, obey
 from stationd.core.alarm.plan import SAMPLER, STATION, Plan
+from stationd.core.alarm.recall import recall
 from stationd.core.alarm.standing import News, Standing
 from stationd.core.alarm.type import AlarmKey, Severity
 from stationd.core.alarm.words import AlarmView, Answer, Effect, Order, Signal
@@ -123,6 +124,10 @@ class Alarms:
     def restore(self, kept: Snapshot, now: float, elapsed_s: float = 0.0, utc: float | None = None) -> list[Effect]:
         """Put back what was kept, into a fresh desk. Parts that give signals say once how things stand after that."""
         return restore(self.ledger, kept, now, elapsed_s, utc)
+
+    def recall(self, kept: Snapshot, now: float, elapsed_s: float = 0.0, utc: float | None = None) -> list[Effect]:
+        """Take up what was kept although this desk has begun without it: the journal came late."""
+        return recall(self.ledger, kept, now, elapsed_s, utc)
 
     # What is asked of it.
 

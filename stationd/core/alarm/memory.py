@@ -115,7 +115,7 @@ def row_of(plain: Mapping[str, Any]) -> Row:
 
 def _check(row: Row) -> None:
     """Raise ValueError for words that are none of theirs; a quality of a newer version is no reason to lose an alarm."""
-    _flags(row.flags)
+    flags_of(row.flags)
     Severity(row.severity)
     Severity(row.worst)
     Look(row.side)
@@ -164,14 +164,14 @@ def restore(ledger: Ledger, kept: Snapshot, now: float, elapsed_s: float = 0.0, 
     `elapsed_s` is the time since the snapshot; `utc` the time now where it is known to be right. Letters are exactly those of
     before, and nobody is told again; what has ended meanwhile ends with the next event or Tick.
     """
-    shift = _Shift(now, now - kept.t - max(elapsed_s, 0.0), kept.t, utc)
+    shift = Shift(now, now - kept.t - max(elapsed_s, 0.0), kept.t, utc)
     ledger.number = kept.number
     ledger.flood.restore(_counts(kept.counts, shift))
     rows = {key: row for row in kept.rows if (key := alarm_key(row.key)) is not None}
     for key, row in rows.items():
         if key in ledger.standings:
             _put_back(ledger, ledger.standings[key], row, shift)
-        elif (before := letter(_flags(row.flags))) is not Letter.NORMAL:
+        elif (before := letter(flags_of(row.flags))) is not Letter.NORMAL:
             ledger.forget(key, before, Severity(row.worst), row.occurrence, now)
     _tidy(ledger, now)
     ledger.changed |= set(ledger.standings)
@@ -179,7 +179,7 @@ def restore(ledger: Ledger, kept: Snapshot, now: float, elapsed_s: float = 0.0, 
 
 
 @dataclass(frozen=True, slots=True)
-class _Shift:
+class Shift:
     """From the clock of the run that wrote the rows to that of this one."""
 
     now: float
@@ -272,15 +272,15 @@ def _plain_counts(counts: Counts) -> dict[str, Any]:
 # From rows to the desk.
 
 
-def _put_back(ledger: Ledger, alarm: Standing, row: Row, shift: _Shift) -> None:
-    alarm.flags = _flags(row.flags)
+def _put_back(ledger: Ledger, alarm: Standing, row: Row, shift: Shift) -> None:
+    alarm.flags = flags_of(row.flags)
     alarm.severity, alarm.worst = Severity(row.severity), Severity(row.worst)
     alarm.occurrence, alarm.count = row.occurrence, row.count
     alarm.onset, alarm.changed_t, alarm.told_t = shift.to(row.onset), shift.to(row.changed_t), shift.maybe(row.told_t)
-    alarm.value, alarm.quality, alarm.note = row.value, _quality(row.quality), row.note
+    alarm.value, alarm.quality, alarm.note = row.value, quality_of(row.quality), row.note
     alarm.proven, alarm.first_out = row.proven, row.first_out
     alarm.causes = frozenset(key for word in row.causes.split() if (key := alarm_key(word)) is not None)
-    alarm.state = _state(row, shift)
+    alarm.state = state_of(row, shift)
     alarm.last = News(shift.now, shift.now, row.value, alarm.quality, row.note, proven=row.proven)
     if row.seen_t is not None:
         alarm.seen = Seen(row.seen_who, row.seen_note, shift.to(row.seen_t))
@@ -290,7 +290,7 @@ def _put_back(ledger: Ledger, alarm: Standing, row: Row, shift: _Shift) -> None:
     _put_back_cause(ledger, alarm, row, shift)
 
 
-def _put_back_orders(ledger: Ledger, alarm: Standing, row: Row, shift: _Shift) -> None:
+def _put_back_orders(ledger: Ledger, alarm: Standing, row: Row, shift: Shift) -> None:
     if row.shelf_t is not None:
         until = shift.end(row.shelf_t, row.shelf_utc)
         alarm.shelf = Shelf(until, row.shelf_who, row.shelf_reason, row.shelf_one_shot, row.shelf_utc, row.shelf_used)
@@ -301,7 +301,7 @@ def _put_back_orders(ledger: Ledger, alarm: Standing, row: Row, shift: _Shift) -
         ledger.timers.set((Due.REVIEW, alarm.key), review)
 
 
-def _put_back_cause(ledger: Ledger, alarm: Standing, row: Row, shift: _Shift) -> None:
+def _put_back_cause(ledger: Ledger, alarm: Standing, row: Row, shift: Shift) -> None:
     if row.explains_since is None:
         return
     known = Explanation(shift.to(row.explains_since), shift.maybe(row.ended_t))
@@ -309,7 +309,7 @@ def _put_back_cause(ledger: Ledger, alarm: Standing, row: Row, shift: _Shift) ->
     ledger.timers.set((Due.FADE, alarm.key), ledger.inhibitor.restore(alarm.key, known))
 
 
-def _state(row: Row, shift: _Shift) -> condition.State:
+def state_of(row: Row, shift: Shift) -> condition.State:
     """Return the state of a condition, frozen: its delay goes on with the next reading."""
     state = condition.State(row.raised, Look(row.side), True, row.since, row.spent_s, row.run_onset)
     frozen = condition.freeze(state, shift.old_now)
@@ -337,13 +337,15 @@ def _uncause(ledger: Ledger, alarm: Standing, gone: frozenset[AlarmKey], now: fl
         ledger.apply(alarm, Event.RELEASE, now, By(note="the configuration has no such cause any more"))
 
 
-def _flags(word: str) -> Flags:
+def flags_of(word: str) -> Flags:
+    """Return the flags of a row; ValueError for a word that is none."""
     if len(word) != len(FLAGS) or any(sign not in (own, "-") for sign, own in zip(word, FLAGS, strict=True)):
         raise ValueError(f"flags = {word!r} are not {FLAGS!r} with dashes for what is not set")
     return Flags(*(sign != "-" for sign in word))
 
 
-def _quality(words: str) -> Quality | None:
+def quality_of(words: str) -> Quality | None:
+    """Return the quality of a row; None where there is none, or one of a newer version."""
     if not words:
         return None
     level, _, reason = words.partition(" ")
@@ -353,7 +355,7 @@ def _quality(words: str) -> Quality | None:
         return None
 
 
-def _counts(plain: Mapping[str, Any], shift: _Shift) -> Counts:
+def _counts(plain: Mapping[str, Any], shift: Shift) -> Counts:
     """Return the counts that a snapshot holds; one that is missing begins anew."""
     acks = list(plain.get("ack_counts", ()))
     return Counts(

@@ -100,7 +100,8 @@ class Recorder:
             match each:
                 case Announce(event):
                     log.info("light", kind=event.kind.value, channel=event.channel, level_dbm=event.level_dbm, exact=event.exact)
-                    records.append(self._record(event.kind.value, event.channel, self._light.light_event(event, clock)))
+                    document = self._light.light_event(event, clock)
+                    records.append(self._record(event.kind.value, event.channel, document, RecordClass.EVENT))
                 case AlarmRecord():
                     records.append(self._happened(each, clock))
                 case Annunciate():
@@ -138,7 +139,7 @@ class Recorder:
         effects, elapsed_s = self._put_back(restored, into_desk)
         gone = dict.fromkeys(set(restored.states) - {str(key) for key in self._desk.plan.rules})
         document: Document = {"kind": "start", "known": restored.known, "alarms": len(restored.states), "elapsed_s": elapsed_s}
-        records = [self._record("start", STATION, document, RecordClass.EVENT)]
+        records = [self._record("start", STATION, document, RecordClass.EVENT, told=False)]
         clock = Clock.read()
         records += [self._happened(each, clock) for each in effects if isinstance(each, AlarmRecord)]
         for each in effects:
@@ -215,12 +216,13 @@ class Recorder:
     def _happened(self, record: AlarmRecord, clock: Clock) -> Record:
         return self._record(record.event.value, str(record.key), self._alarms.happened(record, clock))
 
-    def _record(self, kind: str, subject: str, document: Document, record_class: RecordClass = RecordClass.ALARM) -> Record:
-        """Make a record with the number that says where it stands in the order of all; a message of it where it is an alarm."""
+    def _record(
+        self, kind: str, subject: str, document: Document, record_class: RecordClass = RecordClass.ALARM, *, told: bool = True
+    ) -> Record:
+        """Make a record with the number that says where it stands in the order of all; with a message of it if it is to be told."""
         stamp = self._journal.stamp()
         body = encode({**self._place(stamp), **document})
-        told = self._publish and record_class is RecordClass.ALARM
-        messages = (Message(EVENT, body),) if told else ()
+        messages = (Message(EVENT, body),) if told and self._publish else ()
         return Record(stamp, record_class, kind, body.decode(), subject, messages=messages)
 
     def _order(self, ordered: Ordered) -> Record:

@@ -52,12 +52,14 @@ class Journal:
         self._sequence = self._appended = 0
         self._backlog = Backlog(settings)
         self._writer = Writer(path, run, clock, settings, self._backlog, self._tell)
-        self._reader, self._searcher = Worker("journal-reader", path), Worker("journal-searcher", path)
+        self._reader = Worker("journal-reader", path, apart=settings.threads)
+        self._searcher = Worker("journal-searcher", path, apart=settings.threads)
         self._writer.readers += [self._reader, self._searcher]
         self._loop: asyncio.AbstractEventLoop | None = None
         self._settled = asyncio.Event()
         self._ended = asyncio.Event()
         self._clean = False
+        self._turning: asyncio.TimerHandle | None = None
         self.outbox = Outbox(self._reader, self._waiting_records, lambda: not self.health.good, self._delivered)
 
     @classmethod
@@ -79,11 +81,19 @@ class Journal:
         self._loop = asyncio.get_running_loop()
         self._reader.start()
         self._searcher.start()
-        threading.Thread(target=self._writer.work, name="journal", daemon=True).start()
+        if self._settings.threads:
+            threading.Thread(target=self._writer.work, name="journal", daemon=True).start()
+        else:
+            self._work_here()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await self._settled.wait()
         return self.restored
+
+    def _work_here(self) -> None:
+        """Write what waits, now and every `group_s`, in the event loop."""
+        self._writer.turn()
+        self._turning = asyncio.get_running_loop().call_later(self._settings.group_s, self._work_here)
 
     # ------------------------------------------------------------------ handing over
 
@@ -106,6 +116,8 @@ class Journal:
             self._backlog.dropped[record.record_class] += 1
             return kept
         self._backlog.put(Waiting(record, kept, record.size))
+        if self._backlog.urgent and not self._settings.threads:
+            asyncio.get_running_loop().call_soon(self._writer.turn)  # not at once: records that belong together come together
         if self._writer.state is not State.GOOD:
             self.outbox.look()
         return kept
@@ -164,6 +176,9 @@ class Journal:
         self._writer.closing_at = time.monotonic() + timeout_s
         with self._backlog.condition:
             self._backlog.condition.notify()
+        if self._turning is not None:
+            self._turning.cancel()
+            self._writer.work()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s + 1.0):
                 await self._ended.wait()
@@ -205,7 +220,7 @@ class Journal:
         self.on_change(self.health)
 
     def _waiting_records(self) -> list[Record]:
-        return [waiting.record for waiting in self._writer.held] + self._backlog.pinned()
+        return [waiting.record for waiting in self._writer.held] + self._backlog.deliverable()
 
     def _delivered(self, ids: list[int]) -> None:
         self._writer.delivered.update(-number - 1 for number in ids if number < 0)

@@ -143,7 +143,7 @@ class Backlog:
             taken: list[Waiting] = []
             while len(taken) < most and (waiting := self._take_oldest()) is not None:
                 taken.append(waiting)
-            self.urgent = bool(self._pinned)
+            self.urgent = bool(self._pinned or self._events)
         return taken
 
     def take_readings(self) -> list[Batch]:
@@ -151,10 +151,11 @@ class Backlog:
         with self.condition:
             return [self._readings.take() for _ in range(len(self._readings))]
 
-    def pinned(self) -> list[Record]:
-        """Return the alarms, commands and audit records that wait."""
+    def deliverable(self) -> list[Record]:
+        """Return the records that wait and are told to people at once, in their order: all but readings."""
         with self.condition:
-            return [waiting.record for waiting in self._pinned]
+            records = [waiting.record for lane in (self._pinned, self._events) for waiting in lane]
+        return sorted(records, key=lambda record: record.stamp.sequence)
 
     @property
     def bytes(self) -> int:
@@ -176,6 +177,9 @@ class Backlog:
     def _put_event(self, waiting: Waiting) -> None:
         self._events.append(waiting)
         self._events_bytes += waiting.size
+        if waiting.record.messages:  # somebody waits for it
+            self.urgent = True
+            self.condition.notify()
         while self._events_bytes > self._settings.memory_events:
             oldest = self._events.popleft()
             self._events_bytes -= oldest.size

@@ -157,7 +157,7 @@ class Outbox:
         for record in self._waiting():
             for index, message in enumerate(record.messages[:MOST_MESSAGES]):
                 known = -(record.stamp.sequence << INDEX_BITS | index) - 1
-                if known not in self._out and known not in self._done and record.record_class.pinned:
+                if known not in self._out and known not in self._done and record.record_class is not RecordClass.READING:
                     utc_s = record.stamp.moment.utc_s
                     yield Undelivered(known, record.record_class, message.topic, message.payload, message.retain, utc_s)
 

@@ -131,3 +131,4 @@ class JournalSettings:
     events: int = 2 * GIB
     events_age_s: float = YEAR_S
     history: HistorySettings = field(default_factory=HistorySettings)
+    threads: bool = True  # False: all work is done in the event loop, where time is not real and must not pass beside it

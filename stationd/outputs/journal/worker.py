@@ -21,8 +21,9 @@ TROUBLE = (sqlite3.Error, OSError, ValueError, TypeError, OverflowError, MemoryE
 class Worker:
     """Answers one question after the other. The thread is a daemon: a disk that hangs does not hold up the end of the program."""
 
-    def __init__(self, name: str, path: Path) -> None:
+    def __init__(self, name: str, path: Path, *, apart: bool = True) -> None:
         self._path = path
+        self._apart = apart  # False: no thread; a question is answered before `submit` returns
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._db: sqlite3.Connection | None = None
         self._stale = False
@@ -31,12 +32,15 @@ class Worker:
 
     def start(self) -> None:
         """Begin to answer."""
-        self._thread.start()
+        if self._apart:
+            self._thread.start()
 
     def close(self) -> None:
         """End after what is being done; does not wait for it. Later questions get an error."""
         self._closed = True
         self._jobs.put(None)
+        if not self._apart:
+            self._forget()
 
     def renew(self) -> None:
         """Open the file anew before the next question: another one stands under its name."""
@@ -47,7 +51,10 @@ class Worker:
         if self._closed:
             take(OSError("the journal is closed"))
             return
-        self._jobs.put(lambda: take(self._answer(question)))
+        if self._apart:
+            self._jobs.put(lambda: take(self._answer(question)))
+        else:
+            take(self._answer(question))
 
     async def ask(self, question: Question[Answer]) -> Answer | Exception:
         """Return the answer, or what went wrong."""

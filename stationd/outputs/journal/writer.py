@@ -110,7 +110,7 @@ class Writer:
         self._gatherer = Gatherer(settings.history, clock(), self._let_urgent_pass)
         self.statistics.gathered = self._gatherer.statistics
         self._remembered = Remembered()
-        self._packer = Worker("journal-packer", path)
+        self._packer = Worker("journal-packer", path, apart=settings.threads)
         self._damage = ""
         self._damaged_at: list[float] = []
         self._last_gathered = False
@@ -125,7 +125,7 @@ class Writer:
         self._packer.start()
         self.readers.append(self._packer)
         while not self._finished():
-            self._guarded_cycle()
+            self.turn()
             self._wait()
         clean = self._store is not None and not self.held and not len(self._backlog) and not self._gatherer.frames
         self._close_store()
@@ -149,7 +149,8 @@ class Writer:
         idle = self._last_gathered and not self.held and not len(self._backlog) and not self._gatherer.frames and not self.done
         return (idle and self._store is not None) or time.monotonic() >= self.closing_at or self.state is State.NEWER
 
-    def _guarded_cycle(self) -> None:
+    def turn(self) -> None:
+        """Write what waits. Never fails: what goes wrong is a state."""
         moment = self._clock()
         try:
             self._gather(moment)

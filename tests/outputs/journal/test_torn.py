@@ -7,6 +7,7 @@ import json
 import os
 import sqlite3
 import tempfile
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -28,8 +29,9 @@ async def make(directory: Path) -> None:
         await journal.append(record(journal, RecordClass.COMMAND))
 
 
-@pytest.fixture(scope="module")
+@cache
 def whole() -> bytes:
+    """Return a whole journal. Not a fixture: what is torn from it is to be shown, and not all of it."""
     with tempfile.TemporaryDirectory() as name:
         asyncio.run(make(Path(name)))
         return (Path(name) / "journal.sqlite").read_bytes()
@@ -66,8 +68,8 @@ SOME = settings(
 
 @SOME
 @given(st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(1, 255)), min_size=1, max_size=20))
-def test_flipped_bytes_are_never_taken_for_an_alarm(whole: bytes, flips: list[tuple[float, int]]) -> None:
-    torn = bytearray(whole)
+def test_flipped_bytes_are_never_taken_for_an_alarm(flips: list[tuple[float, int]]) -> None:
+    torn = bytearray(whole())
     for place, flip in flips:
         torn[int(place * len(torn))] ^= flip
     with tempfile.TemporaryDirectory() as name:
@@ -77,16 +79,16 @@ def test_flipped_bytes_are_never_taken_for_an_alarm(whole: bytes, flips: list[tu
 
 @SOME
 @given(st.floats(0, 1))
-def test_a_file_that_ends_too_early_is_set_aside_or_whole(whole: bytes, share: float) -> None:
+def test_a_file_that_ends_too_early_is_set_aside_or_whole(share: float) -> None:
     with tempfile.TemporaryDirectory() as name:
-        (Path(name) / "journal.sqlite").write_bytes(whole[: int(share * len(whole))])
+        (Path(name) / "journal.sqlite").write_bytes(whole()[: int(share * len(whole()))])
         asyncio.run(live_on(Path(name)))
 
 
 @SOME
 @given(st.integers(0, 60), st.binary(min_size=1, max_size=5000))
-def test_a_scribbled_page_or_log_is_survived(whole: bytes, page: int, scribble: bytes) -> None:
-    torn = bytearray(whole)
+def test_a_scribbled_page_or_log_is_survived(page: int, scribble: bytes) -> None:
+    torn = bytearray(whole())
     at = page * 4096 % len(torn)
     torn[at : at + len(scribble)] = scribble
     with tempfile.TemporaryDirectory() as name:

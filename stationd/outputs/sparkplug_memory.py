@@ -1,7 +1,8 @@
 """What the edge node of Sparkplug has to remember, in the journal: its birth number, and what was sent of the history.
 
-A position is the UTC in milliseconds up to which everything of a device counts as sent; it never goes back, also when the clock of
-the machine does. What was read while the clock was set back is then not replayed: it stands in the history all the same.
+A position is the UTC in milliseconds up to which everything of a device counts as sent, by the clock of the machine. Where that was
+set back or ahead since, the time between is replayed as well as the two clocks can tell: some samples may come twice, as historical
+ones with their own times, and what stands further apart than the history reaches is not looked for.
 """
 
 from __future__ import annotations
@@ -54,22 +55,21 @@ class JournalHistory:
         self._mode = mode
         self._clock = clock
         self._sent: dict[str, int] = {}
-        self._last = 0
 
     def position(self) -> int:
         """Return the position behind all readings up to now."""
-        self._last = max(self._last, round(self._clock().utc_s * 1000))
-        return self._last
+        return round(self._clock().utc_s * 1000)
 
     async def waiting(self, device: str, until: int) -> AsyncGenerator[Batch, None]:
         """Return what is stored of a device and does not count as sent, oldest first."""
         begin = self._begin(device)
-        if begin is None or begin >= until:
+        if begin is None or begin == until:
             return
         await asyncio.sleep(self._settle_s)
-        for at in range(max(begin, until - FURTHEST_MS), until, SLICE_MS):
-            end = min(at + SLICE_MS, until)
-            yield Batch(end, await self._stored(device, at, end))
+        for first, last in _spans(begin, until):
+            for at in range(first, last, SLICE_MS):
+                end = min(at + SLICE_MS, last)
+                yield Batch(end, await self._stored(device, at, end))
 
     async def delivered(self, positions: Mapping[str, int]) -> None:
         """Remember that everything of some devices up to a position counts as sent."""
@@ -92,6 +92,15 @@ class JournalHistory:
                     reading, clock = Reading(kind.point, each.value, each.quality, each.utc_s), Clock(each.utc_s, each.utc_s)
                     found.append((kind.point, sample(reading, self._mode, clock)))
         return tuple(sorted(found, key=lambda each: each[1].at_ms))
+
+
+def _spans(begin: int, until: int) -> tuple[tuple[int, int], ...]:
+    """Return the times to look at, in ms: of a clock that was set back since, or that was set ahead by more than is kept, parts."""
+    if begin > until:
+        return ((until - SLICE_MS, until),)
+    if until - begin > 2 * FURTHEST_MS:
+        return ((begin, begin + FURTHEST_MS), (until - FURTHEST_MS, until))
+    return ((max(begin, until - FURTHEST_MS), until),)
 
 
 def _record(journal: Journal, values: Mapping[str, str]) -> asyncio.Future[Kept]:

@@ -92,7 +92,20 @@ async def test_positions_outlast_a_restart_and_a_new_device_has_nothing_waiting(
         assert [batch async for batch in here.waiting("meter", here.position())] == []
 
 
-async def test_a_position_never_goes_back_with_the_clock(tmp_path: Path) -> None:
+async def test_a_clock_that_was_years_ahead_for_a_moment_ends_no_replay(tmp_path: Path) -> None:
     async with journal(tmp_path) as kept:
         here = history(kept)
-        assert here.position() <= here.position()
+        await stored(kept, 5)
+        await here.delivered({"pfe-a": here.position() + 10**12})  # noted while the clock was wrong
+        assert sum(len(batch.samples) for batch in await batches(here, here.position())) == 5
+        await here.delivered({"pfe-a": here.position() - 60_000})
+        assert sum(len(batch.samples) for batch in await batches(here, here.position())) == 5
+
+
+async def test_what_was_stored_just_before_the_clock_was_set_ahead_is_replayed_too(tmp_path: Path) -> None:
+    async with journal(tmp_path) as kept:
+        here = history(kept)
+        await here.delivered({"pfe-a": here.position() - 60_000})
+        await stored(kept, 5)
+        ahead = here.position() + 3600 * 24 * 365 * 1000
+        assert sum(len(batch.samples) for batch in await batches(here, ahead)) == 5

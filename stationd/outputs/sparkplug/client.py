@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ from aiomqtt import Client, MqttError, ProtocolVersion, Will
 
 from stationd.core.model import PointId
 from stationd.outputs.broker import STEADY_S, Broker, check_cancelled, pause_s, sentence, trust
-from stationd.outputs.clock import Clock
+from stationd.outputs.clock import TIME_OF_DAY, Clock
 from stationd.outputs.sparkplug.catalogue import Sample
 from stationd.outputs.sparkplug.memory import BirthNumbers, History
 from stationd.outputs.sparkplug.messages import COMMAND_QOS, Message
@@ -37,6 +37,7 @@ ASK_EVERY, ANSWER_WITHIN = 0.5, 0.75  # keepalives between two questions to the 
 FAREWELL_S = 1.0
 REPLAYED_PER_S = 1000.0  # stored values; some percent of a core (assumption: enough for a host to follow)
 RETRY_S = 0.2
+MENTION_EVERY_S = 10.0  # one line of the log for each kind of message
 INCOMING = 100  # messages that may wait for us; more are commands of a host that has gone wild
 REFUSED = 128  # of a subscription, MQTT 3.1.1 section 3.9.3
 
@@ -82,6 +83,8 @@ class SparkplugPublisher:
         self._replay = Replay(node, history, replayed_per_s)
         self._news = asyncio.Event()
         self._turn = asyncio.Lock()  # who has it makes a message and writes it: sequence numbers leave in their order
+        self._unsaid: Counter[Heard] = Counter()
+        self._mentioned: dict[Heard, float] = {}
         self._seen_until: int | None = None  # the node knows every reading that is stored before this position
 
     async def run(self) -> None:
@@ -197,13 +200,23 @@ class SparkplugPublisher:
             match heard:
                 case Heard.HOST_OFFLINE:
                     raise HostOffline(f'the primary host "{self._node.catalogue.primary_host}" is offline')
-                case Heard.REFUSED | Heard.MALFORMED:
-                    log.warning("sparkplug command refused", topic=message.topic.value, bytes=len(message.payload), why=heard.value)
-                case Heard.REBIRTH | Heard.HOST_ONLINE:
-                    log.info("sparkplug host", says=heard.value)
                 case Heard.NOTHING:
                     continue
+                case _:
+                    self._mention(heard, message.topic.value)
             self._news.set()
+
+    def _mention(self, heard: Heard, topic: str) -> None:
+        """Say what a host wants, but not of every message of one that has gone wild."""
+        now = asyncio.get_running_loop().time()
+        self._unsaid[heard] += 1
+        if now < self._mentioned.get(heard, float("-inf")) + MENTION_EVERY_S:
+            return
+        times, self._unsaid[heard], self._mentioned[heard] = self._unsaid[heard], 0, now
+        if heard in (Heard.REFUSED, Heard.MALFORMED):
+            log.warning("sparkplug command refused", topic=topic, why=heard.value, times=times)
+        else:
+            log.info("sparkplug host", says=heard.value, times=times)
 
     async def _send(self, client: Client) -> None:
         while True:
@@ -269,4 +282,4 @@ class SparkplugPublisher:
 
 
 def _moment() -> Moment:
-    return Moment(round(1000 * time.time()), asyncio.get_running_loop().time())
+    return Moment(round(1000 * TIME_OF_DAY.get()()), asyncio.get_running_loop().time())

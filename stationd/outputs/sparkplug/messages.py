@@ -60,12 +60,12 @@ def node_birth(catalogue: Catalogue, birth_number: int, metrics: Iterable[Metric
         Metric(BIRTH_NUMBER, timestamp_ms=_utc(now_ms), datatype=DataType.INT64, value=birth_number),
         Metric(REBIRTH, timestamp_ms=_utc(now_ms), datatype=DataType.BOOLEAN, value=False),
     )
-    return Message(topic(catalogue, "NBIRTH"), encode(Payload(_utc(now_ms), (*control, *metrics), seq)))
+    return Message(topic(catalogue, "NBIRTH"), encode(Payload(_utc(now_ms), _in_order((*control, *metrics)), seq)))
 
 
 def device_birth(catalogue: Catalogue, device: str, metrics: Iterable[Metric], seq: int, now_ms: int) -> Message:
     """Return DBIRTH."""
-    return Message(topic(catalogue, "DBIRTH", device), encode(Payload(_utc(now_ms), tuple(metrics), seq)))
+    return Message(topic(catalogue, "DBIRTH", device), encode(Payload(_utc(now_ms), _in_order(metrics), seq)))
 
 
 def device_death(catalogue: Catalogue, device: str, seq: int, now_ms: int) -> Message:
@@ -76,7 +76,7 @@ def device_death(catalogue: Catalogue, device: str, seq: int, now_ms: int) -> Me
 def data(catalogue: Catalogue, device: str, metrics: Iterable[Metric], seq: int, now_ms: int) -> Message:
     """Return DDATA, or NDATA for the node itself."""
     verb = "DDATA" if device else "NDATA"
-    return Message(topic(catalogue, verb, device), encode(Payload(_utc(now_ms), tuple(metrics), seq)))
+    return Message(topic(catalogue, verb, device), encode(Payload(_utc(now_ms), _in_order(metrics), seq)))
 
 
 def birth_metric(metric: Announced, sample: Sample) -> Metric:
@@ -114,6 +114,11 @@ def _quality(sample: Sample, always: bool) -> tuple[Property, ...]:
     if sample.last_good_ms is None:
         return (quality, *why)
     return (quality, *why, Property(LAST_GOOD, DataType.DATE_TIME, _utc(sample.last_good_ms)))
+
+
+def _in_order(metrics: Iterable[Metric]) -> tuple[Metric, ...]:
+    """Return metrics in the order of their times (tck-id-operational-behavior-data-publish-dbirth-order)."""
+    return tuple(sorted(metrics, key=lambda metric: metric.timestamp_ms or 0))
 
 
 def _utc(ms: int) -> int:

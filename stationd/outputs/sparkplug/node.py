@@ -9,8 +9,9 @@ number is ever missing (tck-id-payloads-sequence-num-incrementing), and what wai
 
 Order (tck-id-payloads-dbirth-order, -ndata-order): NBIRTH, DBIRTH of every device that answers, then deaths, then data.
 
-The one command that is obeyed is `Node Control/Rebirth`; any other is counted as refused and has no effect. Rebirths may come
-in a burst of three, then one in ten seconds: a host that asks again and again is answered with the next birth that is due.
+The one command that is obeyed is `Node Control/Rebirth`; any other is counted as refused and has no effect. A rebirth begins when
+the births before it are out. Rebirths may come in a burst of three, then one in ten seconds: a host that asks again and again is
+answered with the next birth that is due, and cannot keep data from the others until then.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from stationd.outputs.sparkplug.payload import Metric, PayloadError, decode
 NUMBERS = 256  # seq and bdSeq count from 0 to 255 and begin again
 REBIRTHS_AT_ONCE = 3.0  # assumption: several hosts may miss the same message
 REBIRTH_EVERY_S = 10.0  # assumption: a birth of a large station is some 100 KB
+AHEAD_MS = 60_000  # a host whose clock is further ahead than this counts as being so far ahead: it must not silence later news
 LONGEST_STATE = 4096  # bytes of a STATE message; it has some 50
 NOT_YET = Sample(None, Trust.BAD, 0, "bad never-read")
 
@@ -108,6 +110,7 @@ class EdgeNode:
         self.phase = Phase.CONNECTING
         self._birth_number = (self._birth_number + 1) % NUMBERS
         self._host_online = False
+        self._host_at = None  # what the broker retains is the truth now
         self._rebirth_wanted = False
         self._born.clear()
         return messages.node_death(self.catalogue, self._birth_number, now.utc_ms)
@@ -163,7 +166,7 @@ class EdgeNode:
     def received(self, topic: str, payload: bytes, now: Moment, retained: bool = False) -> Heard:
         """Take a message of the broker. HOST_OFFLINE asks for `goodbye` and the end of the connection."""
         if self.catalogue.primary_host and topic == messages.state_topic(self.catalogue):
-            return self._host_state(payload)
+            return self._host_state(payload, now)
         if topic != messages.topic(self.catalogue, "NCMD") or retained:  # a command is never retained; an old one is none
             return Heard.NOTHING
         try:
@@ -178,13 +181,11 @@ class EdgeNode:
         """Return the one message that is to be sent now, or None. It must be sent, or the connection ended."""
         if self.phase is not Phase.ONLINE:
             return None
-        if self._rebirth_wanted and self._may_be_reborn(now):
+        if self._rebirth_wanted and not self._answering - self._born and self._may_be_reborn(now):
             self._rebirth_wanted = False
             self._born.clear()
         if NODE not in self._born:
             return self._node_birth(now)
-        if self._rebirth_wanted:
-            return None
         return self._device_birth(now) or self._device_death(now) or self._data(now)
 
     def due_s(self, now: Moment) -> float | None:
@@ -196,7 +197,9 @@ class EdgeNode:
 
     def alive(self) -> frozenset[str]:
         """Return the devices whose stored samples can be sent now: hosts know them, and all births are out."""
-        if self.phase is not Phase.ONLINE or self._rebirth_wanted or NODE not in self._born or self._answering - self._born:
+        if self.phase is not Phase.ONLINE or NODE not in self._born or self._answering - self._born:
+            return frozenset()
+        if self._rebirth_wanted and self._rebirths_left >= 1.0:  # the births come next
             return frozenset()
         return frozenset((self._born & self._answering) - {NODE})
 
@@ -307,7 +310,7 @@ class EdgeNode:
         self._rebirths_left = min(REBIRTHS_AT_ONCE, self._rebirths_left + (now.s - self._refilled_s) / REBIRTH_EVERY_S)
         self._refilled_s = now.s
 
-    def _host_state(self, payload: bytes) -> Heard:
+    def _host_state(self, payload: bytes, now: Moment) -> Heard:
         state = _state(payload)
         if state is None:
             self.counts.malformed += 1
@@ -315,7 +318,7 @@ class EdgeNode:
         online, at = state
         if self._host_at is not None and at < self._host_at:  # a late will of an earlier connection of the host
             return Heard.NOTHING
-        self._host_at = at
+        self._host_at = min(at, now.utc_ms + AHEAD_MS)
         self._host_online = online
         return self._host_came() if online else self._host_went()
 

@@ -42,7 +42,7 @@ class Replay:
         self._per_s = per_s
         self._caught_up: set[str] = set()
         self._written: deque[tuple[float, dict[str, int]]] = deque()
-        self._sent: dict[str, int] = {}  # what the keeper was told; a position never goes back
+        self._sent: dict[str, int] = {}  # what the keeper was told; goes back only with the clock of the machine
 
     @property
     def caught_up(self) -> int:
@@ -83,7 +83,7 @@ class Replay:
         positions: dict[str, int] = {}
         while self._written and self._written[0][0] <= before:
             for device, position in self._written.popleft()[1].items():
-                if position > self._sent.get(device, position - 1):
+                if position != self._sent.get(device):
                     self._sent[device] = positions[device] = position
         if self._history is not None and positions:
             await kept("positions of stored readings", self._history.delivered(positions))

@@ -316,7 +316,7 @@ def test_rebirth_storms_are_limited_and_the_last_request_is_still_answered() -> 
     assert most - 1 <= session.host.births <= most
     session.command()
     session.node.update({CURRENT: good(1.0, session.now.utc_ms)})
-    assert session.flow() == []  # no data either, before the birth that was asked for
+    assert [message.topic.split("/")[2] for message in session.flow()] == ["DDATA"]  # who asks too often stops nobody's data
     due_s = session.node.due_s(session.now)
     assert due_s is not None
     assert 0.0 < due_s <= REBIRTH_EVERY_S
@@ -405,6 +405,49 @@ def test_tck_id_message_flow_edge_node_birth_publish_phid_wait_timestamp_an_olde
     assert session.flow() == []
     session.state(True, 10)
     assert session.flow() != []
+
+
+def test_a_host_whose_clock_is_years_ahead_silences_nobody_when_it_is_put_right() -> None:
+    session = Session("scada").connect()
+    session.state(True, session.now.utc_ms + 10**12)
+    session.flow()
+    session.wait(61.0)
+    assert session.state(False, session.now.utc_ms) is Heard.HOST_OFFLINE
+    session.cut()
+    session.connect()
+    assert session.state(True, session.now.utc_ms) is Heard.HOST_ONLINE
+
+
+def test_a_late_state_of_before_is_ignored_also_after_it_has_changed_twice() -> None:
+    session = Session("scada").connect()
+    session.state(True, 10)
+    session.state(True, 20)
+    session.flow()
+    assert session.state(False, 15) is Heard.NOTHING
+
+
+def test_a_request_in_the_middle_of_births_is_answered_when_they_are_out() -> None:
+    session = Session().connect()
+    session.heard()
+    session.command()
+    for _ in range(2):  # NBIRTH and the first DBIRTH
+        message = session.node.next_message(session.now)
+        assert message is not None
+        session.deliver(message)
+    session.command()
+    session.flow()
+    assert session.heard() == BIRTHS * 2
+
+
+def test_tck_id_operational_behavior_data_publish_dbirth_order_within_a_payload() -> None:
+    session = Session().connect()
+    old, new = good(2.0, START_MS - 500), good(True, START_MS - 100)
+    session.says((ON, new), (CURRENT, old))
+    session.command()
+    session.flow()
+    for message in session.sent:
+        times = [metric.timestamp for metric in Payload.FromString(message.payload).metrics]
+        assert times == sorted(times), message.topic
 
 
 def test_tck_id_operational_behavior_edge_node_termination_host_offline() -> None:

@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stationd.console import screens
+from stationd.console import line_screens, screens
 from stationd.console.exits import ALARM, SERVICE, STATUS, Exit, of_outcome, qualities, refusal
 from stationd.console.words import ALL_VISIBLE, USAGE, Kind, Options, Usage, Wish, options, understood
 
@@ -117,8 +117,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
     except BrokenPipeError:  # the reader of our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _output_is_nowhere()
         return Exit.DONE
+    except OSError as error:
+        _output_is_nowhere()
+        _say(f"stationctl: the output cannot be written: {error.strerror or error}", "what was ordered is done")
+        return Exit.FAILED
+
+
+def _output_is_nowhere() -> None:
+    """Let the interpreter end without another try at an output that does not work."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _told(asked: Options) -> int:
@@ -129,6 +138,9 @@ def _told(asked: Options) -> int:
     except Failed as failed:
         _tell(failed, asked)
         return failed.code
+    except (KeyError, TypeError, ValueError, AttributeError) as strange:
+        _say(f"stationctl: the answer of the daemon is not understood ({strange!r})", "is it of another version? stationd version")
+        return Exit.NO_DAEMON if asked.words[:1] == ("show",) else Exit.OUTCOME_UNKNOWN
     return code
 
 
@@ -146,6 +158,8 @@ def _carry_out(asked: Options) -> Exit:
                 return _show_alarms(line.call(wish.method, wish.parameters), status, asked)
             case Kind.ORDER:
                 return _order(line, wish, status, asked)
+            case _:
+                return _show_line(line.call(wish.method, wish.parameters, acts=wish.acts), wish.kind, status, asked)
 
 
 def _show_status(line: Line, status: Form, asked: Options) -> Exit:
@@ -174,13 +188,22 @@ def _show_alarms(listing: Form, status: Form, asked: Options) -> Exit:
     return _judged(listing, asked)
 
 
+def _show_line(answer: Form, kind: Kind, status: Form, asked: Options) -> Exit:
+    """Show what the station knows of its line and of its faults."""
+    if asked.json:
+        _print_json(status, status["t"], answer)
+    else:
+        _print(line_screens.shown(kind, answer, status, None if asked.plain else _rows()))
+    return _judged(answer, asked)
+
+
 def _order(line: Line, wish: Wish, status: Form, asked: Options) -> Exit:
     keys = _keys(line, wish)
     if not keys:
         raise Failed(Exit.NO_SUCH_THING, "no alarm waits for an acknowledgement")
     named = {wish.parameter: keys if wish.several else keys[0]}
     answer = line.call(wish.method, {**named, **wish.parameters}, acts=True)
-    outcomes = answer.get("result")
+    outcomes = answer["result"] if wish.several else None
     if asked.json:
         _print_json(status, status["t"], answer)
     if outcomes is None:

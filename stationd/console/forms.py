@@ -18,6 +18,7 @@ Number = Any  # on the wire "object": {"v": value, "u": unit, "t": UTC, "q": qua
 State = Literal["normal", "new", "acknowledged", "gone", "latched_new", "latched_acknowledged", "shelved", "suppressed", "out_of_service"]
 SeverityWord = Literal["critical", "major", "minor", "warning"]
 NO_VALUE = Quality(Level.BAD, Reason.NOT_OFFERED)
+LEVELS = {level.value for level in Level}
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,12 +253,17 @@ class Writer:
     def event(self, event: Happening) -> Event:
         """Return one event of the past."""
         at = stamp(event.at)
-        level = Level(event.quality) if event.quality else Level.GOOD
-        value = self.number(event.value, event.unit, Quality(level), at.t)
+        value = self._past(event.value, event.unit, event.quality, at.t)
         return Event(
             event.id, at, event.key, event.event, event.before, event.after, event.severity, event.occurrence, value,
             event.who, event.note, event.cause,
         )  # fmt: skip
+
+    def _past(self, value: Value | None, unit: str, word: str, t: str) -> dict[str, object]:
+        """Return a value of the past with the word that was kept with it: what was simulated stays so, whatever the station is now."""
+        if word in LEVELS or not word:
+            return self.number(value, unit, Quality(Level(word)) if word else GOOD, t)
+        return {"v": value, "u": unit, "t": t, "q": word}
 
     def stats(self, figures: Figures, count: Callable[[Letter], int]) -> Stats:
         """Return the figures of the alarm system; `count` tells how many alarms have a letter."""

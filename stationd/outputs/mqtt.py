@@ -10,11 +10,17 @@ After a reconnection every document is sent again. Nothing here can hold up the 
 
 Events do not wait for a second and never replace each other: they come from the outbox of the journal, are sent at once, in
 order, and leave the outbox only when the broker has acknowledged them, so that they are sent again (with the same id) over
-the next connection, by the next run of the daemon too. What waited through an outage goes out at a limited rate.
+the next connection, by the next run of the daemon too. What waited through an outage goes out at a limited rate. A broker whose
+access list denies a topic acknowledges all the same (MQTT 3.1.1 section 3.3.5): the first event of each connection has to come
+back to the station, which subscribes to `event` for it, before any leaves the outbox.
 
 `alarm/<key>` is the document of an alarm, retained as long as the alarm stands (stationd.outputs.alarm_document), and taken away
-by an empty one. The broker is asked what it retains: what an earlier run left there goes too. `audit-head` is the end of the
+by an empty one. The broker is asked what it retains: what an earlier run left there goes too, and what somebody else has put there
+is put right. `audit-head` is the end of the
 chain of the audit, so that somebody else knows it.
+
+Live messages (the line as this station sees it, for the far one) go over the same connection and through none of this:
+stationd.outputs.live.
 
 Each connection is a new Client: publications pending in an old one would be sent by a later connection as if they were new.
 """
@@ -24,10 +30,10 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Iterable, Mapping
-from typing import Protocol
+from typing import Protocol, cast
 
 import structlog
-from aiomqtt import Client, MqttError, Will
+from aiomqtt import Client, Message, MqttError, Will
 
 from stationd.board import Board
 from stationd.outputs.alarm_document import CLEARED, TOPIC
@@ -35,6 +41,7 @@ from stationd.outputs.broker import STEADY_S, Broker, check_cancelled, pause_s, 
 from stationd.outputs.clock import Clock
 from stationd.outputs.document import Document, Documents, Identity, encode
 from stationd.outputs.journal import Undelivered
+from stationd.outputs.live import Live
 from stationd.outputs.metrics import MqttStatistics
 
 log = structlog.get_logger()
@@ -153,6 +160,10 @@ class JsonPublisher:
         self._audit_head = audit_head
         self._head: Document = {}
         self._outbox = outbox
+        self._standing: dict[str, bytes] = {}  # what the broker was told of each alarm over this connection
+        self._echo: asyncio.Future[None] | None = None
+        self._proof = ("", b"")
+        self.live = Live()
         own = (STATUS, AUDIT_HEAD) if audit_head is not None else (STATUS,)
         self._waiting = Waiting((*own, *self._device_of), statistics)
         self._heartbeat_s = min(HEARTBEAT_S, ASK_EVERY * broker.keepalive_s)
@@ -218,12 +229,14 @@ class JsonPublisher:
             try:
                 await self._publish(client, AVAILABILITY, ONLINE)
                 self._waiting.release_all()
+                self._standing.clear()
                 for topic in self._alarms.topics() if self._alarms is not None else ():
                     self._waiting.mark(topic)
                 self._outbox.rewind()
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(self._stay_available(client))
                     tasks.create_task(self._send_events(client))
+                    tasks.create_task(self.live.serve(client))
                     for _ in range(WINDOW):
                         tasks.create_task(self._send(client))
             except asyncio.CancelledError:
@@ -244,6 +257,7 @@ class JsonPublisher:
             keepalive=self._broker.keepalive_s,
             timeout=min(ANSWER_S, ANSWER_WITHIN * self._broker.keepalive_s),
             max_inflight_messages=3 * WINDOW,
+            queue_type=cast("type[asyncio.Queue[Message]]", self.live.inbox),  # it is only called
             tls_context=context,
             socket_options=((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),),  # an event does not wait for the one before it
         )
@@ -253,10 +267,14 @@ class JsonPublisher:
     async def _send(self, client: Client) -> None:
         while True:
             topic = await self._waiting.take()
-            await self._publish(client, topic, self._payload(topic), QOS_OF_DEVICES if topic in self._device_of else QOS)
+            payload = self._payload(topic)
+            if topic.startswith(TOPIC):
+                self._standing[topic] = payload
+            await self._publish(client, topic, payload, QOS_OF_DEVICES if topic in self._device_of else QOS)
 
     async def _send_events(self, client: Client) -> None:
         """Send events in order, several before the first is acknowledged; the client hands them on in the order of the calls."""
+        await self._prove(client)
         while True:
             messages = await self._outbox.next(WINDOW)
             async with asyncio.TaskGroup() as sending:
@@ -265,12 +283,31 @@ class JsonPublisher:
             if len(messages) == WINDOW:
                 await asyncio.sleep(WINDOW / REPLAYED_PER_S)
 
+    async def _prove(self, client: Client) -> None:
+        """Send the oldest event, and no other before it has come back: the broker hands on what this station tells."""
+        for first in await self._outbox.next(1):
+            topic = self._topic(first.topic)
+            self._proof, self._echo = (topic, first.payload), asyncio.get_running_loop().create_future()
+            await client.subscribe(topic, QOS)
+            await client.publish(topic, first.payload, QOS, retain=first.retain)
+            try:
+                async with asyncio.timeout(client.timeout):
+                    await self._echo
+            except TimeoutError:
+                raise MqttError(f"the broker does not hand on {topic}: its access list must let this station write and read it") from None
+            self._delivered(first)
+            await client.unsubscribe(topic)
+            check_cancelled()
+
     async def _deliver(self, client: Client, message: Undelivered) -> None:
         await client.publish(self._topic(message.topic), message.payload, QOS, retain=message.retain)
+        self._delivered(message)
+        check_cancelled()
+
+    def _delivered(self, message: Undelivered) -> None:
         self._outbox.done((message.id,))
         self._statistics.events += 1
         self._statistics.published += 1
-        check_cancelled()
 
     async def _stay_available(self, client: Client) -> None:
         """Say again that the station is online whenever a late will of an older connection has said the contrary.
@@ -283,11 +320,15 @@ class JsonPublisher:
             await client.subscribe(self._topic(f"{TOPIC}#"), QOS)
         check_cancelled()
         async for message in client.messages:
+            if self.live.take(message):
+                continue
             name = message.topic.value.removeprefix(self._topic(""))
             if name == AVAILABILITY and message.payload != ONLINE:
                 await self._publish(client, AVAILABILITY, ONLINE)
-            elif name.startswith(TOPIC) and message.payload and not self._payload(name):
+            elif name.startswith(TOPIC) and message.payload != self._standing.get(name, CLEARED):
                 self._waiting.mark(name)
+            elif (message.topic.value, message.payload) == self._proof and self._echo is not None and not self._echo.done():
+                self._echo.set_result(None)
 
     async def _say_goodbye(self, client: Client) -> None:
         client.timeout = FAREWELL_S

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -165,6 +166,18 @@ async def test_the_life_of_a_latching_or_plain_alarm_by_orders() -> None:
         events = (await caller.call(ALARM + "History", {"key": KEY}))["parameters"]["events"]
         assert [event["event"] for event in events] == ["raise", "ack", "note"]
         assert len({event["id"] for event in events}) == 3
+
+
+async def test_the_past_is_told_with_the_qualities_of_its_time_and_one_odd_record_fails_no_other() -> None:
+    async with serving() as served:
+        served.desk.signal(DEVICE_LOST, True)
+        (first,) = served.desk.past
+        words = ("sim", "good", "stale", "bad", "", "of a later version")
+        served.desk.past = [replace(first, value=1.5, unit="dBm", quality=word) for word in words]
+        caller = await served.caller()
+        events = (await caller.call(ALARM + "History", {"key": KEY}))["parameters"]["events"]
+        assert [event["value"]["q"] for event in events] == ["sim", "good", "stale", "bad", "good", "of a later version"]
+        assert [event["value"]["v"] for event in events][:4] == [1.5, 1.5, None, None]
 
 
 async def test_an_acknowledgement_of_what_is_past_is_refused_and_the_others_are_taken() -> None:

@@ -246,6 +246,25 @@ def test_a_question_whose_answer_is_lost_has_no_daemon(last: bytes | None, folde
         assert main(["--socket", str(folder / "s"), "--timeout", "0.3", "show", "alarms"]) == Exit.NO_DAEMON
 
 
+@pytest.mark.parametrize("answer", [b"{}", b'{"parameters": {"alarms": 7, "asOf": []}}', b'{"parameters": {"result": [{}]}}'])
+@pytest.mark.parametrize(("words", "code"), [("show alarms", Exit.NO_DAEMON), (f"ack {KEY}", Exit.OUTCOME_UNKNOWN)])
+def test_an_answer_of_another_shape_is_no_traceback(
+    answer: bytes, words: str, code: Exit, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with answering(folder / "s", status_then(answer + b"\0")):
+        assert main(["--socket", str(folder / "s"), "--timeout", "5", *words.split()]) == code
+    assert capsys.readouterr().err
+
+
+def test_an_output_that_cannot_be_written_is_said_and_no_traceback() -> None:
+    program = "import sys; from stationd.console.client import main; sys.exit(main(['--help']))"
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-c", program], stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    assert done.returncode == Exit.FAILED
+    assert done.stderr.startswith("stationctl: the output cannot be written: No space left on device")
+    assert "Traceback" not in done.stderr
+
+
 def test_without_a_daemon_it_says_what_to_look_at(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--socket", str(folder / "nothing"), "show", "status"]) == Exit.NO_DAEMON
     assert "systemctl status stationd" in capsys.readouterr().err

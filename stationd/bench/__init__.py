@@ -60,6 +60,12 @@ def _sampler_soak() -> Iterator[Row]:
     return soak_rows()
 
 
+def _shunt() -> Iterator[Row]:
+    from stationd.bench.shunt import shunt_rows
+
+    return shunt_rows()
+
+
 BENCHES: Mapping[str, Callable[[], Iterator[Row]]] = MappingProxyType(
     {
         "alarms": _alarms,
@@ -70,6 +76,7 @@ BENCHES: Mapping[str, Callable[[], Iterator[Row]]] = MappingProxyType(
         "sampler": _sampler,
         "sampler-soak": _sampler_soak,
         "scale": _scale,
+        "shunt": _shunt,
     }
 )
 ONLY_BY_NAME = frozenset({"sampler-soak"})  # ten minutes; run when it is asked for

@@ -1,0 +1,31 @@
+"""Whether the stated intervals are honest: seeded shunts of the twin with everything unknown at once.
+
+200 cases in an ordinary run; STATIOND_SHUNT_CASES=1000 takes the whole number, `stationd bench shunt` prints the figures.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from stationd.bench.shunt import KNOWN_LOW_OHM, Unknowns, tally
+
+CASES = int(os.environ.get("STATIOND_SHUNT_CASES", "200"))
+
+
+def test_the_interval_covers_the_truth_as_often_as_it_says_and_is_no_wider_than_it_must() -> None:
+    done = tally(CASES)
+    sys.stdout.write(
+        f"\n{CASES} cases: coverage {done.coverage:.3f}, median error {done.median_error_km:.2f} km, "
+        f"half width {done.median_half_km:.2f} km, full width {2 * done.median_half_km:.2f} km, {done.hidden} not visible\n"
+    )
+    assert 0.93 <= done.coverage <= 0.98
+    assert done.median_half_km <= 3.5 * done.median_error_km
+    assert done.hidden <= CASES // 50
+
+
+def test_it_is_as_honest_where_only_the_meters_are_in_error() -> None:
+    done = tally(CASES, Unknowns.NONE, KNOWN_LOW_OHM)
+    assert 0.93 <= done.coverage <= 0.98
+    assert done.median_half_km <= 3.5 * done.median_error_km
+    assert done.median_half_km < 0.2

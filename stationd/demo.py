@@ -19,24 +19,27 @@ import tomllib
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 from aiomqtt import Client, MqttError
 from prometheus_client.parser import text_string_to_metric_families
 
 from stationd.app import write_json
-from stationd.driver import Protocol
+from stationd.core.verdict.words import Kind, Ours
 from stationd.outputs.broker import Broker
 from stationd.sim.broker import EmbeddedBroker
 from stationd.sim.cable import End
 from stationd.sim.demo_rig import Route, demo_rig, station
-from stationd.sim.light import station_lines
+from stationd.sim.demo_station import SOCKET, station_file
 from stationd.sim.rig import Rig
+from stationd.sim.scenario import Says, Scenario
 from stationd.sim.scratch import scratch
 from stationd.sim.simulation import Simulation, open_rig
 from stationd.sim.tether import TETHER
-from stationd.sim.world import SCENARIOS, play
+from stationd.sim.world import SCENARIOS, play, scenario_list
 
 MOST_PAIRS = 24
 READY_S = 60.0
@@ -45,15 +48,16 @@ STOP_S = 2.0
 STATUS_EVERY_S = 1.0
 SAME_EVENT_S = 0.5  # light that is lost within so long is told in one line
 ROUTES = {"main": (Route.MAIN,), "reserve": (Route.RESERVE,), "both": (Route.MAIN, Route.RESERVE)}
-TITLES = {"aktau": "Asia/Aqtau", "siyazan": "Asia/Baku", "kuryk": "Asia/Aqtau", "buzovna": "Asia/Baku"}
-SOCKET = "io.stationd"
-LINE_NAMES = {Route.MAIN: "s1", Route.RESERVE: "kb"}
+__all__ = ["Daemon", "Losses", "demo", "news_of", "running_daemon", "station_file", "wait_until_ready"]
 
 
 def demo(scenario: str | None, seconds: float | None, routes: str, fibre_pairs: int, ports_file: Path | None) -> int:
     """Run the demonstration until Ctrl-C or for `seconds`; return the exit code."""
+    if scenario == "list":
+        print(scenario_list())
+        return 0
     if scenario is not None and scenario not in SCENARIOS:
-        print(f'there is no scenario "{scenario}"; one of: {", ".join(SCENARIOS)}', file=sys.stderr)
+        print(f'there is no scenario "{scenario}"; one of:\n{scenario_list()}', file=sys.stderr)
         return 2
     if not 1 <= fibre_pairs <= MOST_PAIRS:
         print(f"--fibre-pairs {fibre_pairs}: 1 to {MOST_PAIRS} pairs can be shown", file=sys.stderr)
@@ -87,20 +91,30 @@ async def _demo(scenario: str | None, routes: tuple[Route, ...], fibre_pairs: in
         worlds = []
         daemons: list[Daemon] = []
         for route in routes:
-            rig = demo_rig(route, fibre_pairs)
+            rig = demo_rig(route, fibre_pairs, repeatered=scenario is None or not SCENARIOS[scenario].unrepeatered)
             world = await stack.enter_async_context(open_rig(rig))
             worlds.append(world)
+            here: dict[End, Daemon] = {}
             for end in End:
                 files = _write_station(directory, route, end, rig, world.ports, url)
-                daemons.append(await stack.enter_async_context(running_daemon(*files)))
+                here[end] = await stack.enter_async_context(running_daemon(*files))
+            daemons += here.values()
+            world.silence = partial(_silence, here)
         await wait_until_ready(daemons)
         _tell(daemons, url, worlds, directory, ports_file)
         async with asyncio.TaskGroup() as tasks:
             if scenario is not None:
                 for world in worlds:
                     tasks.create_task(play(SCENARIOS[scenario], world, lambda text: print(f"\n{text}", flush=True)))
-            tasks.create_task(_tell_losses(url, [daemon.name for daemon in daemons], fibre_pairs))
+            expected = {} if scenario is None else _expected(routes, SCENARIOS[scenario], worlds)
+            tasks.create_task(_tell_news(url, [daemon.name for daemon in daemons], fibre_pairs, expected))
             tasks.create_task(_status(daemons))
+
+
+def _expected(routes: tuple[Route, ...], scenario: Scenario, worlds: list[Simulation]) -> dict[str, Says]:
+    """Return what each station should say of a scenario in the end."""
+    both = zip(routes, (scenario.script(world.rig).expected for world in worlds), strict=True)
+    return {station(route, end): expected.at(end) for route, expected in both for end in End}
 
 
 def _route_name(route: Route) -> str:
@@ -118,37 +132,6 @@ def _write_station(directory: Path, route: Route, end: End, rig: Rig, ports: Map
     return name, path
 
 
-def station_file(
-    route: Route, end: End, rig: Rig, ports: Mapping[str, str], url: str, home: Path
-) -> Iterator[str]:
-    """Yield the lines of a station file for one end of a rig, which keeps everything in `home`.
-
-    A simulated station may write: read_only = false.
-    """
-    name = station(route, end)
-    cable = rig.cable.parameters()
-    yield f'[station]\nname = "{name}"\ntitle = "{name.capitalize()}"\nmode = "sim"'
-    yield f'time_zone = "{TITLES[name]}"\nread_only = false\noperator = "simulation"\nstate = "{home}/state"'
-    yield f'[line]\nname = "{LINE_NAMES[route]}"\nprofile = "repeatered"\nlength_km = {cable.length_km}\nend = "{end.value}"'
-    yield f'far_station = "{station(route, end.other)}"\nfibre_pairs = {rig.cable.fibre_pairs}'
-    yield f"conductor_ohm_per_km = {cable.conductor_ohm_per_km}\nrepeaters_km = {list(cable.repeaters_km)}"
-    yield f"repeater_drop_v = {cable.repeater_drop_v}"
-    for device, section in rig.device.items():
-        if section.end is not end:
-            continue
-        short, port = device.removeprefix(f"{name}-"), rig.port[section.port]
-        yield f'[bus.{short}]\nport = "{ports[section.port]}"\nprotocol = "{port.protocol.value}"'
-        yield f"baud = {port.baud}" if port.protocol is not Protocol.MODBUS_TCP else ""
-        yield f'[device.{short}]\ndriver = "{section.driver}"\nbus = "{short}"\naddress = {section.address}\nchannel = {section.channel}'
-        yield f'role = "{section.role}"' if section.role else ""
-        yield f"fibre_pair = {section.fibre_pair}" if section.fibre_pair else ""
-        if section.ratings:
-            yield f"[device.{short}.ratings]\n" + "\n".join(f"{rating} = {value}" for rating, value in section.ratings.items())
-    yield f'[mqtt]\nurl = "{url}"\n[prometheus]\nlisten = "127.0.0.1:0"\n[control]\nsocket = "{home}/{SOCKET}"'
-    yield '[[suppression]]\ncause = "AMP-LOS"\neffect = "AMP-FAULT"\nreach = "same"'  # a fault that sums up
-    yield from station_lines(ports[rig.light[end]], rig.cable.fibre_pairs, home / "captures")
-
-
 # ---------------------------------------------------------------------- daemons
 
 
@@ -161,6 +144,7 @@ class Daemon:
     ports_file: Path
     log: Path
     taps: frozenset[str] = frozenset()  # the channels of its sampler
+    fed: bool = True  # it has a power feed
     metrics: str = ""
 
 
@@ -172,10 +156,11 @@ async def running_daemon(name: str, config: Path) -> AsyncIterator[Daemon]:
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(*words, stdout=output, stderr=output, start_new_session=True)
     try:
-        yield Daemon(name, process, ports_file, log, _taps(config))
+        yield Daemon(name, process, ports_file, log, *_seen(config))
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
+            process.send_signal(signal.SIGCONT)  # a scenario may have stopped it
         try:
             async with asyncio.timeout(STOP_S):
                 await process.wait()
@@ -184,9 +169,17 @@ async def running_daemon(name: str, config: Path) -> AsyncIterator[Daemon]:
             await process.wait()
 
 
-def _taps(config: Path) -> frozenset[str]:
-    sampler = tomllib.loads(config.read_text()).get("sampler", {})
-    return frozenset(channel["name"] for channel in sampler.get("channel", ()))
+def _seen(config: Path) -> tuple[frozenset[str], bool]:
+    """Return the taps of a station, and whether it has a power feed."""
+    sections = tomllib.loads(config.read_text())
+    roles = (device.get("role") for device in sections.get("device", {}).values())
+    return frozenset(channel["name"] for channel in sections.get("sampler", {}).get("channel", ())), "pfe" in roles
+
+
+def _silence(daemons: Mapping[End, Daemon], end: End, silent: bool) -> None:
+    """Stop the daemon of a station without ending it, or let it go on."""
+    with contextlib.suppress(ProcessLookupError):
+        daemons[end].process.send_signal(signal.SIGSTOP if silent else signal.SIGCONT)
 
 
 async def wait_until_ready(daemons: list[Daemon]) -> None:
@@ -202,7 +195,7 @@ async def wait_until_ready(daemons: list[Daemon]) -> None:
 
 
 def _ready(daemon: Daemon, summary: Summary) -> bool:
-    return summary.complete and summary.lit == daemon.taps
+    return summary.complete(daemon.fed) and summary.lit == daemon.taps
 
 
 def _read_json(path: Path) -> Mapping[str, str]:
@@ -224,10 +217,10 @@ class Summary:
     dark: int  # preamplifiers without light
     lit: frozenset[str]  # taps with light
 
-    @property
-    def complete(self) -> bool:
-        """True when everything of a healthy line has been read, but for its taps."""
-        return self.current_a is not None and self.voltage_v is not None and self.up == self.devices and not self.dark
+    def complete(self, fed: bool) -> bool:
+        """Return whether everything of a healthy line has been read, but for its taps; `fed` tells that there is a power feed."""
+        feed_known = self.current_a is not None and self.voltage_v is not None
+        return (feed_known or not fed) and 0 < self.devices == self.up and not self.dark
 
 
 async def _summary(session: aiohttp.ClientSession, daemon: Daemon) -> Summary:
@@ -316,8 +309,8 @@ class Losses:
         self.times.clear()
 
 
-async def _tell_losses(url: str, stations: list[str], pairs: int) -> None:
-    """Print what the daemons publish about lost light, together what happens together, and alarms of the whole line.
+async def _tell_news(url: str, stations: list[str], pairs: int, expected: Mapping[str, Says]) -> None:
+    """Print what the daemons publish about lost light (together what happens together), alarms of the whole line, and verdicts.
 
     Ends when the connection does.
     """
@@ -328,11 +321,20 @@ async def _tell_losses(url: str, stations: list[str], pairs: int) -> None:
             await client.subscribe([(topic, 1) for topic in losses])
             async for message in client.messages:
                 here = losses.get(message.topic.value)  # the embedded broker sends retained messages of other topics too
-                event = json.loads(bytes(message.payload)) if here is not None else {}
-                if here is not None and event["kind"] == "alarm" and (event["resource"], event["event"]) == ("line", "raise"):
-                    print(f"\n{event['station']}: alarm {event['key']}, {event['severity']}: {event['text']}", flush=True)
-                if here is None or event["kind"] != "light-lost":
-                    continue
-                if not here.times:
-                    loop.call_later(SAME_EVENT_S, here.tell)
-                here.times[event["channel"]] = datetime.fromisoformat(event["t"])
+                event = json.loads(bytes(message.payload)) if here is not None else {"kind": ""}
+                if here is not None and event["kind"] == "light-lost":
+                    if not here.times:
+                        loop.call_later(SAME_EVENT_S, here.tell)
+                    here.times[event["channel"]] = datetime.fromisoformat(event["t"])
+                for line in news_of(event, expected):
+                    print(f"\n{line}", flush=True)
+
+
+def news_of(event: Mapping[str, Any], expected: Mapping[str, Says]) -> Iterator[str]:
+    """Yield what an event of a station tells people, lost light apart; `expected` is what a station should say in the end."""
+    if event["kind"] == "alarm" and (event["resource"], event["event"]) == ("line", "raise"):
+        yield f"{event['station']}: alarm {event['key']}, {event['severity']}: {event['text']}"
+    if event["kind"] == "verdict" and isinstance(told := event.get("verdict"), dict):
+        says = expected.get(event["station"])
+        right = says is not None and says.accepts(Kind(told["kind"]), Ours(told["ours"]))
+        yield f"{event['station']}: {told['sentence']}  [ours: {told['ours']}, {told['confidence']}]{'  as it should be' * right}"

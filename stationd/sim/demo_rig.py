@@ -1,17 +1,22 @@
 """The rigs of the demonstration: both stations of a Trans-Caspian route, every driver of the catalogue at work.
 
-The A end is fed over Modbus RTU, the B end over a text protocol. Boosters and preamplifiers change their make from pair to
-pair. Nobody published what the real stations have; this mix is chosen to show every driver.
+A route is built with repeaters and a power feed at each end, or, to show what can happen to such lines, without: then each pair
+has a Raman pump and a pump of a remote amplifier at each end instead. The A end is fed over Modbus RTU, the B end over a text
+protocol. Amplifiers change their make from pair to pair. Nobody published what the real stations have; this mix is chosen to
+show every driver.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import Enum
+from typing import Literal
 
 from stationd.driver import Protocol
 from stationd.sim.cable import End
 from stationd.sim.rig import Cable, Device, Port, Rig
+
+Amplifies = Literal["booster", "preamp", "raman", "ropa-pump"]
 
 
 class Route(Enum):
@@ -37,6 +42,8 @@ AMPLIFIER_PORTS = (
     ("amonics-aedfa", Port(protocol=Protocol.TEXT, baud=19200)),
     ("edfa68", Port(protocol=Protocol.FRAME68, baud=115200)),
 )
+REPEATERED: tuple[Amplifies, ...] = ("booster", "preamp")
+UNREPEATERED: tuple[Amplifies, ...] = (*REPEATERED, "raman", "ropa-pump")
 IO_PORT = Port(link="tcp", protocol=Protocol.MODBUS_TCP)
 
 
@@ -45,26 +52,28 @@ def station(route: Route, end: End) -> str:
     return STATIONS[route][0 if end is End.A else 1]
 
 
-def demo_rig(route: Route = Route.MAIN, fibre_pairs: int = 8) -> Rig:
+def demo_rig(route: Route = Route.MAIN, fibre_pairs: int = 8, *, repeatered: bool = True) -> Rig:
     """Return the rig of a route. Each device is alone on a port of its own name, STATION-pfe, STATION-io, STATION-fp1-booster.
 
     The light of an end is STATION-light.
     """
-    fittings = [fitting for end in End for fitting in _station(station(route, end), end, fibre_pairs)]
+    fittings = [fitting for end in End for fitting in _station(station(route, end), end, fibre_pairs, repeatered)]
+    built = Cable(test_set=TEST_SETS[route], fibre_pairs=fibre_pairs)
     return Rig(
-        Cable(test_set=TEST_SETS[route], fibre_pairs=fibre_pairs),
+        built if repeatered else Cable(length_km=built.parameters().length_km, fibre_pairs=fibre_pairs),
         {name: port for name, port, _ in fittings},
         {name: device for name, _, device in fittings},
         light={end: f"{station(route, end)}-light" for end in End},
     )
 
 
-def _station(name: str, end: End, fibre_pairs: int) -> Iterator[tuple[str, Port, Device]]:
+def _station(name: str, end: End, fibre_pairs: int, repeatered: bool) -> Iterator[tuple[str, Port, Device]]:
     driver, port = PFE_PORTS[end]
-    yield f"{name}-pfe", port, Device(port=f"{name}-pfe", driver=driver, end=end, role="pfe", ratings=RATINGS[driver])
+    if repeatered:
+        yield f"{name}-pfe", port, Device(port=f"{name}-pfe", driver=driver, end=end, role="pfe", ratings=RATINGS[driver])
     yield f"{name}-io", IO_PORT, Device(port=f"{name}-io", driver="modbus-io", end=end, role="io")
     for pair in range(1, fibre_pairs + 1):
         driver, port = AMPLIFIER_PORTS[(pair - 1) % len(AMPLIFIER_PORTS)]
-        booster, preamp = f"{name}-fp{pair}-booster", f"{name}-fp{pair}-preamp"
-        yield booster, port, Device(port=booster, driver=driver, end=end, role="booster", fibre_pair=pair)
-        yield preamp, port, Device(port=preamp, driver=driver, end=end, role="preamp", fibre_pair=pair)
+        for role in REPEATERED if repeatered else UNREPEATERED:
+            unit = f"{name}-fp{pair}-{role}"
+            yield unit, port, Device(port=unit, driver=driver, end=end, role=role, fibre_pair=pair)

@@ -84,7 +84,8 @@ class Amonics:
             case ":READ:MODE:NAMES?":
                 return "ACC,APC"
             case ":DRIV:MCTRL?":
-                return BUSY if self._turning is not None else str(int(self._master))
+                pumping = self._master and any(desk.settings.pump_on for desk in self.desks.values())  # a scenario may have switched it off
+                return BUSY if self._turning is not None else str(int(pumping))
             case ":DRIV:MCTRL 0" | ":DRIV:MCTRL 1":
                 self._turn_master(command.endswith("1"), now)
                 return None
@@ -126,7 +127,8 @@ class Amonics:
     def _status(self, mode: str, channel: int) -> str:
         if self.interlock_locked:
             return LOCK
-        if self.desks[channel].settings.mode is not MODES[mode] or not self._channel_on[channel]:
+        settings = self.desks[channel].settings
+        if settings.mode is not MODES[mode] or not (self._channel_on[channel] and (settings.pump_on or not self._master)):
             return OFF
         return BUSY if self._turning is not None else ON
 

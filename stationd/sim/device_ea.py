@@ -95,7 +95,7 @@ class EaSupply:
         feed = self.desk.feed
         location = CONTROL_BY_INTERFACE if feed.remote else int(self.locked)
         regulation = REGULATION[self.desk.regulation]
-        alarm = self.desk.tripped << 15 | self.desk.tripped << 16
+        alarm = self.desk.tripped << 15 | self.desk.over_voltage << 16
         return location | feed.output_on << 7 | regulation << 9 | feed.remote << 11 | alarm
 
     def write(self, bank: Bank, address: int, values: Sequence[int]) -> ExcCodes | None:

@@ -26,7 +26,7 @@ MODES = {ControlMode.ACC: MANUAL, ControlMode.AGC: CONSTANT_GAIN, ControlMode.AP
 # Bits of an alarm word.
 LOS, LOP, PUMP_OVER_CURRENT, SHUT_OFF, RETURN_LOSS, REDUCED, OUT_OF_GAIN = (1 << bit for bit in (31, 29, 28, 22, 21, 20, 17))
 END_OF_LIFE_SHARE = 0.95
-LOW_OUTPUT_DB = 3.0  # assumption
+LOW_OUTPUT_DB = 2.5  # assumption; below what one of two pumps costs
 OPEN_LOSS_DB = 20.0  # return loss below which it counts as open (assumption)
 BACK_FACET_UA, COOLER_01_MA, COOLER_01_MV, HOURS = 850, 4000, 9000, 12345  # assumption
 ATTENUATOR_FIXED, ATTENUATION_DB = 2, 3.0  # mode "constant attenuation" (assumption)

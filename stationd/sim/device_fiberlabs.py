@@ -24,7 +24,7 @@ REFUSED = "!! CANNOT EXECUTE"
 MODES = {"0": ControlMode.APC, "1": ControlMode.ACC}
 COOLER_MA = 400.0  # assumption
 END_OF_LIFE_SHARE = 0.95  # pump bias alarm
-OUTPUT_ALARM_DB = 3.0  # below the set output, as delivered (assumption)
+OUTPUT_ALARM_DB = 2.5  # below the set output, as delivered (assumption)
 RETURN_ALARM_DBM, CASE_ALARM_C, PUMP_ALARM_C = -10.0, 60.0, 40.0  # as delivered (assumption)
 TOP_MA = 2000.0
 

@@ -2,13 +2,14 @@
 
 The I/O module has the map that such modules use most (an assumption, as in the driver catalogue): contacts from discrete
 input 0, loops in microamperes from input register 0, relays from coil 0. A closed contact reads 1 and means that all is well
-(door shut, key in place). Loops 1 and 2 carry the line current and voltage of its end, 3 the room's temperature, 4 the
-current in the station earth.
+(door shut, key in place). What is wired to which contact is an assumption too, see Contact. Loops 1 and 2 carry the line current
+and voltage of its end, 3 the room's temperature, 4 the current in the station earth.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from enum import Enum
 
 from pymodbus.constants import ExcCodes
 
@@ -24,8 +25,24 @@ ROOM_C = 22.0  # assumption
 EARTH_MA = 1.2  # leakage of a sound station (assumption)
 
 
+class Contact(Enum):
+    """What the contacts of a simulated station tell; the value is the number of the contact, diN. Each opens when it happens."""
+
+    DOOR = 1  # of the high-voltage part; part of the interlock loop of the power feed
+    CABLE_KEY = 2  # likewise
+    EMERGENCY_STOP = 3  # likewise
+    CONVERTER = 4  # a converter of the power feed has failed
+    ELECTRODING = 5  # the tone is on
+    MAINS = 6  # the mains have failed
+    BATTERY = 7  # the battery is low
+    FEED_TRIP = 8  # the power feed has tripped
+
+
+INTERLOCKS = (Contact.DOOR, Contact.CABLE_KEY, Contact.EMERGENCY_STOP)
+
+
 class IoModule:
-    """`contacts` and `broken_loops` belong to whoever plays the station."""
+    """`contacts` and `broken_loops` belong to whoever plays the station; the trip of the power feed shows by itself."""
 
     functions = FUNCTIONS
 
@@ -36,17 +53,30 @@ class IoModule:
         self._stage = stage
         self._end = end
 
+    def set_contact(self, contact: Contact, closed: bool) -> None:
+        """Close or open a contact; those of the interlock loop act on the power feed of the station."""
+        self.contacts[contact.value - 1] = closed
+        feed = self._stage.feeds.get(self._end)
+        if contact in INTERLOCKS and feed is not None:
+            feed.set_interlock(all(self.contacts[each.value - 1] for each in INTERLOCKS))
+
     def snapshot(self, bank: Bank) -> Mapping[int, int]:
         """Return contacts, loops or relays as they are now."""
         match bank:
             case Bank.DISCRETE:
-                return dict(enumerate(map(int, self.contacts)))
+                return dict(enumerate(map(int, self._contacts())))
             case Bank.COILS:
                 return dict(enumerate(map(int, self.relays)))
             case Bank.INPUT:
                 return dict(enumerate(self._loops()))
             case Bank.HOLDING:
                 return {}
+
+    def _contacts(self) -> list[bool]:
+        self._stage.settle()
+        feed = self._stage.feeds.get(self._end)
+        tripped = feed is not None and feed.tripped
+        return [closed and not (tripped and n == Contact.FEED_TRIP.value) for n, closed in enumerate(self.contacts, 1)]
 
     def _loops(self) -> list[int]:
         now = self._stage.settle()

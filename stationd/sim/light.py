@@ -21,7 +21,7 @@ from pathlib import Path
 
 from stationd.sim.amplifier import TAP_DB
 from stationd.sim.cable import End
-from stationd.sim.optics import Direction
+from stationd.sim.optics import Direction, TapFault
 from stationd.sim.plant import Plant
 
 VOLTS_PER_DECADE = 0.2
@@ -51,14 +51,19 @@ def tap_count(line_dbm: float) -> int:
 
 
 def line_taps(plant: Plant) -> Mapping[End, Sequence[float]]:
-    """Return the levels in dBm of the fibres at each end's inputs, as the plant is now."""
+    """Return the levels in dBm of the fibres at each end's inputs, as the plant is now and as its taps pass them on."""
     pairs = range(1, plant.fibre_pairs + 1)
     lights = {(pair, direction): plant.light(pair, direction) for pair in pairs for direction in Direction}
 
+    wrong_db: dict[tuple[End, int, bool], float] = {}
+    for event in plant.events:
+        if isinstance(event, TapFault):
+            wrong_db[event.end, event.pair, event.transmitted] = event.offset_db
+
     def taps(end: End) -> Iterator[float]:
         for pair in pairs:
-            yield lights[pair, Direction.leaving(end.other)].receive_dbm
-            yield lights[pair, Direction.leaving(end)].transmit_dbm
+            yield lights[pair, Direction.leaving(end.other)].receive_dbm + wrong_db.get((end, pair, False), 0.0)
+            yield lights[pair, Direction.leaving(end)].transmit_dbm + wrong_db.get((end, pair, True), 0.0)
 
     return {end: list(taps(end)) for end in End}
 

@@ -111,7 +111,17 @@ class TransmitterOff:
     pair: int
 
 
-OpticalEvent = FibreBreak | SpanLossStep | RepeaterPumpLoss | AmplifierPumpLoss | ConnectorOpen | TransmitterOff
+@dataclass(frozen=True, slots=True)
+class TapFault:
+    """A photodiode tap of a station, of the received or the transmitted light, shows wrong by `offset_db`; the light is as it was."""
+
+    end: End
+    pair: int
+    transmitted: bool
+    offset_db: float
+
+
+OpticalEvent = FibreBreak | SpanLossStep | RepeaterPumpLoss | AmplifierPumpLoss | ConnectorOpen | TransmitterOff | TapFault
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +136,7 @@ class FibreParameters:
     repeater_compression: float = 0.9  # 0.85 to 0.95
     repeater_top_gain_db: float = 25.0
     transmitter_dbm: float = -2.0  # from the transmission equipment into the booster
-    raman_gain_db: float = 8.0
+    raman_gain_db: float = 10.0
     ropa_gain_db: float = 12.0
 
     @property
@@ -153,7 +163,10 @@ def fibres(cable: CableParameters) -> FibreParameters:
 
 @dataclass(frozen=True, slots=True)
 class Light:
-    """Levels along one fibre in its own direction. `receive_dbm` is the input of the receiving amplifier."""
+    """Levels along one fibre in its own direction. `receive_dbm` is the input of the receiving amplifier.
+
+    `transmit_dbm` is what the booster sends out, where its tap is: an open connector of the line is behind that.
+    """
 
     transmit_dbm: float
     repeater_input_dbm: tuple[float, ...]
@@ -179,7 +192,7 @@ def light(
     order = range(len(parameters.spans_km)) if direction is Direction.A_TO_B else range(len(parameters.spans_km) - 1, -1, -1)
     here = [event for event in events if _concerns(event, pair, direction)]
     level = DARK_DBM if ConnectorOpen(direction.transmitter, pair, Role.BOOSTER) in events else transmit_dbm
-    launched, reference = level, parameters.launch_dbm
+    reference = parameters.launch_dbm
     inputs: list[float] = []
     outputs: list[float] = []
     for span, following in pairwise(order):
@@ -192,7 +205,7 @@ def light(
     level = _lose(level, _span_db(parameters, here, order[-1]) - receive_gain_db)
     if any(ConnectorOpen(direction.receiver, pair, role) in events for role in Role if role is not Role.BOOSTER):
         level = DARK_DBM
-    return Light(launched, tuple(inputs), tuple(outputs), level)
+    return Light(transmit_dbm, tuple(inputs), tuple(outputs), level)
 
 
 def _concerns(event: OpticalEvent, pair: int, direction: Direction) -> bool:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import cos, floor, log, pi, sin, sqrt
+from math import exp, pi, sin
 
 from stationd.sim.amplifier import (
     RAMAN_PUMP_DBM,
@@ -31,10 +31,13 @@ from stationd.sim.cable import (
     ElectricalFault,
     End,
     PowerFeed,
+    RepeaterDropChange,
+    RepeaterEvent,
+    RepeaterShorted,
     balanced,
     check_fault,
-    solve,
 )
+from stationd.sim.meters import Meter, Meters
 from stationd.sim.optics import (
     DARK_DBM,
     AmplifierPumpLoss,
@@ -47,58 +50,39 @@ from stationd.sim.optics import (
     RepeaterPumpLoss,
     Role,
     SpanLossStep,
+    TapFault,
     TransmitterOff,
     fibres,
     light,
 )
+from stationd.sim.solver import solve
 
-Event = ElectricalFault | OpticalEvent
+Event = ElectricalFault | RepeaterEvent | OpticalEvent
 Place = tuple[End, int, Role]
 
 _DAY_S = 86400.0
 _CASE_SWING_K = 1.5  # day and night in the equipment room [E]
-_WORD = (1 << 64) - 1
+_TONE_LEFT = 0.01  # share of an electroding tone that the filter of a meter leaves [E]
+_TRANSIENT_OVER = 1e-5  # what is left of a transient when it is over
+SETTLED_S = 0.15  # time constant with which a line and its feeds find a new split: 0.1 to 1 s in all [E]
 
 
 @dataclass(frozen=True, slots=True)
-class Meter:
-    """An instrument: adds noise, then rounds to its resolution.
+class Transient:
+    """How the meters get from one steady state to the next: from what they showed at `begin`, with a time constant.
 
-    The noise is a function of seed, channel and conversion number alone, so a run can be repeated exactly, and two
-    readings within one conversion agree, as on a real converter.
+    `dip` is the share of the current that is missing at first. The equipment's own protection is faster than all this and
+    looks at the steady state.
     """
 
-    resolution: float
-    noise_rms: float
-    seed: int = 1
-    conversion_s: float = 0.02  # one mains period [E]
+    left: Electrical
+    begin: float
+    constant_s: float
+    dip: float = 0.0
 
-    def read(self, true: float, channel: int, now: float) -> float:
-        """What it shows at `now`; `channel` tells instruments of one kind apart."""
-        noisy = true + self.noise_rms * _gaussian(self.seed, channel, floor(now / self.conversion_s))
-        return round(round(noisy / self.resolution) * self.resolution, 9) + 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Meters:
-    """The instruments of the plant, by quantity."""
-
-    current_ma: Meter = Meter(0.1, 0.05)
-    voltage_v: Meter = Meter(0.1, 0.05)
-    level_db: Meter = Meter(0.01, 0.02)  # [E]
-    pump_ma: Meter = Meter(0.1, 0.2)  # [E]
-    temperature_c: Meter = Meter(0.01, 0.02)  # [E]
-
-    def seeded(self, seed: int) -> Meters:
-        """The same instruments with another run of noise."""
-        names = (self.current_ma, self.voltage_v, self.level_db, self.pump_ma, self.temperature_c)
-        return Meters(*(replace(meter, seed=seed) for meter in names))
-
-
-def quiet(meters: Meters) -> Meters:
-    """The same instruments without their noise: only the resolution is left."""
-    every = (meters.current_ma, meters.voltage_v, meters.level_db, meters.pump_ma, meters.temperature_c)
-    return Meters(*(replace(meter, noise_rms=0.0) for meter in every))
+    def rest(self, now: float) -> float:
+        """Share of the way that is still before the meters, 1 at the begin."""
+        return exp(-max(0.0, now - self.begin) / self.constant_s)
 
 
 class Plant:
@@ -126,6 +110,9 @@ class Plant:
         self._feeds = {End.A: a, End.B: b}
         self._fault: ElectricalFault | None = None
         self._events: tuple[OpticalEvent, ...] = ()
+        self._repeaters: tuple[RepeaterEvent, ...] = ()
+        self._transient: Transient | None = None
+        self._tones_ma = dict.fromkeys(End, 0.0)
         roles = tuple(Role) if self.fibre.unrepeatered else (Role.BOOSTER, Role.PREAMP)
         places: list[Place] = [(end, pair, role) for end in End for pair in range(1, fibre_pairs + 1) for role in roles]
         self._settings = {place: default_settings(place[2], self.fibre) for place in places}
@@ -169,6 +156,9 @@ class Plant:
         if isinstance(event, ElectricalFault):
             check_fault(self.cable, event)
             self._fault = event
+        elif isinstance(event, RepeaterEvent):
+            self._within("repeater", event.repeater, len(self.cable.repeaters_km) - 1)
+            self._repeaters = (*(e for e in self._repeaters if e != event), event)
         else:
             self._check(event)
             self._events = (*(e for e in self._events if e != event), event)
@@ -178,29 +168,65 @@ class Plant:
         """Undo one event. ValueError if it is not there."""
         if event == self._fault:
             self._fault = None
+        elif event in self._repeaters:
+            self._repeaters = tuple(e for e in self._repeaters if e != event)
         elif event in self._events:
             self._events = tuple(e for e in self._events if e != event)
         else:
-            raise ValueError(f"{event} is not on the line; there are {[self._fault, *self._events]}")
+            raise ValueError(f"{event} is not on the line; there are {[self._fault, *self._repeaters, *self._events]}")
         self._changed()
 
     def repair(self) -> None:
         """Undo every event. Set-points stay."""
-        self._fault, self._events = None, ()
+        self._fault, self._repeaters, self._events = None, (), ()
         self._changed()
 
     def electrical(self) -> Electrical:
         """The exact state, without meters. Kept while nothing changes."""
         if self._electrical is None:
-            self._electrical = solve(self.cable, self._feeds[End.A], self._feeds[End.B], self._fault)
+            cable = replace(self.cable, repeater_changes_v=self._changes_v()) if self._repeaters else self.cable
+            self._electrical = solve(cable, self._feeds[End.A], self._feeds[End.B], self._fault)
         return self._electrical
+
+    def _changes_v(self) -> tuple[float, ...]:
+        changes = [0.0] * len(self.cable.repeaters_km)
+        for event in self._repeaters:
+            match event:
+                case RepeaterDropChange(repeater=number, volts=volts):
+                    changes[number] += volts
+                case RepeaterShorted(repeater=number):
+                    changes[number] = -self.cable.repeater_drop_v
+        return tuple(max(-self.cable.repeater_drop_v, change) for change in changes)
+
+    def resettle(self, now: float, constant_s: float = SETTLED_S, dip: float = 0.0) -> None:
+        """Let the meters go to what happens next from what they show now, instead of being there at once. Call it first."""
+        self._transient = Transient(self.electrical(), now, constant_s, dip)
+
+    def set_tone(self, end: End, tone_ma: float) -> None:
+        """Put an electroding tone of this amplitude on the current of one end, 0 for none. Its meters show what they leave of it."""
+        self._tones_ma[end] = tone_ma
 
     def measure(self, end: End, now: float) -> tuple[float, float]:
         """Current in mA and voltage in V as the feed's own meters show them; they have no minus sign."""
-        state, channel = self.electrical(), 0 if end is End.A else 2
-        current_ma = self.meters.current_ma.read(state.current_ma(end), channel, now)
-        voltage_v = self.meters.voltage_v.read(state.voltage_v(end), channel + 1, now)
+        channel = 0 if end is End.A else 2
+        true_ma, true_v = self._on_the_way(end, now)
+        current_ma = self.meters.current_ma.read(true_ma, channel, now)
+        voltage_v = self.meters.voltage_v.read(true_v, channel + 1, now)
         return max(0.0, current_ma), max(0.0, voltage_v)
+
+    def _on_the_way(self, end: End, now: float) -> tuple[float, float]:
+        """Current and voltage of one end before the meters, with what passes."""
+        state = self.electrical()
+        current_ma, voltage_v = state.current_ma(end), state.voltage_v(end)
+        if self._transient is not None:
+            left, rest = self._transient.left, self._transient.rest(now)
+            current_ma = (current_ma + (left.current_ma(end) - current_ma) * rest) * (1 - self._transient.dip * rest)
+            voltage_v += (left.voltage_v(end) - voltage_v) * rest
+            self._transient = self._transient if rest > _TRANSIENT_OVER else None
+        if self._tones_ma[end] and current_ma > 0:
+            ripple_ma = self._tones_ma[end] * _TONE_LEFT * self.meters.current_ma.swing(now)
+            return current_ma + ripple_ma, voltage_v + ripple_ma / 1000 * self.cable.conductor_ohm_per_km * self.cable.length_km
+        return current_ma, voltage_v
 
     # The fibres and their amplifiers
 
@@ -211,6 +237,15 @@ class Plant:
         gain_db = self._pump_gain_db(direction.receiver, pair)
         powered = self.electrical().repeaters_powered
         return light(self.fibre, breaks, pair, direction, transmit_dbm, powered, gain_db)
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        """Where amplifiers are: end, pair, role."""
+        return tuple(self._settings)
+
+    def amplifier_state(self, end: End, pair: int, role: Role) -> AmplifierState:
+        """The exact state of an amplifier, without meters. ValueError if there is no such amplifier."""
+        return self._state(self._place(end, pair, role))
 
     def amplifier_settings(self, end: End, pair: int, role: Role) -> AmplifierSettings:
         """ValueError if there is no such amplifier."""
@@ -293,6 +328,8 @@ class Plant:
 
     def _check(self, event: OpticalEvent) -> None:
         match event:
+            case TapFault():
+                self._place(event.end, event.pair, Role.BOOSTER)
             case AmplifierPumpLoss() | ConnectorOpen():
                 self._place(event.end, event.pair, event.role)
             case TransmitterOff():
@@ -324,18 +361,3 @@ def _level(meter: Meter, true_dbm: float, channel: int, now: float) -> float:
 
 def _current(meter: Meter, true_ma: float, channel: int, now: float) -> float:
     return 0.0 if true_ma == 0 else max(0.0, meter.read(true_ma, channel, now))
-
-
-def _gaussian(seed: int, channel: int, sample: int) -> float:
-    """A standard normal number that depends on nothing but these three (Box-Muller on two hashed words)."""
-    word = _mixed(_mixed(_mixed(seed) + channel) + sample)
-    first, second = (word + 1) / (_WORD + 2), _mixed(word) / (_WORD + 1)
-    return sqrt(-2 * log(first)) * cos(2 * pi * second)
-
-
-def _mixed(number: int) -> int:
-    """The finishing steps of splitmix64: neighbouring numbers give unrelated words."""
-    z = (number + 0x9E3779B97F4A7C15) & _WORD
-    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _WORD
-    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _WORD
-    return z ^ (z >> 31)

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from stationd.driver import Protocol
 from stationd.sim import rig as rigs
+from stationd.sim.cable import End
 from stationd.sim.device_genesys import GenesysLine
 from stationd.sim.device_text import Responder
 from stationd.sim.devices import Panel, modbus_unit, text_line
@@ -49,6 +50,8 @@ class Simulation:
         self._fittings: dict[str, _Fitting] = {}
         self._panels: dict[str, Panel] = {}
         self._light: Light | None = None
+        self._dead: set[str] = set()
+        self.silence: Callable[[End, bool], None] = lambda end, silent: None  # how who runs the daemons makes one fall silent
 
     @property
     def plant(self) -> Plant:
@@ -72,6 +75,22 @@ class Simulation:
     def panel(self, name: str) -> Panel:
         """Return a device as the person in front of it has it. KeyError for an unknown name."""
         return self._panels[name]
+
+    @property
+    def panels(self) -> Mapping[str, Panel]:
+        """All devices as the people in front of them have them, by name."""
+        return self._panels
+
+    def cut_off(self, name: str) -> None:
+        """Let the line behind a port die while the port stays open. KeyError for an unknown name."""
+        self.port(name).black_hole(True)
+        self._dead.add(name)
+
+    def reconnect(self) -> None:
+        """Bring every line back that was cut off."""
+        for name in self._dead:
+            self.port(name).black_hole(False)
+        self._dead.clear()
 
     def counts(self, name: str) -> LineCounts:
         """Return what happened on a port's wire so far. KeyError for an unknown name."""

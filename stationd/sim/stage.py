@@ -12,25 +12,44 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
-from math import inf
+from math import floor, inf
 
 from stationd.sim.amplifier import AmplifierSettings, AmplifierState
 from stationd.sim.cable import End, PowerFeed, Regulation
 from stationd.sim.optics import Role
 from stationd.sim.plant import Plant
 
+COURSE_STEP_S = 1.0  # how often what changes slowly changes; each time is a new state of the whole line
 TRIP_S = 0.05  # an over-voltage trip takes 10 to 100 ms
 LONGEST_CHAIN = 4  # one unit's protection may set off another's; what is left waits for the next answer
 AT_LIMIT_V = 0.5  # so near its limit a feed counts as at it (assumption)
 
 
+Course = Callable[[Plant, float], None]
+"""Something that goes on for a while: brings the plant to where it is so many seconds after its begin."""
+
+
+@dataclass(slots=True)
+class _Running:
+    """A course that has begun; `reached_s` is how far the plant was brought."""
+
+    course: Course
+    begin: float
+    reached_s: float = -COURSE_STEP_S
+
+
 class Stage:
-    """The plant and its clock. Times are seconds since the simulation began."""
+    """The plant and its clock. Times are seconds since the simulation began.
+
+    `feeds` are the electronics of the power feeds that there are.
+    """
 
     def __init__(self, plant: Plant, clock: Callable[[], float] = time.monotonic) -> None:
         self.plant = plant
         self._clock = clock
         self._begin = clock()
+        self.feeds: dict[End, FeedDesk] = {}
+        self._running: list[_Running] = []
         self._advances: list[Callable[[float], None]] = []
         self._looks: list[Callable[[], None]] = []
         self._seen_version = -1
@@ -48,9 +67,22 @@ class Stage:
         """Have `look()` called when the devices are brought up to date and the plant is not what it was."""
         self._looks.append(look)
 
+    def begin(self, course: Course) -> None:
+        """Let something go on from now, in steps of COURSE_STEP_S: the same at the same time, whoever looks and when."""
+        self._running.append(_Running(course, self.now))
+
+    def end_courses(self) -> None:
+        """Leave everything that was going on where it is."""
+        self._running.clear()
+
     def settle(self) -> float:
         """Bring everything that changes by itself up to date; return the time."""
         now = self.now
+        for each in self._running:
+            passed_s = floor((now - each.begin) / COURSE_STEP_S) * COURSE_STEP_S
+            if passed_s > each.reached_s:
+                each.reached_s = passed_s
+                each.course(self.plant, passed_s)
         for advance in self._advances:
             advance(now)
         for _ in range(LONGEST_CHAIN):
@@ -116,6 +148,7 @@ class FeedDesk:
         self.rated_v = rated_v
         self.rated_ma = rated_ma
         self.tripped = False
+        self.over_voltage = False  # what it tripped for
         self.interlock_closed = True
         self.trip_above_v = inf  # a protection level that the unit lets people set
         self.current = Ramp(feed.current_setpoint_ma, feed.current_setpoint_ma)
@@ -123,6 +156,7 @@ class FeedDesk:
         self._stage = stage
         self._known = feed
         self._at_limit_since: float | None = None
+        stage.feeds[end] = self
         stage.enlist(self.advance)
 
     @property
@@ -168,9 +202,14 @@ class FeedDesk:
         if not closed:
             self.switch(False)
 
+    def trip(self, *, over_voltage: bool = False) -> None:
+        """Switch off by its own protection and stay so until somebody acknowledges it."""
+        self.tripped, self.over_voltage = True, over_voltage
+        self._put(replace(self.feed, output_on=False))
+
     def acknowledge(self) -> None:
         """Forget a trip; the output stays off."""
-        self.tripped = False
+        self.tripped = self.over_voltage = False
 
     def advance(self, now: float) -> None:
         """Move the set points and trip at the limit of the equipment."""
@@ -198,8 +237,7 @@ class FeedDesk:
         elif self._at_limit_since is None:
             self._at_limit_since = now
         elif now >= self._at_limit_since + TRIP_S:
-            self.tripped = True
-            self._put(replace(feed, output_on=False))
+            self.trip(over_voltage=True)
 
     def _put(self, feed: PowerFeed) -> None:
         self._known = feed

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 from stationd.sim.cable import End
 from stationd.sim.devices import Panel, modbus_unit, text_line
+from stationd.sim.meters import Meters, quiet
 from stationd.sim.modbus_server import Bank, ModbusUnit
-from stationd.sim.plant import Meters, Plant, quiet
+from stationd.sim.plant import Plant
 from stationd.sim.rig import RULES, Device
 from stationd.sim.stage import Stage
 

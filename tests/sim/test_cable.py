@@ -22,8 +22,8 @@ from stationd.sim.cable import (
     Shunt,
     balanced,
     charge_rate_v_per_s,
-    solve,
 )
+from stationd.sim.solver import solve
 
 FEED_A, FEED_B = balanced(TC_380)
 
@@ -76,16 +76,31 @@ def test_the_published_vectors_come_out_to_the_printed_digit(
 
 
 @st.composite
-def lines(draw: st.DrawFn) -> CableParameters:
+def lines(draw: st.DrawFn, *, worn: bool = False) -> CableParameters:
+    """Any line; a worn one has repeaters that differ, shorted ones too, and an earth potential."""
     spans = draw(st.lists(st.floats(20, 120), min_size=1, max_size=8))
     positions = [sum(spans[: n + 1]) for n in range(len(spans))]
+    drop_v = draw(st.floats(0, 100))
+    changes_v = st.one_of(st.just(0.0), st.just(-drop_v), st.floats(-drop_v, 10))
     return CableParameters(
         length_km=positions[-1],
         repeaters_km=tuple(positions[:-1]),
         conductor_ohm_per_km=draw(st.floats(0.5, 2.0)),
-        repeater_drop_v=draw(st.floats(0, 100)),
+        repeater_drop_v=drop_v,
         sea_earth_ohm=draw(st.floats(0, 5)),
+        earth_potential_v=draw(st.floats(-50, 50)) if worn else 0.0,
+        repeater_changes_v=tuple(draw(changes_v) for _ in positions[:-1]) if worn else (),
     )
+
+
+def power_taken_w(cable: CableParameters, state: Electrical, km: float) -> float:
+    """What conductor, repeaters, fault, earth beds and the earth's own potential take, with a fault at `km`."""
+    i_a, i_b = state.current_a_ma / 1000, state.current_b_ma / 1000
+    near = sum(1 for at in cable.repeaters_km if at < km)
+    conductor_w = i_a**2 * (cable.conductor_ohm_per_km * km + cable.sea_earth_ohm)
+    conductor_w += i_b**2 * (cable.conductor_ohm_per_km * (cable.length_km - km) + cable.sea_earth_ohm)
+    repeaters_w = sum(cable.drops_v[:near]) * cable.knee(i_a) * i_a + sum(cable.drops_v[near:]) * cable.knee(i_b) * i_b
+    return conductor_w + repeaters_w + (state.fault_v or 0.0) * (i_a - i_b) + cable.earth_potential_v * i_b
 
 
 @st.composite
@@ -108,7 +123,7 @@ quick = settings(max_examples=80, deadline=None)
 
 
 @quick
-@given(lines(), a_feeds, b_feeds, shares, ohms)
+@given(lines(worn=True), a_feeds, b_feeds, shares, ohms)
 def test_what_leaves_a_and_does_not_reach_b_flows_through_the_shunt(
     cable: CableParameters, a: PowerFeed, b: PowerFeed, share: float, ohm: float
 ) -> None:
@@ -119,20 +134,27 @@ def test_what_leaves_a_and_does_not_reach_b_flows_through_the_shunt(
 
 
 @quick
-@given(lines(), a_feeds, b_feeds, shares, ohms)
+@given(lines(worn=True), a_feeds, b_feeds, shares, ohms, st.booleans())
 def test_the_power_that_the_feeds_deliver_is_the_power_that_the_line_takes(
+    cable: CableParameters, a: PowerFeed, b: PowerFeed, share: float, ohm: float, faulty: bool
+) -> None:
+    km = share * cable.length_km
+    state = solve(cable, a, b, Shunt(km, ohm) if faulty else None)
+    given_w = (state.voltage_a_v * state.current_a_ma + state.voltage_b_v * state.current_b_ma) / 1000
+    assert given_w == pytest.approx(power_taken_w(cable, state, km), abs=1e-4, rel=1e-7)
+
+
+@quick
+@given(lines(worn=True), a_feeds, b_feeds, shares, ohms)
+def test_a_cut_line_takes_at_each_end_what_that_end_delivers(
     cable: CableParameters, a: PowerFeed, b: PowerFeed, share: float, ohm: float
 ) -> None:
     km = share * cable.length_km
-    state = solve(cable, a, b, Shunt(km, ohm))
-    i_a, i_b = state.current_a_ma / 1000, state.current_b_ma / 1000
-    near = sum(1 for at in cable.repeaters_km if at < km)
-    far = len(cable.repeaters_km) - near
-    conductor = i_a**2 * (cable.conductor_ohm_per_km * km + cable.sea_earth_ohm)
-    conductor += i_b**2 * (cable.conductor_ohm_per_km * (cable.length_km - km) + cable.sea_earth_ohm)
-    repeaters = near * i_a * cable.repeater_v(i_a) + far * i_b * cable.repeater_v(i_b)
-    taken = conductor + repeaters + (state.fault_v or 0.0) * (i_a - i_b)
-    assert state.voltage_a_v * i_a + state.voltage_b_v * i_b == pytest.approx(taken, abs=1e-4, rel=1e-7)
+    state = solve(cable, a, b, Cut(km, ohm))
+    i_a = state.current_a_ma / 1000
+    near_v = sum(drop for at, drop in zip(cable.repeaters_km, cable.drops_v, strict=True) if at < km) * cable.knee(i_a)
+    ohmic_v = i_a * (cable.conductor_ohm_per_km * km + cable.sea_earth_ohm + max(ohm, 1e-6))
+    assert state.voltage_a_v == pytest.approx(ohmic_v + near_v, abs=1e-3, rel=5e-6) or state.current_a_ma == pytest.approx(0.0, abs=1e-4)
 
 
 @quick
@@ -180,6 +202,18 @@ def test_the_voltage_at_a_rises_with_the_distance_of_the_shunt() -> None:
     voltages = [solved(fault=Shunt(km, 10)).voltage_a_v for km in range(0, 381, 2)]
     assert voltages == sorted(voltages)
     assert len(set(voltages)) == len(voltages)
+
+
+@quick
+@given(lines(worn=True), st.floats(0.02, 0.97), st.floats(0.001, 0.02), st.floats(0.0, 1e4))
+def test_the_voltage_at_a_never_falls_and_that_at_b_never_rises_as_the_shunt_moves_away_from_a(
+    cable: CableParameters, share: float, further: float, ohm: float
+) -> None:
+    cable = replace(cable, earth_potential_v=0.0)  # one that is stronger than the line would drive a feed backwards
+    a, b = (replace(feed, voltage_limit_v=5000.0, voltage_setpoint_v=5000.0) for feed in balanced(cable))
+    near, far = (solve(cable, a, b, Shunt(each * cable.length_km, ohm)) for each in (share, share + further))
+    assert far.voltage_a_v >= near.voltage_a_v - 1e-4
+    assert far.voltage_b_v <= near.voltage_b_v + 1e-4
 
 
 @quick
@@ -311,6 +345,26 @@ def test_an_open_in_the_middle_charges_at_twenty_six_kilovolts_a_second() -> Non
     assert charge_rate_v_per_s(TC_380, End.B, 342, 1) == pytest.approx(131.6, abs=0.1)
 
 
+@pytest.mark.parametrize("shorted", range(4))
+def test_a_shorted_repeater_takes_its_step_out_of_the_voltages_and_stays_dark(shorted: int) -> None:
+    changes_v = tuple(-40.0 if number == shorted else 0.0 for number in range(4))
+    state = solved(cable=replace(TC_380, repeater_changes_v=changes_v))
+    assert state.voltage_a_v + state.voltage_b_v == pytest.approx(500.0, abs=0.1)
+    assert state.current_a_ma == pytest.approx(state.current_b_ma)
+    assert [number for number, powered in enumerate(state.repeaters_powered) if not powered] == [shorted]
+
+
+def test_a_repeater_that_drops_a_few_volts_less_still_has_power_for_its_pumps() -> None:
+    state = solved(cable=replace(TC_380, repeater_changes_v=(0.0, -3.0, 0.0, 1.0)))
+    assert state.voltage_a_v + state.voltage_b_v == pytest.approx(538.0, abs=0.1)
+    assert all(state.repeaters_powered)
+
+
+def test_the_virtual_earth_walks_over_a_shorted_repeater_without_a_step() -> None:
+    b = replace(FEED_B, current_setpoint_ma=1000.5)  # as with the mis-set current above, but the step of repeater 2 is gone
+    assert solved(cable=replace(TC_380, repeater_changes_v=(0.0, -40.0, 0.0, 0.0)), b=b).virtual_earth_km not in TC_380.repeaters_km
+
+
 # Bad numbers
 
 
@@ -324,6 +378,8 @@ def test_an_open_in_the_middle_charges_at_twenty_six_kilovolts_a_second() -> Non
         ({"length_km": 100.0, "conductor_ohm_per_km": -1.0}, "conductor_ohm_per_km"),
         ({"length_km": 100.0, "repeater_drop_v": -1.0}, "repeater_drop_v"),
         ({"length_km": 100.0, "earth_potential_v": float("inf")}, "earth_potential_v"),
+        ({"length_km": 100.0, "repeaters_km": (50.0,), "repeater_changes_v": (1.0, 2.0)}, "repeater_changes_v"),
+        ({"length_km": 100.0, "repeaters_km": (50.0,), "repeater_changes_v": (-41.0,)}, "repeater_changes_v"),
     ],
 )
 def test_an_impossible_line_is_refused_by_name(arguments: dict[str, float], name: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 
 import pytest
 
@@ -228,3 +229,12 @@ def test_the_0x68_pump_status_has_the_published_layout() -> None:
     current_ma, _ = unit.plant.amplifier(End.A, 1, Role.BOOSTER, 0.0).pump_currents_ma
     assert fields[:2] == (round(10 * current_ma), 6000)
     assert fields[6] == 250
+
+
+def test_an_amonics_that_was_switched_off_at_the_unit_shows_so() -> None:
+    stand = Stand("amonics-aedfa", "booster")
+    unit = stand.text()
+    assert (unit.ask(":DRIV:MCTRL?"), unit.ask(":DRIV:APC:STAT:CH1?")) == ("1", "1")
+    settings = stand.plant.amplifier_settings(End.A, 1, Role.BOOSTER)
+    stand.plant.set_amplifier(End.A, 1, Role.BOOSTER, replace(settings, pump_on=False))
+    assert (unit.ask(":DRIV:MCTRL?"), unit.ask(":DRIV:APC:STAT:CH1?")) == ("0", "0")

@@ -10,10 +10,11 @@ from pymodbus.constants import ExcCodes
 from stationd.sim.cable import End, InsulatedOpen
 from stationd.sim.device_ea import EaSupply
 from stationd.sim.device_genesys import AC_FAIL, ENABLE_OPEN, SHUT_OFF, Genesys, GenesysLine
-from stationd.sim.device_io import IoModule, Lacking
+from stationd.sim.device_io import Contact, IoModule, Lacking
 from stationd.sim.device_spellman import Spellman, check_character
 from stationd.sim.devices import text_line
 from stationd.sim.modbus_server import Bank
+from stationd.sim.stage import FeedDesk
 from tests.sim.stand import Stand, words
 
 FULL = 0xCCCC
@@ -331,3 +332,33 @@ def test_illegal_registers_are_not_there() -> None:
     assert isinstance(unit, Lacking)
     assert 4 not in unit.snapshot(Bank.HOLDING)
     assert 5 in unit.snapshot(Bank.HOLDING)
+
+
+def test_a_door_that_opens_switches_the_feed_of_its_station_off_and_a_trip_opens_its_own_contact() -> None:
+    stand = Stand("modbus-io")
+    unit, panel = stand.modbus()
+    assert isinstance(panel, IoModule)
+    desk = FeedDesk(stand.stage, End.A, 1000.0, 1500.0)
+    panel.set_contact(Contact.DOOR, closed=False)
+    assert (desk.feed.output_on, unit.snapshot(Bank.DISCRETE)[0], desk.tripped) == (False, 0, False)
+    panel.set_contact(Contact.DOOR, closed=True)
+    assert not desk.feed.output_on
+    assert desk.switch(True)
+    panel.set_contact(Contact.CONVERTER, closed=False)
+    assert (desk.feed.output_on, unit.snapshot(Bank.DISCRETE)[3]) == (True, 0)
+    desk.trip()
+    assert unit.snapshot(Bank.DISCRETE)[Contact.FEED_TRIP.value - 1] == 0
+    desk.acknowledge()
+    assert unit.snapshot(Bank.DISCRETE)[Contact.FEED_TRIP.value - 1] == 1
+
+
+def test_a_supply_that_tripped_for_another_reason_does_not_report_over_voltage() -> None:
+    stand = Stand("ea-ps10000")
+    unit, panel = stand.modbus()
+    assert isinstance(panel, EaSupply)
+    panel.desk.trip()
+    assert words(unit, 505, 2)[1] >> 15 & 1 == 1
+    assert words(unit, 505, 2)[0] & 1 == 0
+    panel.desk.acknowledge()
+    panel.desk.trip(over_voltage=True)
+    assert words(unit, 505, 2)[0] & 1 == 1

@@ -1,7 +1,7 @@
 """The doors behind the control socket: what the console asks for (stationd.console.door), answered by engine, journal and board.
 
 An order goes to the engine as an event among the others and is answered when its record is on the disk. While the disk fails it
-is answered at once: a station whose disk is dead can still be operated, and its alarm says that a restart forgets.
+is answered at once, with the word that it is not: a station whose disk is dead can still be operated, and a restart forgets.
 """
 
 from __future__ import annotations
@@ -16,12 +16,15 @@ from stationd.console.peer import Peer
 from stationd.core.alarm.desk import Alarms
 from stationd.core.alarm.flood import Figures
 from stationd.core.alarm.type import AlarmKey
-from stationd.core.alarm.words import AlarmRecord, AlarmView, Order, Outcome
-from stationd.engine import Engine
+from stationd.core.alarm.words import AlarmRecord, AlarmView, Order
+from stationd.core.verdict.told import BaselineTaken, TakeBaseline
+from stationd.engine import Engine, Kept
 from stationd.outputs.alarm_document import AlarmDocuments
 from stationd.outputs.clock import Clock
 from stationd.outputs.document import Documents
+from stationd.outputs.incidents import NoSuchIncident, NotWritten
 from stationd.outputs.journal import Journal, KeptRecord, Moment, Query
+from stationd.outputs.line_keeping import LineKeeping
 from stationd.outputs.records import Recorder
 
 AGAIN_S = 0.5
@@ -63,12 +66,10 @@ class StationAlarms:
         self._documents = documents
         self._clock = clock
 
-    async def obey(self, order: Order, peer: Peer) -> tuple[Outcome, ...]:
+    async def obey(self, order: Order, peer: Peer) -> door.Obeyed:
         """Have an order carried out; return when its record is on the disk, or when it is clear that the disk fails."""
-        outcomes, kept = await self._engine.order(order, f"{peer.called}, uid {peer.uid}, pid {peer.pid}, {peer.locality.value}")
-        while not kept.done() and self._journal.health.good:
-            await asyncio.wait({kept}, timeout=AGAIN_S)
-        return outcomes
+        outcomes, kept = await self._engine.order(order, _called(peer))
+        return door.Obeyed(outcomes, durable=await _on_disk(kept, self._journal))
 
     def views(self, shown: Callable[[AlarmView], bool]) -> Sequence[AlarmView]:
         """Return the alarms that `shown` picks."""
@@ -107,6 +108,76 @@ class StationAlarms:
         """Return the time of day of a monotonic time."""
         seen = self._clock()
         return door.Moment(seen.utc_s + t - seen.t, seen.synchronised)
+
+
+class StationLine:
+    """The line watch, its incidents and their files. The order for a baseline goes to the engine as all orders do."""
+
+    def __init__(self, line: LineKeeping, engine: Engine, journal: Journal) -> None:
+        self._watch = line.watch
+        self._incidents = line.incidents
+        self._documents = line.documents
+        self._engine = engine
+        self._journal = journal
+
+    def line(self) -> door.Document:
+        """Return the line as it stands."""
+        return self._documents.line(self._watch.view(), Clock.read())
+
+    def baseline(self) -> door.Document | None:
+        """Return the baseline with its figures."""
+        baseline = self._watch.view().baseline
+        return None if baseline is None else self._documents.baseline(baseline, Clock.read())
+
+    async def take_baseline(self, note: str, peer: Peer) -> door.Document:
+        """Have the baseline taken, or say what is missing."""
+        clock = Clock.read()
+        outcome, kept = await self._engine.take_baseline(TakeBaseline(peer.called, note), _called(peer), clock.utc_s(clock.now))
+        durable = await _on_disk(kept, self._journal)
+        if isinstance(outcome, BaselineTaken):
+            return {**self._documents.baseline(outcome.baseline, Clock.read()), "durable": durable}
+        raise door.Declined(outcome.cause, outcome.missing)
+
+    async def faults(self, most: int) -> Sequence[door.Document]:
+        """Return the incidents in short."""
+        try:
+            return await self._incidents.faults(most)
+        except OSError as error:
+            raise door.NotDone(_why(error)) from error
+
+    async def fault(self, name: str) -> door.Document:
+        """Return one incident."""
+        try:
+            return await self._incidents.fault(name)
+        except NoSuchIncident as missing:
+            raise door.NoSuchFault(str(missing)) from None
+        except OSError as error:
+            raise door.NotDone(_why(error)) from error
+
+    async def bundle(self, name: str) -> door.Bundle:
+        """Make the file of an incident."""
+        try:
+            made = await self._incidents.bundle(name)
+        except NoSuchIncident as missing:
+            raise door.NoSuchFault(str(missing)) from None
+        except NotWritten as failed:
+            raise door.NotDone(str(failed)) from failed
+        return door.Bundle(made.id, str(made.path), made.size, made.sha256, made.complete)
+
+
+async def _on_disk(kept: Kept, journal: Journal) -> bool:
+    """Wait until an order is on the disk, or it is clear that it will not be soon; return whether it is."""
+    while not kept.done() and journal.health.good:
+        await asyncio.wait({kept}, timeout=AGAIN_S)
+    return kept.done() and not kept.cancelled()
+
+
+def _called(peer: Peer) -> str:
+    return f"{peer.called}, uid {peer.uid}, pid {peer.pid}, {peer.locality.value}"
+
+
+def _why(error: OSError) -> str:
+    return error.strerror or str(error)
 
 
 def _happening(record: KeptRecord) -> door.Happening | None:

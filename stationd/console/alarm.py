@@ -16,8 +16,8 @@ from asyncvarlink import TypedVarlinkErrorReply, VarlinkInterface, varlinkmethod
 from asyncvarlink.serviceinterface import InvalidParameter
 
 from stationd.console import forms, refusal
-from stationd.console.door import AlarmDoor, Moment
-from stationd.console.forms import Change, Event, Filter, Outcome, Stamp, Stats
+from stationd.console.door import AlarmDoor, Moment, Obeyed
+from stationd.console.forms import Change, Event, Filter, Stamp, Stats
 from stationd.console.peer import CommandClass, Peer
 from stationd.console.persons import TwoPersons
 from stationd.console.text import LONGEST_NAME, TooLong, one_line, shown_name
@@ -50,7 +50,8 @@ class AlarmInterface(VarlinkInterface, name=refusal.ALARM):
     A number is {"v": value, "u": unit, "t": UTC, "q": "good|uncertain|stale|bad|sim"}. Letters are those of the alarm's state:
     A normal, B new, C acknowledged, D gone and not acknowledged, E latched and not acknowledged, F latched and acknowledged,
     G shelved, H suppressed by its cause, I out of service. Reading wants stationd-view, orders want stationd-operate, and
-    taking out of service wants two persons of stationd-power.
+    taking out of service wants two persons of stationd-power. An order that is answered with durable = false was carried out, but
+    the disk fails: a restart of the daemon forgets it.
     """
 
     errors: Sequence[type[TypedVarlinkErrorReply]] = (
@@ -112,41 +113,46 @@ class AlarmInterface(VarlinkInterface, name=refusal.ALARM):
 
     # Orders.
 
-    @varlinkmethod(return_parameter="result")
-    async def Acknowledge(self, *, keys: list[str], note: str | None = None) -> list[Outcome]:
+    @varlinkmethod(return_type=forms.Acknowledged)
+    async def Acknowledge(self, *, keys: list[str], note: str | None = None) -> forms.Acknowledged:
         """Say that you have seen these alarms. Each is answered for itself: one that is refused does not stop the others."""
         self._require(CommandClass.NOTE)
         if not 1 <= len(keys) <= MOST_KEYS:
             raise InvalidParameter(parameter="keys")
         targets = [(key, words.target(key) if len(key) <= LONGEST_NAME else None) for key in keys]
         meant = tuple(target for _, target in targets if target is not None)
-        done = list(await self._order(words.Acknowledge(meant, self._peer.called, _text(note or "", "note")))) if meant else []
-        return [forms.unknown_key(shown_name(key)) if target is None else forms.outcome(done.pop(0)) for key, target in targets]
+        order = words.Acknowledge(meant, self._peer.called, _text(note or "", "note"))
+        obeyed = await self._order(order) if meant else Obeyed(())
+        done = list(obeyed.outcomes)
+        result = [forms.unknown_key(shown_name(key)) if target is None else forms.outcome(done.pop(0)) for key, target in targets]
+        return {"result": result, "durable": obeyed.durable}
 
-    @varlinkmethod
-    async def Reset(self, *, key: str, note: str) -> None:
+    @varlinkmethod(return_parameter="durable")
+    async def Reset(self, *, key: str, note: str) -> bool:
         """End the latch of an alarm that is gone and acknowledged. The note says what was found."""
         self._require(CommandClass.NOTE)
-        await self._done(words.Reset(self._known(key), self._peer.called, _text(note, "note")))
+        _, durable = await self._done(words.Reset(self._known(key), self._peer.called, _text(note, "note")))
+        return durable
 
-    @varlinkmethod(return_parameter="until")
-    async def Shelve(self, *, key: str, seconds: int, oneShot: bool = False, reason: str) -> Stamp:
+    @varlinkmethod(return_type=forms.Shelved)
+    async def Shelve(self, *, key: str, seconds: int, oneShot: bool = False, reason: str) -> forms.Shelved:
         """Hide an alarm for a time, one-shot: at most until it clears. The reason has at least 8 characters."""
         self._require(CommandClass.NOTE)
         _within(seconds, -LONGEST_SHELF_S, LONGEST_SHELF_S, "seconds")
         known, text, now = self._known(key), _text(reason, "reason"), self._door.now()
         utc_s = self._door.moment(now).utc_s
-        done = await self._done(words.Shelve(known, seconds, self._peer.called, text, oneShot, utc_s))
-        return self._writer().stamp_of(now + seconds if done.until_t is None else done.until_t)
+        done, durable = await self._done(words.Shelve(known, seconds, self._peer.called, text, oneShot, utc_s))
+        return {"until": self._writer().stamp_of(now + seconds if done.until_t is None else done.until_t), "durable": durable}
 
-    @varlinkmethod
-    async def Unshelve(self, *, key: str) -> None:
+    @varlinkmethod(return_parameter="durable")
+    async def Unshelve(self, *, key: str) -> bool:
         """Show a shelved alarm again."""
         self._require(CommandClass.NOTE)
-        await self._done(words.Unshelve(self._known(key), self._peer.called))
+        _, durable = await self._done(words.Unshelve(self._known(key), self._peer.called))
+        return durable
 
-    @varlinkmethod(return_parameter="operation")
-    async def TakeOutOfService(self, *, key: str, until: Stamp, reason: str) -> str:
+    @varlinkmethod(return_type=forms.Asked)
+    async def TakeOutOfService(self, *, key: str, until: Stamp, reason: str) -> forms.Asked:
         """Take an alarm out of service until a review date, at most 7 days ahead.
 
         Two persons have to ask for the same key and date within 3 minutes; nothing happens before the second one does. The
@@ -159,22 +165,25 @@ class AlarmInterface(VarlinkInterface, name=refusal.ALARM):
         self._check(check_out_of_service(asked))
         first = self._persons.join(known, utc_s, self._peer, now)
         if first is None:
-            return self._persons.wait(known, utc_s, text, self._peer, now).name
+            return {"operation": self._persons.wait(known, utc_s, text, self._peer, now).name, "durable": True}
         both = text if text == first.reason else f"{first.reason} / {text}"
-        await self._done(words.TakeOutOfService(known, ahead_s, first.peer.called, self._peer.called, both, utc_s - ahead_s))
-        return first.name
+        order = words.TakeOutOfService(known, ahead_s, first.peer.called, self._peer.called, both, utc_s - ahead_s)
+        _, durable = await self._done(order)
+        return {"operation": first.name, "durable": durable}
 
-    @varlinkmethod
-    async def ReturnToService(self, *, key: str) -> None:
+    @varlinkmethod(return_parameter="durable")
+    async def ReturnToService(self, *, key: str) -> bool:
         """Put an alarm into service again."""
         self._require(CommandClass.NOTE)
-        await self._done(words.ReturnToService(self._known(key), self._peer.called))
+        _, durable = await self._done(words.ReturnToService(self._known(key), self._peer.called))
+        return durable
 
-    @varlinkmethod
-    async def AddNote(self, *, key: str, text: str) -> None:
+    @varlinkmethod(return_parameter="durable")
+    async def AddNote(self, *, key: str, text: str) -> bool:
         """Write something beside an alarm, for those who come after you."""
         self._require(CommandClass.NOTE)
-        await self._done(words.AddNote(self._known(key), self._peer.called, _text(text, "text")))
+        _, durable = await self._done(words.AddNote(self._known(key), self._peer.called, _text(text, "text")))
+        return durable
 
     # What they share.
 
@@ -207,14 +216,16 @@ class AlarmInterface(VarlinkInterface, name=refusal.ALARM):
             raise refusal.NoSuchAlarm(key=shown_name(text))
         return key
 
-    async def _order(self, order: words.Order) -> tuple[words.Outcome, ...]:
+    async def _order(self, order: words.Order) -> Obeyed:
         return await self._in_time(self._door.obey(order, self._peer), "the order was taken and its end was not seen")
 
-    async def _done(self, order: words.Order) -> words.Done:
-        (outcome,) = await self._order(order)
+    async def _done(self, order: words.Order) -> tuple[words.Done, bool]:
+        """Return what was done, and whether a restart would remember it."""
+        obeyed = await self._order(order)
+        (outcome,) = obeyed.outcomes
         if isinstance(outcome, words.Refused):
             raise _error(outcome)
-        return outcome
+        return outcome, obeyed.durable
 
     def _check(self, refused: words.Refused | None) -> None:
         if refused is not None:

@@ -17,6 +17,7 @@ from typing import Any
 
 from stationd.console import line_screens, screens
 from stationd.console.exits import ALARM, SERVICE, STATUS, Exit, of_outcome, qualities, refusal
+from stationd.console.typeset import ascii_only, wrapped
 from stationd.console.words import ALL_VISIBLE, USAGE, Kind, Options, Usage, Wish, options, understood
 
 SOCKET = "/run/stationd/io.stationd"
@@ -209,10 +210,18 @@ def _order(line: Line, wish: Wish, status: Form, asked: Options) -> Exit:
     if outcomes is None:
         if not asked.json:
             _print([screens.done_line(keys[0], wish.done, answer)])
-        return Exit.DONE
+        return _durable(answer)
     for outcome in outcomes:
         _report(outcome, asked)
-    return max((of_outcome(outcome) for outcome in outcomes), default=Exit.DONE)
+    return max(_durable(answer), *(of_outcome(outcome) for outcome in outcomes))
+
+
+def _durable(answer: Form) -> Exit:
+    """Say it when an order was carried out and yet would not outlast a restart."""
+    if answer.get("durable", True):
+        return Exit.DONE
+    _say("NOT ON DISK: this is lost if stationd restarts", "look at the disk: stationctl show alarms")
+    return Exit.OUTCOME_UNKNOWN
 
 
 def _report(outcome: Form, asked: Options) -> None:
@@ -228,7 +237,14 @@ def _keys(line: Line, wish: Wish) -> list[str]:
     if wish.several and wish.keys == (ALL_VISIBLE,):
         alarms = line.call(f"{ALARM}List", {})["alarms"]
         return [f"{alarm['key']}#{alarm['occurrence']}" for alarm in alarms if alarm["letter"] in "BDE"][:100]
-    return [key if "/" in key else _only(line, key, wish) for key in wish.keys]
+    stands = _comings(line) if wish.several and any("/" in key and "#" not in key for key in wish.keys) else {}
+    return [stands.get(key, key) if "/" in key else _only(line, key, wish) for key in wish.keys]
+
+
+def _comings(line: Line) -> dict[str, str]:
+    """Return the keys of all alarms, each with the coming that stands now: what comes after that is acknowledged by nobody."""
+    alarms = line.call(f"{ALARM}List", {"filter": {"shown": "all"}})["alarms"]
+    return {str(alarm["key"]): f"{alarm['key']}#{alarm['occurrence']}" for alarm in alarms}
 
 
 def _only(line: Line, kind: str, wish: Wish) -> str:
@@ -265,7 +281,7 @@ def _print_json(status: Form, as_of: str, data: object) -> None:
 
 
 def _say(*lines: str) -> None:
-    sys.stderr.write("".join(f"{screens.ascii_only(line)}\n" for line in lines))
+    sys.stderr.write("".join(f"{ascii_only(line)}\n" for line in lines))
 
 
 def _tell(failed: Failed, asked: Options) -> None:
@@ -273,7 +289,7 @@ def _tell(failed: Failed, asked: Options) -> None:
         form = {"error": failed.error, "parameters": failed.parameters, "text": " ".join(failed.lines), "exit": int(failed.code)}
         _say(json.dumps(form))
         return
-    _say(*(screens.wrapped(" ".join(asked.words), "REFUSED  ") if failed.error else []), *failed.lines)
+    _say(*(wrapped(" ".join(asked.words), "REFUSED  ") if failed.error else []), *failed.lines)
 
 
 def _lost(code: Exit, sentence: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What the console needs from the rest of the daemon. The daemon implements these two doors; the console knows nothing behind them.
+"""What the console needs from the rest of the daemon. The daemon implements these doors; the console knows nothing behind them.
 
 Orders, outcomes and views are those of stationd.core.alarm.words; times in them are monotonic seconds, which `moment` turns
 into the time of day. Functions that are not `async` are called on the loop and have to be quick.
@@ -49,6 +49,42 @@ class Happening:
     cause: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Obeyed:
+    """What became of an order. Not `durable`: it was carried out, but the disk fails, and a restart forgets it."""
+
+    outcomes: tuple[Outcome, ...]
+    durable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """The file of an incident that was made: where it is, its size in bytes, and whether the window of the record is over."""
+
+    id: str
+    path: str
+    size: int
+    sha256: str
+    complete: bool
+
+
+class NoSuchFault(Exception):
+    """There is no incident of that name. The text is the name."""
+
+
+class NotDone(Exception):
+    """It could not be done: the disk fails, or what is needed is not there. The text says why."""
+
+
+class Declined(Exception):
+    """The line watch does not take a baseline. `cause` is one word; each of `missing` says what is not as it must be."""
+
+    def __init__(self, cause: str, missing: Sequence[str]) -> None:
+        super().__init__(cause, *missing)
+        self.cause = cause
+        self.missing = tuple(missing)
+
+
 class StatusDoor(Protocol):
     """The documents of the station (stationd.outputs.document)."""
 
@@ -62,8 +98,8 @@ class StatusDoor(Protocol):
 class AlarmDoor(Protocol):
     """The alarm desk behind the engine, and the journal."""
 
-    async def obey(self, order: Order, peer: Peer) -> tuple[Outcome, ...]:
-        """Have an order carried out and return when its outcome is in the journal. `peer` is for the audit.
+    async def obey(self, order: Order, peer: Peer) -> Obeyed:
+        """Have an order carried out and return when its outcome is in the journal, or the disk fails. `peer` is for the audit.
 
         The order's `who` is the peer's name already. When the wait is cancelled the order may or may not have been carried out.
         """
@@ -91,3 +127,28 @@ class AlarmDoor(Protocol):
 
     def moment(self, t: float) -> Moment:
         """Return the time of day of a monotonic time."""
+
+
+class LineDoor(Protocol):
+    """The line: both ends, the verdict, the baseline, and the incidents of the past."""
+
+    def line(self) -> Document:
+        """Return the line as it stands."""
+
+    def baseline(self) -> Document | None:
+        """Return the baseline, or None where none was taken."""
+
+    async def take_baseline(self, note: str, peer: Peer) -> Document:
+        """Declare what is measured now the normal state of the line and return it. Declined; the one before stays then.
+
+        "durable" tells whether it outlasts a restart; it is false while the disk fails.
+        """
+
+    async def faults(self, most: int) -> Sequence[Document]:
+        """Return the incidents in short, the newest first. NotDone."""
+
+    async def fault(self, name: str) -> Document:
+        """Return one incident; "last" is the newest one. NoSuchFault, NotDone."""
+
+    async def bundle(self, name: str) -> Bundle:
+        """Make the file of an incident. NoSuchFault, NotDone."""

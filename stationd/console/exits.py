@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from enum import IntEnum
 from typing import NamedTuple
 
-ALARM, STATUS, SERVICE = "io.stationd.Alarm.", "io.stationd.Status.", "org.varlink.service."
+ALARM, STATUS, DIAGNOSTICS, SERVICE = "io.stationd.Alarm.", "io.stationd.Status.", "io.stationd.Diagnostics.", "org.varlink.service."
 Json = Mapping[str, object]
 
 
@@ -39,6 +39,10 @@ CODES = {
     STATUS + "NoSuchDevice": Exit.NO_SUCH_THING,
     STATUS + "NotServed": Exit.NO_DAEMON,
     STATUS + "NotAdmitted": Exit.NOT_PERMITTED,
+    DIAGNOSTICS + "NoSuchFault": Exit.NO_SUCH_THING,
+    DIAGNOSTICS + "NotDone": Exit.FAILED,
+    DIAGNOSTICS + "BaselineRefused": Exit.REFUSED,
+    DIAGNOSTICS + "NotAllowed": Exit.NOT_PERMITTED,
     SERVICE + "InvalidParameter": Exit.USAGE,
     SERVICE + "PermissionDenied": Exit.NOT_PERMITTED,
     SERVICE + "InterfaceNotFound": Exit.NO_SUCH_THING,
@@ -71,6 +75,9 @@ def refusal(error: str, parameters: Json) -> Refusal:
     cause, code = str(parameters.get("cause", "")), CODES.get(error, Exit.FAILED)
     if error == ALARM + "Refused":
         code = CAUSES.get(cause, code)
+    of_line = _of_line(error, parameters, code)
+    if of_line is not None:
+        return of_line
     key = str(parameters.get("key", "it"))
     match error.rpartition(".")[2]:
         case "NoSuchAlarm":
@@ -109,6 +116,22 @@ def qualities(form: object) -> Iterator[str]:
     elif isinstance(form, list):
         for inner in form:
             yield from qualities(inner)
+
+
+def _of_line(error: str, parameters: Json, code: Exit) -> Refusal | None:
+    """Return how an error about the line and its faults is said; None for other errors."""
+    if error == DIAGNOSTICS + "NoSuchFault":
+        return Refusal(code, f"no-such-fault: no fault {parameters.get('id')} was recorded here", "look at the names: show faults")
+    if error == DIAGNOSTICS + "BaselineRefused":
+        why = f"{parameters.get('cause')}: {_listed(parameters.get('missing'))}"
+        return Refusal(code, why, "the baseline before stays; take it when all is good")
+    if error == SERVICE + "InterfaceNotFound" and f"{parameters.get('interface')}." == DIAGNOSTICS:
+        return Refusal(code, "no-line: this station has no [line] in its file", "stationd check --defaults shows what belongs there")
+    return None
+
+
+def _listed(items: object) -> str:
+    return "; ".join(map(str, items)) if isinstance(items, list) else ""
 
 
 def _longest(seconds: object) -> str:

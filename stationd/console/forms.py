@@ -126,6 +126,27 @@ class Outcome:
     hint: str | None
 
 
+class Acknowledged(TypedDict):
+    """What Acknowledge returns. Not durable: the disk fails, and a restart forgets it."""
+
+    result: list[Outcome]
+    durable: bool
+
+
+class Shelved(TypedDict):
+    """What Shelve returns. Not durable: the disk fails, and a restart forgets it."""
+
+    until: Stamp
+    durable: bool
+
+
+class Asked(TypedDict):
+    """What TakeOutOfService returns. Not durable: the disk fails, and a restart forgets it."""
+
+    operation: str
+    durable: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """One thing that happened to an alarm. Ids are unique for ever."""
@@ -182,7 +203,7 @@ def stamp(moment: Moment) -> Stamp:
 
 def written(utc_s: float) -> str:
     """Return a time as RFC 3339 in UTC with milliseconds; the nearest end of the calendar for what is beyond it."""
-    bounded = min(max(utc_s, 0.0), 253402300799.0)
+    bounded = min(max(utc_s, -62135596800.0), 253402300799.0)  # the years 1 to 9999
     return datetime.fromtimestamp(bounded, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 

@@ -7,6 +7,7 @@ from asyncvarlink import TypedVarlinkErrorReply
 
 ALARM = "io.stationd.Alarm"
 STATUS = "io.stationd.Status"
+DIAGNOSTICS = "io.stationd.Diagnostics"
 
 
 class NoSuchAlarm(TypedVarlinkErrorReply, interface=ALARM):
@@ -128,3 +129,43 @@ class InternalError(TypedVarlinkErrorReply, interface=STATUS):
 
     class Parameters:
         """Nothing."""
+
+
+class NoSuchFault(TypedVarlinkErrorReply, interface=DIAGNOSTICS):
+    """There is no incident of that name; "last" is the newest one."""
+
+    class Parameters:
+        """What the error carries."""
+
+        id: str
+
+
+class NotDone(TypedVarlinkErrorReply, interface=DIAGNOSTICS):
+    """It could not be done. Nothing that was there is lost by it."""
+
+    class Parameters:
+        """What the error carries."""
+
+        detail: str
+        hint: str
+
+
+class BaselineRefused(TypedVarlinkErrorReply, interface=DIAGNOSTICS):
+    """No baseline was taken and the one before stays; missing says what is not as it must be."""
+
+    class Parameters:
+        """What the error carries."""
+
+        cause: str
+        missing: list[str]
+
+
+class NotAllowed(TypedVarlinkErrorReply, interface=DIAGNOSTICS):
+    """This peer may not do that."""
+
+    class Parameters:
+        """What the error carries."""
+
+        cause: str
+        detail: str
+        hint: str

@@ -6,20 +6,21 @@ bad is shown as that. What a station does not have, or this version does not kno
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-COLUMNS, ROWS = 79, 24
+from stationd.console.typeset import COLUMNS, age, ascii_only, beside, clock, is_value, value, wrapped
+
+ROWS = 24
 RULE = "-" * COLUMNS
 SHORT = {"critical": "CRIT", "major": "MAJOR", "minor": "MINOR", "warning": "WARN"}
 SEVERITIES = ("critical", "major", "minor", "warning")
-DECIMALS = {"dBm": 2, "dB": 2, "mA": 1, "V": 1, "degC": 1, "%": 1, "W": 1}
-SIGNED = frozenset({"dBm", "V"})
 LEGEND = "B new  C acked  D gone, not acked  E latched, not acked  F latched, needs reset"
 HIDDEN_LEGEND = "G shelved  H suppressed by its cause  I out of service"
 INDENT = 31
+VERDICT = " " * 8
+HEALTHY = "healthy"
 MOST_FEEDS, MOST_AMPLIFIERS, MOST_TAPS, ALARM_ROWS = 4, 3, 2, 5
 STAYS = {
     "A": "it is over (state A)",
@@ -29,89 +30,15 @@ STAYS = {
 Form = Mapping[str, Any]
 
 
-# Pieces.
-
-
-def ascii_only(text: object) -> str:
-    """Return a text as 7-bit ASCII without anything that acts on a terminal; what has no such form is a question mark."""
-    return "".join(sign if " " <= sign <= "~" else " " if sign in "\t\r\n" else "?" for sign in str(text))
-
-
-def value(form: object) -> str:
-    """Return a value with its unit. Stale: its last value, a question mark and the word; missing or bad: said so."""
-    if not _is_value(form):
-        return "--"
-    assert isinstance(form, Mapping)
-    unit = ascii_only(form.get("u") or "")
-    stale = form["q"] == "stale"
-    known = form.get("last") if stale else form["v"]
-    if known is None:
-        return "BELOW RANGE" if form.get("why") == "below-range" else "no value"
-    mark = "?" if stale or form["q"] == "uncertain" else ""
-    return " ".join(filter(None, (f"{number(known, unit)}{mark}", unit, "STALE" if stale else "")))
-
-
-def number(known: object, unit: str) -> str:
-    """Return a number with the digits and the sign that are usual for its unit; words as they are."""
-    match known:
-        case bool():
-            return "yes" if known else "no"
-        case int() | float():
-            sign = "+" if unit in SIGNED else ""
-            if unit in DECIMALS and abs(known) < 1e6:
-                return _short(f"{known:{sign}.{DECIMALS[unit]}f}")
-            return f"{known:{sign}.12g}" if isinstance(known, float) else f"{known:{sign}d}"
-        case _:
-            return ascii_only(known)
-
-
-def age(seconds: float) -> str:
-    """Return how long: 42s, 4m02s, 3h04m, 41d02h."""
-    whole = int(max(seconds, 0.0))
-    days, rest = divmod(whole, 86_400)
-    hours, minutes = rest // 3600, rest % 3600 // 60
-    if days:
-        return f"{days}d{hours:02d}h"
-    if hours:
-        return f"{hours}h{minutes:02d}m"
-    return f"{minutes}m{whole % 60:02d}s" if minutes else f"{whole}s"
-
-
-def clock(stamp: object, today: str) -> str:
-    """Return a time: hours of today, else the day and the hour; ~ before it when the clock was not synchronised."""
-    if not isinstance(stamp, Mapping) or not isinstance(stamp.get("t"), str):
-        return "--"
-    text = ascii_only(stamp["t"])
-    mark = "~" if stamp.get("synchronised") is False else ""
-    return mark + (text[11:19] if text[:10] == today[:10] else f"{text[5:10]} {text[11:16]}")
-
-
-def wrapped(text: str, first: str = "", following: str | None = None) -> list[str]:
-    """Return a text on as many lines as it needs, the first one after `first`, the others under it."""
-    rest = " " * len(first) if following is None else following
-    return textwrap.wrap(ascii_only(text), COLUMNS, initial_indent=first, subsequent_indent=rest) or [first.rstrip()]
-
-
-def beside(left: str, right: str) -> list[str]:
-    """Return one line with a text at each end, or two where they do not fit side by side."""
-    if len(left) + len(right) + 2 <= COLUMNS:
-        return [left + " " * (COLUMNS - len(left) - len(right)) + right]
-    return [*wrapped(left), *wrapped(right)]
-
-
-def _short(text: str) -> str:
-    cut = text.rstrip("0").rstrip(".") if "." in text else text
-    return cut if cut not in ("-0", "+0") else "0"
-
-
 # The station.
 
 
 def status_screen(status: Form, alarms: Form | None = None, rows: int = ROWS) -> list[str]:
     """Return the station at a glance. `alarms` is the answer to List, where there is an alarm desk."""
-    top, end = _head(status), [RULE, *wrapped(_next(alarms))]
+    told = verdict_rows(status.get("verdict"))
+    top, end = [*_head(status), *([RULE, *told] if told else [])], [RULE, *wrapped(_next(status, alarms))]
     alarm_rows = [] if alarms is None else [RULE, *_alarm_summary(alarms)]
-    plant = [*_feeds(status), *_amplifiers(status), *_taps(status), *_buses(status)]
+    plant = [*_feeds(status), *_far_end(status), *_amplifiers(status), *_taps(status), *_buses(status)]
     room = rows - len(top) - len(end) - len(alarm_rows) - 1
     return [*top, RULE, *_fitted(plant, room), *alarm_rows, *end]
 
@@ -119,10 +46,13 @@ def status_screen(status: Form, alarms: Form | None = None, rows: int = ROWS) ->
 def status_lines(status: Form, alarms: Form | None = None) -> list[str]:
     """Return the station as plain lines, one for each value, for those who read them one after the other."""
     lines = [ascii_only(f"station {status.get('station')} {status.get('mode')} {status.get('t')}")]
+    verdict = status.get("verdict")
+    if isinstance(verdict, Mapping):
+        lines += [ascii_only(f"verdict {name} {verdict.get(name)}") for name in ("sentence", "ours", "confidence", "where", "since")]
     for group in ("power_feeds", "amplifiers", "taps"):
         for name, device in _items(status.get(group)):
             lines.append(ascii_only(f"{name} up {_word(device.get('up'))}"))
-            lines += [ascii_only(f"{name} {point} {value(form)}") for point, form in device.items() if _is_value(form)]
+            lines += [ascii_only(f"{name} {point} {value(form)}") for point, form in device.items() if is_value(form)]
     lines += [ascii_only(f"bus {name} up {_word(bus.get('up'))}") for name, bus in _items(status.get("buses"))]
     return lines + ([] if alarms is None else alarm_lines(alarms))
 
@@ -141,15 +71,51 @@ def _head(status: Form) -> list[str]:
     return [*beside(title.rstrip(), now), *beside(ascii_only(f"values: {values}"), ascii_only(who))]
 
 
+def verdict_rows(verdict: object) -> list[str]:
+    """Return the answer to "is it ours?": the sentence with its confidence, then where and since when. No rows without a line."""
+    if not isinstance(verdict, Mapping):
+        return []
+    confidence = f"confidence {str(verdict.get('confidence') or '--').upper()}"
+    said = f"VERDICT {ascii_only(verdict.get('sentence') or '--')}"
+    first = beside(said, ascii_only(confidence)) if len(said) + len(confidence) + 2 <= COLUMNS else wrapped(said, following=VERDICT)
+    second = [place_words(verdict), "" if len(first) == 1 else confidence]
+    second.append("this end alone" if verdict.get("one_end") else "")
+    if verdict.get("kind") != HEALTHY:
+        second.append(f"since {clock({'t': verdict.get('since')}, str(verdict.get('since')))}Z" if verdict.get("since") else "")
+    return [*first, *wrapped(".  ".join(filter(None, second)), VERDICT)] if any(second) else first
+
+
+def place_words(verdict: Form) -> str:
+    """Return where it is in words, without the kilometre that the sentence has said already."""
+    where, sentence = str(verdict.get("where") or "").rstrip("."), str(verdict.get("sentence") or "")
+    begin, _, rest = where.partition(", ")
+    return begin if rest and rest in sentence else where
+
+
 def _feeds(status: Form) -> list[str]:
     lines: list[str] = []
     feeds = _items(status.get("power_feeds"))
     for name, feed in feeds[:MOST_FEEDS]:
         state = {True: "ON", False: "OFF"}.get(_plain(feed.get("output_on")), "output ?") if feed.get("up") else "NO ANSWER"
         said = [state, value(feed.get("output_current")), value(feed.get("output_voltage"))]
-        said += [f"{point} {value(feed[point])}" for point in ("regulation", "fault", "interlock") if point in feed]
+        said += [f"{point} {value(feed[point])}" for point in ("regulation", "fault", "interlock") if _offered(feed.get(point))]
         lines += wrapped("   ".join(said), _label("PFE", name))
     return lines + _left_out(feeds, MOST_FEEDS, "power feeds")
+
+
+def _far_end(status: Form) -> list[str]:
+    """Return what the far station says of its feed, or why it is unknown."""
+    far = status.get("far_end")
+    if not isinstance(far, Mapping):
+        return []
+    feed = far.get("feed")
+    if not far.get("known"):
+        return wrapped(f"UNKNOWN: {far.get('why') or 'nothing heard'}", _label("FAR", ascii_only(far.get("name") or "--")))
+    said = ["no feed is shared"]
+    if isinstance(feed, Mapping):
+        state = {True: "ON", False: "OFF"}.get(feed.get("on"), "output ?")  # type: ignore[arg-type]
+        said = [state, value(feed.get("current")), value(feed.get("voltage"))]
+    return wrapped("   ".join([*said, f"age {value(far.get('age'))}"]), _label("FAR", ascii_only(far.get("name") or "--")))
 
 
 def _amplifiers(status: Form) -> list[str]:
@@ -189,7 +155,7 @@ def _troubles(amplifier: Form) -> list[str]:
     if not amplifier.get("up"):
         return ["NO ANSWER"]
     found = [word for point, word in (("los", "LOS"), ("fault", "FAULT")) if _plain(amplifier.get(point)) is True]
-    return found + [f"{point} {value(form)}" for point, form in amplifier.items() if _is_value(form) and form["q"] in ("stale", "bad")]
+    return found + [f"{point} {value(form)}" for point, form in amplifier.items() if _offered(form) and form["q"] in ("stale", "bad")]
 
 
 def _alarm_summary(alarms: Form) -> list[str]:
@@ -204,9 +170,11 @@ def _alarm_summary(alarms: Form) -> list[str]:
     return lines + (_whole_blocks(blocks, ALARM_ROWS) if blocks else [])
 
 
-def _next(alarms: Form | None) -> str:
+def _next(status: Form, alarms: Form | None) -> str:
+    verdict = status.get("verdict")
+    told = isinstance(verdict, Mapping) and verdict.get("kind") not in (None, HEALTHY)
     waiting = [alarm["key"] for alarm in (alarms or {}).get("alarms", ()) if alarm["letter"] in "BDE"]
-    return "Next:  show alarms" + (f"  |  ack {waiting[0]}" if waiting else "")
+    return "Next:  " + ("show fault  |  support fault  |  " if told else "") + "show alarms" + (f"  |  ack {waiting[0]}" if waiting else "")
 
 
 # The alarms.
@@ -272,7 +240,7 @@ def _alarm_block(alarm: Form, today: str) -> list[str]:
 
 
 def _what_to_do(alarm: Form, today: str) -> str:
-    """Return the one thing to know next about an alarm: what to do, who has seen it, or who hides it until when."""
+    """Return what to know next about an alarm: what to do first, who has seen it, or who hides it until when."""
     shelf, outage, seen = alarm["shelf"], alarm["outage"], alarm["seen"]
     match alarm["letter"]:
         case "G" if shelf:
@@ -284,7 +252,7 @@ def _what_to_do(alarm: Form, today: str) -> str:
         case "C" if seen:
             return f"{seen['by']} {clock(seen['at'], today)}Z {seen['note']}".rstrip()
         case "D" | "E":
-            return "-> ack when understood"
+            return f"-> {alarm['firstAction']}; ack when understood"
         case "F":
             return "-> needs a reset, with a note"
         case _:
@@ -328,8 +296,9 @@ def _items(group: object) -> list[tuple[str, Form]]:
     return [(ascii_only(name), entry) for name, entry in group.items() if isinstance(entry, Mapping)]
 
 
-def _is_value(form: object) -> bool:
-    return isinstance(form, Mapping) and "q" in form and "v" in form
+def _offered(form: object) -> bool:
+    """Return whether this is a value that the unit has; what it does not have is no trouble."""
+    return is_value(form) and isinstance(form, Mapping) and form.get("why") != "not-offered"
 
 
 def _plain(form: object) -> Any:

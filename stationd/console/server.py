@@ -25,7 +25,8 @@ import stationd
 from stationd.console.alarm import AlarmInterface
 from stationd.console.channel import END, Channel
 from stationd.console.connection import Connection, said
-from stationd.console.door import AlarmDoor, StatusDoor
+from stationd.console.diagnostics import DiagnosticsInterface
+from stationd.console.door import AlarmDoor, LineDoor, StatusDoor
 from stationd.console.peer import NotKnown, Peer, Role, user_name
 from stationd.console.persons import TwoPersons
 from stationd.console.places import USUAL, Limits, Places, Share
@@ -47,11 +48,15 @@ Identify = Callable[[socket.socket], Peer]
 
 @dataclass(frozen=True, slots=True)
 class Doors:
-    """What is behind the socket. `alarms` is None while there is no alarm desk; `live` is False on a simulation or a bench."""
+    """What is behind the socket. `live` is False on a simulation or a bench.
+
+    `alarms` is None while there is no alarm desk, `line` where the station's file has none.
+    """
 
     status: StatusDoor
     alarms: AlarmDoor | None
     live: bool
+    line: LineDoor | None = None
 
 
 def interfaces(doors: Doors, limits: Limits) -> Interfaces:
@@ -59,10 +64,12 @@ def interfaces(doors: Doors, limits: Limits) -> Interfaces:
     shared, persons = SharedStatus(doors.status), TwoPersons()
 
     def made(peer: Peer) -> Sequence[VarlinkInterface]:
-        status = StatusInterface(shared, peer)
-        if doors.alarms is None:
-            return (status,)
-        return (status, AlarmInterface(doors.alarms, peer, persons, doors.live, limits.order_s))
+        every: list[VarlinkInterface] = [StatusInterface(shared, peer)]
+        if doors.alarms is not None:
+            every.append(AlarmInterface(doors.alarms, peer, persons, doors.live, limits.order_s))
+        if doors.line is not None:
+            every.append(DiagnosticsInterface(doors.line, peer, limits.order_s))
+        return every
 
     return made
 

@@ -12,17 +12,24 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import NamedTuple
 
-ALARM, STATUS = "io.stationd.Alarm", "io.stationd.Status"
+ALARM, STATUS, DIAGNOSTICS = "io.stationd.Alarm", "io.stationd.Status", "io.stationd.Diagnostics"
 LISTS = ("active", "shelved", "suppressed", "out-of-service", "all")
-SHOWN = ("status", "alarms")
-ORDERS = ("ack", "reset", "shelve", "unshelve", "note")
+SHOWN = ("status", "alarms", "line", "fault", "faults", "baseline")
+ORDERS = ("ack", "reset", "shelve", "unshelve", "note", "baseline", "support")
 ALL_VISIBLE = "all-visible"
+MOST_FAULTS = 200
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 USAGE = """usage: stationctl [--socket PATH] [--json|--plain] [--timeout S] [--strict] WORDS...
 
-  show status                              the station at a glance
+  show status                              the station at a glance: is it ours?
   show alarms [active|shelved|suppressed|out-of-service|all]
+  show line                                both ends, fibre pairs against the baseline
+  show fault [last|ID]                     where it is, which methods agree, what came first
+  show faults                              the faults that were recorded
+  show baseline                            what counts as normal, since when
+  baseline take ["note"]                   what is measured now counts as normal from now on
+  support fault [last|ID]                  all about a fault in one file: CSV, JSON, plots
   ack KEY... ["note"]   ack all-visible    say that you have seen alarms
   reset KEY "note"                         end the latch of an alarm that is gone and acknowledged
   shelve KEY DURATION [one-shot] "reason"  hide an alarm for a time: 30m, 8h, 1h30m
@@ -45,6 +52,12 @@ class Kind(Enum):
     STATUS = "status"
     ALARMS = "alarms"
     ORDER = "order"
+    LINE = "line"
+    FAULT = "fault"
+    FAULTS = "faults"
+    BASELINE = "baseline"
+    TAKE = "take"
+    BUNDLE = "bundle"
 
 
 class Wish(NamedTuple):
@@ -60,7 +73,7 @@ class Wish(NamedTuple):
     @property
     def acts(self) -> bool:
         """True when it changes something: then a lost answer means that nobody knows what is."""
-        return self.kind is Kind.ORDER
+        return self.kind in (Kind.ORDER, Kind.TAKE)
 
     @property
     def several(self) -> bool:
@@ -86,6 +99,10 @@ def understood(typed: Sequence[str]) -> Wish:
             if len(rest) != 1:
                 raise Usage("unshelve KEY: name one alarm")
             return _order("Unshelve", "on no shelf any more", rest[0], {})
+        case "baseline":
+            return _baseline(rest)
+        case "support":
+            return _support(rest)
         case _:
             return _reading(verb, rest)
 
@@ -114,18 +131,49 @@ def _reading(verb: str, rest: tuple[str, ...]) -> Wish:
     if near and not "show".startswith(verb):
         raise Usage(f"{verb}: an order is typed in full: {' or '.join(near)}")
     if verb in ("s", ""):
-        raise Usage(f"{verb or 'nothing'} may be show, shelve")
+        raise Usage(f"{verb or 'nothing'} may be show, shelve, support")
     full_word(verb, ("show",))
     if not rest:
         raise Usage(f"show what? One of: {', '.join(SHOWN)}")
-    if full_word(rest[0], SHOWN) == "status":
-        if rest[1:]:
-            raise Usage("show status takes no more words")
-        return Wish(Kind.STATUS, f"{STATUS}.GetStatus", {})
-    if len(rest) > 2:
-        raise Usage(f"show alarms takes one word more: {', '.join(LISTS)}")
-    shown = full_word(rest[1], LISTS) if len(rest) == 2 else "active"
-    return Wish(Kind.ALARMS, f"{ALARM}.List", {"filter": {"shown": shown.replace("-", "_")}})
+    what, more = full_word(rest[0], SHOWN), rest[1:]
+    match what:
+        case "alarms":
+            if len(more) > 1:
+                raise Usage(f"show alarms takes one word more: {', '.join(LISTS)}")
+            shown = full_word(more[0], LISTS) if more else "active"
+            return Wish(Kind.ALARMS, f"{ALARM}.List", {"filter": {"shown": shown.replace("-", "_")}})
+        case "fault":
+            return Wish(Kind.FAULT, f"{DIAGNOSTICS}.GetFault", {"id": _fault("show fault", more)})
+    if more:
+        raise Usage(f"show {what} takes no more words")
+    return READINGS[what]
+
+
+READINGS = {
+    "status": Wish(Kind.STATUS, f"{STATUS}.GetStatus", {}),
+    "line": Wish(Kind.LINE, f"{DIAGNOSTICS}.GetLine", {}),
+    "faults": Wish(Kind.FAULTS, f"{DIAGNOSTICS}.ListFaults", {"limit": MOST_FAULTS}),
+    "baseline": Wish(Kind.BASELINE, f"{DIAGNOSTICS}.GetBaseline", {}),
+}
+
+
+def _fault(command: str, rest: tuple[str, ...]) -> str:
+    """Return the name of a fault: "last" is the newest one."""
+    if len(rest) > 1 or any(re.fullmatch(r"last|F-\d{4}-\d{2}-\d{2}-\d{1,6}", word) is None for word in rest):
+        raise Usage(f"{command} takes one word more: last, or a name such as F-2026-11-21-1 (show faults)")
+    return rest[0] if rest else "last"
+
+
+def _baseline(rest: tuple[str, ...]) -> Wish:
+    if not rest or rest[0] != "take" or len(rest) > 2:
+        raise Usage("baseline take [note]: the note stands in quotes; to look at it: show baseline")
+    return Wish(Kind.TAKE, f"{DIAGNOSTICS}.TakeBaseline", {"note": rest[1]} if rest[1:] else {})
+
+
+def _support(rest: tuple[str, ...]) -> Wish:
+    if not rest or rest[0] != "fault":
+        raise Usage("support fault [last|ID]: the file of a fault")
+    return Wish(Kind.BUNDLE, f"{DIAGNOSTICS}.MakeBundle", {"id": _fault("support fault", rest[1:])})
 
 
 def _ack(rest: tuple[str, ...]) -> Wish:

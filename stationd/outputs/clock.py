@@ -2,13 +2,20 @@
 
 Inside the daemon every time is CLOCK_MONOTONIC, which a set clock cannot bend. A Clock is one simultaneous look at both
 clocks, so that all times of one document agree with each other even while the clock of the machine is being set.
+
+Which clock tells the time of day is said once for a task and all that it starts, in TIME_OF_DAY; else it is that of the machine.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
+from contextvars import ContextVar
 from datetime import UTC, datetime
+
+TIME_OF_DAY: ContextVar[Callable[[], float]] = ContextVar("TIME_OF_DAY", default=time.time)
+"""Returns Unix time in seconds."""
 
 
 class Clock:
@@ -22,7 +29,7 @@ class Clock:
     @classmethod
     def read(cls) -> Clock:
         """Look at both clocks now, the monotonic one being that of the running loop."""
-        return cls(time.time(), asyncio.get_running_loop().time())
+        return cls(TIME_OF_DAY.get()(), asyncio.get_running_loop().time())
 
     def utc_s(self, t: float) -> float:
         """Return the Unix time, in seconds, of a monotonic time."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -84,9 +84,10 @@ def encode(document: Document) -> bytes:
 
 
 class Documents:
-    """Builds the documents of one station from its board."""
+    """Builds the documents of one station from its board. `line` gives what stands of the line in the status, nothing without one."""
 
-    def __init__(self, identity: Identity, board: Board) -> None:
+    def __init__(self, identity: Identity, board: Board, line: Callable[[Clock], Document] = lambda _: {}) -> None:
+        self._line = line
         self._identity = identity
         self._board = board
         self._points: Mapping[str, tuple[tuple[PointId, str], ...]] = {
@@ -107,13 +108,14 @@ class Documents:
         }
 
     def status(self, buses_up: Mapping[str, bool], clock: Clock) -> Document:
-        """Return the station at a glance: what answers, how good the values are, each power feed and amplifier in short."""
+        """Return the station at a glance: the verdict, what answers, how good the values are, each unit of the line in short."""
         return {
             "station": self._identity.name,
             "title": self._identity.title,
             "operator": self._identity.operator,
             "mode": self._identity.mode.value,
             "t": clock.written(clock.now),
+            **self._line(clock),
             "quality": self._qualities(),
             "buses": {name: {"up": up} for name, up in buses_up.items()},
             "devices": {name: {"kind": device.driver.kind.name, "up": self._up(name)} for name, device in self._board.devices.items()},

@@ -131,6 +131,7 @@ class Sources:
     alarms: Alarms | None = None
     journal: Journal | None = None
     sparkplug: tuple[SparkplugStatistics, NodeCounts] | None = None
+    more: tuple[Callable[[float], Iterator[Metric]], ...] = ()  # of rooms above this one; each takes the time
 
 
 class Metrics:
@@ -198,6 +199,8 @@ class Metrics:
             yield from journal_families(self._sources.journal.health, self._sources.journal.statistics)
         if self._sources.sparkplug is not None:
             yield from sparkplug_families(*self._sources.sparkplug)
+        for families in self._sources.more:
+            yield from families(now)
 
     def _gather_mqtt(self) -> Iterator[Metric]:
         mqtt = self._sources.mqtt

@@ -146,6 +146,7 @@ class JsonPublisher:
         client_id: str = "",
         alarms: Standing | None = None,
         audit_head: Callable[[], Document] | None = None,
+        documents: Documents | None = None,
     ) -> None:
         self._broker = broker
         self._station = identity.name
@@ -153,7 +154,7 @@ class JsonPublisher:
         self._board = board
         self._buses_up = buses_up
         self._statistics = statistics
-        self._documents = Documents(identity, board)
+        self._documents = documents or Documents(identity, board)
         self._device_of = {f"device/{device}": device for device in board.devices}
         self._topic_of = {device: topic for topic, device in self._device_of.items()}
         self._alarms = alarms

@@ -1,8 +1,8 @@
-"""What the engine finds, on its way to the journal and to the broker: light, alarms, and what people order about them.
+"""What the engine finds, on its way to the journal and to the broker: light, alarms, the verdict, and what people order.
 
 All that follows from one event goes to the journal in one transaction: the records, the alarms as they then are, and the messages
-for the broker. Nothing here waits; nothing here decides. A message that was made is in the outbox before anybody is told, so
-that a receiver never knows of what a restart forgets.
+for the broker. Nothing here waits; nothing here decides. Messages go to the broker from the outbox, and so only after the commit;
+the people at the console hear at once.
 
     engine --keep--> records, alarm states, messages --> journal          --> listeners: console, retained documents
 
@@ -25,15 +25,19 @@ from typing import Any
 import structlog
 
 from stationd.core.alarm.desk import Alarms
-from stationd.core.alarm.memory import Row, Snapshot, as_plain, row_of
+from stationd.core.alarm.memory import Row, Snapshot, as_plain
 from stationd.core.alarm.words import AlarmRecord, Annunciate, Done, Outcome
 from stationd.core.alarm.words import Effect as AlarmEffect
 from stationd.core.model import Announce, Reading
+from stationd.core.verdict.told import BaselineOutcome, TakeBaseline, VerdictChanged
 from stationd.engine import Kept, Ordered, Told
 from stationd.outputs.alarm_document import AlarmDocuments
 from stationd.outputs.clock import Clock
 from stationd.outputs.document import Document, Documents, Identity, encode
 from stationd.outputs.journal import Journal, Message, Moment, Record, RecordClass, Restored, Stamp
+from stationd.outputs.journal import Kept as Fate
+from stationd.outputs.line_records import KIND, LINE, LineRecords, baseline_outcome
+from stationd.outputs.recovered import elapsed_s, plain, read_desk
 
 log = structlog.get_logger()
 
@@ -42,6 +46,7 @@ EVENT = "event"
 STATION = "station"
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 USUAL = as_plain(Row(key=""))
+PRESSING = frozenset({KIND, TakeBaseline.__name__})  # with these the state of the line watch is saved at once
 TIDY_S = 1.0  # what changed although nothing happened is kept so often: a delay that a kill sets back by less than that
 
 
@@ -62,6 +67,14 @@ class Machine:
         return cls(boot, clock_gettime(CLOCK_BOOTTIME))
 
 
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """What the journal need not remember any more: alarms that the station has not, and values that were torn."""
+
+    states: Mapping[str, None]
+    values: Mapping[str, None]
+
+
 class Recorder:
     """Takes what the engine tells (stationd.engine.Outside). `publish`: there is a broker for whom messages are kept."""
 
@@ -74,6 +87,7 @@ class Recorder:
         light: Documents,
         alarms: AlarmDocuments,
         machine: Callable[[], Machine] | None = None,
+        line: LineRecords | None = None,
         *,
         publish: bool,
     ) -> None:
@@ -82,18 +96,24 @@ class Recorder:
         self._desk = desk
         self._light = light
         self._alarms = alarms
+        self._line = line
         self._publish = publish
         self._look_at_machine = machine or Machine.now
         self._machine = self._look_at_machine()
         self._clock = clock
         self._listeners: list[Callable[[AlarmRecord], None]] = []
-        self._began = self._late = False
+        self._judged: list[Callable[[VerdictChanged], None]] = []
+        self._began = self._late = self._gap = False
+        self._taken_up: Kept = asyncio.get_running_loop().create_future()
         self.ordered = 0
 
     # ------------------------------------------------------------------ told by the engine
 
     def keep(self, told: Sequence[Told], ordered: Ordered | None) -> Kept:
-        """Hand over all that follows from one event; the future tells when it is on the disk, or lost by the rules of the journal."""
+        """Hand over all that follows from one event; the future tells when it is on the disk, with the alarms as they then are.
+
+        It is cancelled when that was lost by the rules of the journal.
+        """
         clock = Clock.read()
         records = [] if ordered is None else [self._order(ordered)]
         for each in told:
@@ -104,17 +124,22 @@ class Recorder:
                     records.append(self._record(event.kind.value, event.channel, document, RecordClass.EVENT))
                 case AlarmRecord():
                     records.append(self._happened(each, clock))
+                case VerdictChanged() if self._line is not None:
+                    records.append(self._record(KIND, LINE, self._line.happened(each, clock)))
                 case Annunciate():
                     _say(each)
         kept = self._append(records)
         self._tell(told)
-        return kept
+        return _both(kept, self._taken_up) if self._late and ordered is not None else kept
 
     def _tell(self, told: Sequence[Told]) -> None:
         for each in told:
             if isinstance(each, AlarmRecord):
                 for listener in tuple(self._listeners):
                     listener(each)
+            elif isinstance(each, VerdictChanged):
+                for judged in tuple(self._judged):
+                    judged(each)
 
     def remember(self, readings: Sequence[Reading]) -> None:
         """Hand readings over for the history."""
@@ -125,19 +150,27 @@ class Recorder:
         self._listeners.append(deliver)
         return lambda: self._listeners.remove(deliver)
 
+    def subscribe_verdicts(self, deliver: Callable[[VerdictChanged], None]) -> Callable[[], None]:
+        """Have every change of the verdict delivered from now on; return how to end that."""
+        self._judged.append(deliver)
+        return lambda: self._judged.remove(deliver)
+
     # ------------------------------------------------------------------ over a restart
 
     def restore(self, restored: Restored) -> Kept:
         """Put back what the journal remembers into the desk, which has just been made; before the first event of this run.
 
-        A journal that does not answer in time is asked again by `keep_on`, and what it remembers is taken up late.
+        A journal that does not answer in time is asked again by `keep_on`, and what it remembers is taken up late. Until then
+        no state is written: a kill must not leave this desk, which knows nothing, in the place of what people had done.
         """
         self._late = not restored.known
-        return self._take_up(restored, self._desk.restore)
+        return self._take_up(restored, self._desk.restore, late=False)
 
-    def _take_up(self, restored: Restored, into_desk: Callable[..., list[AlarmEffect]]) -> Kept:
+    def _take_up(self, restored: Restored, into_desk: Callable[..., list[AlarmEffect]], *, late: bool) -> Kept:
+        self._put_back_line(restored, late=late)
         effects, elapsed_s = self._put_back(restored, into_desk)
-        gone = dict.fromkeys(set(restored.states) - {str(key) for key in self._desk.plan.rules})
+        known = {*restored.states, *restored.torn_states}
+        gone = Gone(dict.fromkeys(known - {str(key) for key in self._desk.plan.rules}), dict.fromkeys(restored.torn_values))
         document: Document = {"kind": "start", "known": restored.known, "alarms": len(restored.states), "elapsed_s": elapsed_s}
         records = [self._record("start", STATION, document, RecordClass.EVENT, told=False)]
         clock = Clock.read()
@@ -150,19 +183,32 @@ class Recorder:
         self._tell(effects)
         return kept
 
+    def _put_back_line(self, restored: Restored, *, late: bool) -> None:
+        saved = plain(restored.values.get(LINE, ""))
+        if self._line is not None and saved is not None:
+            self._line.put_back(saved, asyncio.get_running_loop().time(), self._elapsed_s(saved), late=late)
+
+    def _elapsed_s(self, saved: Mapping[str, Any]) -> float:
+        return elapsed_s(saved, self._machine.boot, self._machine.boottime_s, self._clock())
+
     def _put_back(self, restored: Restored, into_desk: Callable[..., list[AlarmEffect]]) -> tuple[list[AlarmEffect], float]:
-        moment, saved = self._clock(), _plain(restored.values.get(DESK, ""))
-        rows = tuple(row for text in restored.states.values() if (row := _row(text)) is not None)
-        if saved is None or not rows:
+        """Return what follows from what was put back, and how long ago it was saved. Whatever cannot be read is said, loudly."""
+        moment = self._clock()
+        found = read_desk(restored, DESK, {str(key) for key in self._desk.plan.rules})
+        for sentence in found.damage:
+            self._journal.say_damaged(sentence)
+        if not found.rows:
             return [], 0.0
-        elapsed_s = _elapsed_s(saved, self._machine, moment)
-        try:
-            kept = Snapshot(float(saved["t"]), int(saved["number"]), rows, saved["counts"])
-            utc_s = moment.utc_s if moment.synchronised else None
-            return into_desk(kept, asyncio.get_running_loop().time(), elapsed_s, utc_s), elapsed_s
-        except (KeyError, TypeError, ValueError) as error:
-            log.warning("what the journal remembers of the alarms cannot be read; they are found anew", reason=repr(error))
-            return [], 0.0
+        saved, elapsed_s = found.place, self._elapsed_s(found.place)
+        utc_s = moment.utc_s if moment.synchronised else None
+        both: tuple[dict[str, Any], ...] = (saved["counts"], {})
+        for counts in both:  # they are read first: where they cannot be, only they begin anew
+            kept = Snapshot(float(saved["t"]), int(saved["number"]), found.rows, counts)
+            try:
+                return into_desk(kept, asyncio.get_running_loop().time(), elapsed_s, utc_s), elapsed_s
+            except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+                self._journal.say_damaged(f"the counts of the alarms cannot be read and begin anew: {error!r}")
+        return [], 0.0
 
     async def keep_on(self) -> None:
         """Keep now and then what changed although nothing happened: delays that run, what was told. Ends by cancellation."""
@@ -170,48 +216,70 @@ class Recorder:
             await asyncio.sleep(TIDY_S)
             if self._late and self._journal.restored.known:
                 self._late = False
-                self._take_up(self._journal.restored, self._desk.recall)
+                taken_up = self._take_up(self._journal.restored, self._desk.recall, late=True)
+                taken_up.add_done_callback(lambda _: None if self._taken_up.done() else self._taken_up.set_result(None))
             self.keep_states()
 
     def keep_states(self) -> None:
         """Keep what has changed since the last record."""
         states, values = self._states()
-        if states:
-            self._journal.append(Record(self._journal.stamp(), RecordClass.READING, "states", states=states, values=values))
+        values |= self._line_values(pressing=False)
+        if states or values:
+            record = Record(self._journal.stamp(), RecordClass.READING, "states", states=states, values=values)
+            self._journal.append(record).add_done_callback(self._note_loss)
 
     # ------------------------------------------------------------------ into the journal
 
-    def _append(self, records: list[Record], gone: Mapping[str, None] | None = None) -> Kept:
+    def _append(self, records: list[Record], gone: Gone | None = None) -> Kept:
         """Append records, the last of them with the alarms as they are now."""
         kept: Kept = asyncio.get_running_loop().create_future()
         if not records:
             kept.set_result(None)
             return kept
         states, values = self._states()
-        records[-1] = replace(records[-1], states={**(gone or {}), **states}, values=values)
+        values |= self._line_values(pressing=any(record.kind in PRESSING for record in records))
+        gone = gone or Gone({}, {})
+        records[-1] = replace(records[-1], states={**gone.states, **states}, values={**gone.values, **values})
         last = self._journal.append_all(records)[-1]
-        last.add_done_callback(lambda _: None if kept.done() else kept.set_result(None))
+        last.add_done_callback(self._note_loss)
+        last.add_done_callback(lambda fate: _settle(kept, fate))
         return kept
 
+    def _note_loss(self, fate: asyncio.Future[Fate]) -> None:
+        """Remember that states were lost with a record: as soon as the disk works they are all written once more."""
+        self._gap = self._gap or fate.result() is Fate.LOST
+
     def _states(self) -> tuple[dict[str, str], dict[str, str]]:
-        """Return the alarms that changed since the last call, all of them at the first, and what translates their times."""
+        """Return the alarms that changed since the last call, all of them at the first, and what translates their times.
+
+        Nothing while it is not known what stood before.
+        """
+        if self._late:
+            return {}, {}
         now = asyncio.get_running_loop().time()
         changed = self._desk.changed_rows(now)
-        if not self._began:
-            changed, self._began = self._desk.snapshot(now), True
+        if not self._began or (self._gap and self._journal.health.good):
+            changed, self._began, self._gap = self._desk.snapshot(now), True, False
         if not changed.rows:
             return {}, {}
-        moment, machine = self._clock(), self._machine
-        saved = {
-            "t": changed.t,
-            "number": changed.number,
-            "counts": dict(changed.counts),
-            "boot": machine.boot,
+        saved = {"t": changed.t, "number": changed.number, "counts": dict(changed.counts), **self._clocks()}
+        return {row.key: _text(row) for row in changed.rows}, {DESK: json.dumps(saved, separators=(",", ":"))}
+
+    def _line_values(self, *, pressing: bool) -> dict[str, str]:
+        """Return what the line watch must know after a restart, if it is time for that."""
+        if self._line is None or self._late:
+            return {}
+        return self._line.values(asyncio.get_running_loop().time(), self._clocks(), pressing=pressing)
+
+    def _clocks(self) -> dict[str, object]:
+        """Return what the clocks show, so that the next run can tell how long ago that was."""
+        moment = self._clock()
+        return {
+            "boot": self._machine.boot,
             "boottime_s": self._look_at_machine().boottime_s,
             "utc_s": moment.utc_s,
             "synchronised": moment.synchronised,
         }
-        return {row.key: _text(row) for row in changed.rows}, {DESK: json.dumps(saved, separators=(",", ":"))}
 
     def _happened(self, record: AlarmRecord, clock: Clock) -> Record:
         return self._record(record.event.value, str(record.key), self._alarms.happened(record, clock))
@@ -250,33 +318,30 @@ def _text(row: Row) -> str:
     return json.dumps({name: value for name, value in as_plain(row).items() if value != USUAL[name]}, separators=(",", ":"))
 
 
-def _row(text: str) -> Row | None:
-    """Return the row of a text; None, with a line in the log, for what cannot be one."""
-    try:
-        return row_of(json.loads(text))
-    except (ValueError, TypeError, AttributeError) as error:
-        log.warning("an alarm that the journal remembers cannot be read; it is found anew", reason=str(error))
-        return None
+def _settle(kept: Kept, fate: asyncio.Future[Fate]) -> None:
+    if kept.done():
+        return
+    if fate.result() is Fate.LOST:
+        kept.cancel()
+    else:
+        kept.set_result(None)
 
 
-def _plain(text: str) -> dict[str, Any] | None:
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None
+def _both(first: Kept, second: Kept) -> Kept:
+    """Return what is done when both are, and cancelled with the first that is."""
+    both: Kept = asyncio.get_running_loop().create_future()
 
+    def look(_: Kept) -> None:
+        if both.done():
+            return
+        if first.cancelled() or second.cancelled():
+            both.cancel()
+        elif first.done() and second.done():
+            both.set_result(None)
 
-def _elapsed_s(saved: Mapping[str, Any], machine: Machine, moment: Moment) -> float:
-    """Return how long ago a state was saved: in the same start of the machine exactly, otherwise as well as the clock knows."""
-    try:
-        if machine.boot and saved["boot"] == machine.boot:
-            return max(machine.boottime_s - float(saved["boottime_s"]), 0.0)
-        if saved["synchronised"] and moment.synchronised:
-            return max(moment.utc_s - float(saved["utc_s"]), 0.0)
-    except (KeyError, TypeError, ValueError):
-        pass
-    return 0.0
+    first.add_done_callback(look)
+    second.add_done_callback(look)
+    return both
 
 
 def _readable(value: object) -> object:
@@ -289,7 +354,9 @@ def _readable(value: object) -> object:
     return [_readable(each) for each in value] if isinstance(value, tuple | list) else value
 
 
-def _outcome(outcome: Outcome) -> Document:
+def _outcome(outcome: Outcome | BaselineOutcome) -> Document:
+    if isinstance(outcome, BaselineOutcome):
+        return baseline_outcome(outcome)
     if isinstance(outcome, Done):
         return {"key": str(outcome.key), "done": True, "letter": outcome.letter.value, "occurrence": outcome.occurrence}
     return {"key": str(outcome.key), "done": False, "error": outcome.error.value, "cause": outcome.cause}

@@ -64,6 +64,7 @@ class OwnSignals:
         self._full: bool | None = None
         self._slow = False
         self._thinned_t = -THINNED_S
+        self._told_aside = self._told_damage = 0
         self.audit: bool | None = None
 
     async def run(self) -> None:
@@ -96,7 +97,8 @@ class OwnSignals:
     def _states(self, health: Health) -> Iterator[Found]:
         statistics = self._journal.statistics
         if health.state is not State.STARTING:
-            yield "STORAGE-FAILED", not health.good, "" if health.good else health.reason
+            memory = "" if self._journal.restored.known else "; the alarms began without what they were before the start"
+            yield "STORAGE-FAILED", not health.good, "" if health.good else f"{health.reason}{memory}"
         yield "CLOCK-UNSYNC", not self._clock().synchronised, ""
         if self._mqtt is not None:
             yield "BROKER-LOST", not self._mqtt.connected, ""
@@ -112,9 +114,14 @@ class OwnSignals:
             yield "AUDIT", not self.audit, "the chain does not hold" if not self.audit else ""
 
     def _moments(self, health: Health) -> Iterator[tuple[str, str]]:
-        if self._grown("set aside", len(health.set_aside)):
-            yield "JOURNAL-DAMAGED", health.set_aside[-1]
+        damage = [*health.set_aside[self._told_aside :], *health.damage[self._told_damage :]]
+        self._told_aside, self._told_damage = len(health.set_aside), len(health.damage)
         statistics = self._journal.statistics
+        torn = statistics.torn + self._journal.outbox.torn
+        if self._grown("torn", torn) and not damage:
+            damage = [f"{torn} rows since the start could not be trusted and were left out"]
+        if damage:
+            yield "JOURNAL-DAMAGED", "; ".join(damage)
         dropped = statistics.history_lost + statistics.history_crowded + statistics.gathered.thinned
         if self._grown("history", dropped):
             yield "HISTORY-DROPPED", f"{dropped} readings since the start"

@@ -8,7 +8,10 @@ ones with their own times, and what stands further apart than the history reache
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, Callable, Mapping
+
+import structlog
 
 from stationd.core.model import PointId, Reading
 from stationd.outputs.clock import Clock
@@ -18,27 +21,45 @@ from stationd.outputs.sparkplug.catalogue import Catalogue, Sample
 from stationd.outputs.sparkplug.memory import Batch
 from stationd.outputs.sparkplug.plant import sample
 
+log = structlog.get_logger()
+
 BIRTH, SENT = "sparkplug birth", "sparkplug sent "
 SLICE_MS = 600_000  # of the history of a device, in one batch
 SETTLE_S = HistorySettings().frame_s + 3.0  # until readings of now are on the disk and can be read back
+PATIENCE_S, LOOK_S = 10.0, 0.1  # so long the first connection waits for a disk that does not answer (assumption)
+NUMBERS = 256  # birth numbers go from 0 to 255 (tck-id-topics-nbirth-bdseq-num)
 FURTHEST_MS = round(HistorySettings().seconds_s * 1000)
 
 
 class JournalNumbers:
-    """The birth number (stationd.outputs.sparkplug.memory.BirthNumbers)."""
+    """The birth number (stationd.outputs.sparkplug.memory.BirthNumbers).
 
-    def __init__(self, journal: Journal) -> None:
+    A journal that cannot be read does not silence the station, and a number that was used before is not used again because of it:
+    after `patience_s` the clock gives one instead. The number in the file is left alone until it has been read.
+    """
+
+    def __init__(self, journal: Journal, clock: Callable[[], Moment], patience_s: float = PATIENCE_S) -> None:
         self._journal = journal
+        self._clock = clock
+        self._patience_s = patience_s
 
     async def load(self) -> int | None:
-        """Return the last number, None where there is none; OSError when the journal could not be read."""
+        """Return the last number, None where there never was one."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._patience_s):
+                while not self._journal.restored.known:
+                    await asyncio.sleep(LOOK_S)
         if not self._journal.restored.known:
-            raise OSError(self._journal.health.reason or "the journal was not read yet")
+            number = 1 + round(self._clock().utc_s) % (NUMBERS - 2)  # the next one is not 0: that is how a new station begins
+            log.warning("the last birth number cannot be read; the clock gives one", number=number, reason=self._journal.health.reason)
+            return number
         text = self._journal.restored.values.get(BIRTH, "")
         return int(text) if text.isdecimal() else None
 
     async def save(self, number: int) -> None:
-        """Keep a number; OSError when the disk refuses."""
+        """Keep a number; OSError when the disk refuses, or has not been read yet."""
+        if not self._journal.restored.known:
+            raise OSError(self._journal.health.reason or "the journal was not read yet")
         if await _record(self._journal, {BIRTH: str(number)}) is Kept.LOST:
             raise OSError(self._journal.health.reason)
 
@@ -61,7 +82,9 @@ class JournalHistory:
         return round(self._clock().utc_s * 1000)
 
     async def waiting(self, device: str, until: int) -> AsyncGenerator[Batch, None]:
-        """Return what is stored of a device and does not count as sent, oldest first."""
+        """Return what is stored of a device and does not count as sent, oldest first. OSError where that is not known."""
+        if not self._journal.restored.known:
+            raise OSError(self._journal.health.reason or "the journal was not read yet")
         begin = self._begin(device)
         if begin is None or begin == until:
             return

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from stationd.console.door import Document, Happening, Moment
+from stationd.console.door import Document, Happening, LineDoor, Moment, Obeyed
 from stationd.console.peer import Peer, Role
 from stationd.console.places import USUAL, Limits
 from stationd.console.server import ControlSocket, Doors, interfaces
@@ -22,7 +22,7 @@ from stationd.core.alarm.desk import Alarms
 from stationd.core.alarm.flood import Figures
 from stationd.core.alarm.plan import Plan, rule
 from stationd.core.alarm.type import AlarmKey
-from stationd.core.alarm.words import AlarmRecord, AlarmView, Order, Outcome, Signal
+from stationd.core.alarm.words import AlarmRecord, AlarmView, Order, Signal
 from stationd.core.model import Tick
 
 BEGIN_UTC_S = 1_795_000_000.0
@@ -91,6 +91,7 @@ class Desk:
     past: list[Happening] = field(default_factory=list)
     listeners: list[Callable[[AlarmRecord], None]] = field(default_factory=list)
     held: asyncio.Event | None = None
+    durable: bool = True
 
     def __post_init__(self) -> None:
         self.alarms = Alarms(Plan({key: rule(key) for key in self.keys}), self.time_s)
@@ -130,13 +131,13 @@ class Desk:
             note=record.note,
         )
 
-    async def obey(self, order: Order, peer: Peer) -> tuple[Outcome, ...]:
+    async def obey(self, order: Order, peer: Peer) -> Obeyed:
         self.orders.append((order, peer))
         if self.held is not None:
             await self.held.wait()
         answer = self.alarms.obey(order, self.time_s)
         self._spread(answer.effects)
-        return answer.outcomes
+        return Obeyed(answer.outcomes, self.durable)
 
     def views(self, shown: Callable[[AlarmView], bool]) -> Sequence[AlarmView]:
         return self.alarms.views(shown)
@@ -231,7 +232,9 @@ class Served:
 
 
 @contextlib.asynccontextmanager
-async def serving(limits: Limits = USUAL, desk: Desk | None = None, live: bool = True) -> AsyncIterator[Served]:
+async def serving(
+    limits: Limits = USUAL, desk: Desk | None = None, live: bool = True, line: LineDoor | None = None
+) -> AsyncIterator[Served]:
     folder = Path(tempfile.mkdtemp(prefix="console"))
     desk, station = desk or Desk(), Station()
     served: Served | None = None
@@ -240,7 +243,7 @@ async def serving(limits: Limits = USUAL, desk: Desk | None = None, live: bool =
         assert served is not None
         return served.identify(connection)
 
-    server = ControlSocket(folder / "io.stationd", interfaces(Doors(station, desk, live), limits), identify, os.getgid(), limits)
+    server = ControlSocket(folder / "io.stationd", interfaces(Doors(station, desk, live, line), limits), identify, os.getgid(), limits)
     served = Served(folder / "io.stationd", server, desk, station)
     server.start()
     running = asyncio.create_task(server.run())

@@ -133,6 +133,18 @@ async def test_a_type_alone_is_enough_where_there_is_one_and_it_names_the_coming
         assert await typed(served, "ack", "NO-SUCH-TYPE") == Exit.NO_SUCH_THING
 
 
+async def test_a_key_in_full_means_the_coming_that_stands_when_it_is_typed_unless_it_says_another() -> None:
+    async with serving() as served:
+        served.desk.signal(DEVICE_LOST, True)
+        served.desk.signal(DEVICE_LOST, False)
+        served.desk.signal(DEVICE_LOST, True)
+        served.desk.signal(CRITICAL, True)
+        assert await typed(served, "ack", KEY, f"{CRITICAL}#7") == Exit.CONFLICT
+        order, _ = served.desk.orders[-1]
+        assert [target.occurrence for target in order.targets] == [2, 7]
+        assert await typed(served, "ack", "fp9-booster/NO-SUCH-TYPE") == Exit.NO_SUCH_THING
+
+
 async def test_ack_all_visible_takes_what_waits_and_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
     async with serving() as served:
         assert await typed(served, "ack", "all-visible") == Exit.NO_SUCH_THING
@@ -142,7 +154,7 @@ async def test_ack_all_visible_takes_what_waits_and_nothing_else(capsys: pytest.
         await typed(served, "ack", KEY)
         assert await typed(served, "ack", "all-visible", "handover") == Exit.DONE
         order, _ = served.desk.orders[-1]
-        assert {target.key for target in order.targets} == {CRITICAL, MINOR}
+        assert {(target.key, target.occurrence) for target in order.targets} == {(CRITICAL, 1), (MINOR, 1)}
 
 
 # Exit codes.
@@ -235,7 +247,7 @@ def status_then(last: bytes | None) -> Callable[[socket.socket], None]:
 @pytest.mark.parametrize("last", [b"", b"{", b"nonsense\0", None], ids=["closed", "half", "garbage", "silent"])
 def test_an_order_whose_answer_is_lost_has_an_unknown_outcome(last: bytes | None, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with answering(folder / "s", status_then(last)):
-        assert main(["--socket", str(folder / "s"), "--timeout", "0.3", "ack", KEY]) == Exit.OUTCOME_UNKNOWN
+        assert main(["--socket", str(folder / "s"), "--timeout", "0.3", "ack", f"{KEY}#1"]) == Exit.OUTCOME_UNKNOWN
     if last != b"nonsense\0":
         assert "OUTCOME UNKNOWN" in capsys.readouterr().err
 

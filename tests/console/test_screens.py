@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stationd.console import screens
+from stationd.console import screens, typeset
 from tests.console.desk import CRITICAL, DEVICE_LOST, KEYS, STATUS, Desk, serving, value
 
 NAMES = st.text(max_size=40) | st.sampled_from(["fp1-booster", "pfe-a", "усилитель", "a\x1b[2Jb"])
@@ -113,8 +113,8 @@ def told(lines: list[str]) -> int:
 
 @given(st.floats(allow_nan=False, allow_infinity=False, min_value=-1e5, max_value=1e5), st.sampled_from(["dBm", "mA", "V", "", "degC"]))
 def test_no_number_is_cut_off(known: float, unit: str) -> None:
-    shown = float(screens.number(known, unit))
-    assert shown == pytest.approx(known, rel=1e-11, abs=0.5 * 10 ** -screens.DECIMALS.get(unit, 11) * 1.0001)
+    shown = float(typeset.number(known, unit))
+    assert shown == pytest.approx(known, rel=1e-11, abs=0.5 * 10 ** -typeset.DECIMALS.get(unit, 11) * 1.0001)
 
 
 @pytest.mark.parametrize(
@@ -134,20 +134,20 @@ def test_no_number_is_cut_off(known: float, unit: str) -> None:
     ],
 )
 def test_a_value_that_is_not_good_never_looks_good(form: object, shown: str) -> None:
-    assert screens.value(form) == shown
+    assert typeset.value(form) == shown
 
 
 @pytest.mark.parametrize(
     ("seconds", "shown"), [(0, "0s"), (59.9, "59s"), (242, "4m02s"), (11_040, "3h04m"), (41 * 86_400 + 7200, "41d02h"), (-5, "0s")]
 )
 def test_ages_are_short_and_right(seconds: float, shown: str) -> None:
-    assert screens.age(seconds) == shown
+    assert typeset.age(seconds) == shown
 
 
 def test_a_time_says_when_the_clock_was_not_synchronised_and_when_it_is_of_another_day() -> None:
-    assert screens.clock({"t": "2026-11-22T22:01:07.123Z", "synchronised": True}, "2026-11-22T23:00:00Z") == "22:01:07"
-    assert screens.clock({"t": "2026-11-22T22:01:07.123Z", "synchronised": False}, "2026-11-22T23:00:00Z") == "~22:01:07"
-    assert screens.clock({"t": "2026-11-20T22:01:07.123Z", "synchronised": None}, "2026-11-22T23:00:00Z") == "11-20 22:01"
+    assert typeset.clock({"t": "2026-11-22T22:01:07.123Z", "synchronised": True}, "2026-11-22T23:00:00Z") == "22:01:07"
+    assert typeset.clock({"t": "2026-11-22T22:01:07.123Z", "synchronised": False}, "2026-11-22T23:00:00Z") == "~22:01:07"
+    assert typeset.clock({"t": "2026-11-20T22:01:07.123Z", "synchronised": None}, "2026-11-22T23:00:00Z") == "11-20 22:01"
 
 
 def test_the_status_names_what_is_wrong_and_shows_no_row_of_what_there_is_not() -> None:
@@ -164,8 +164,23 @@ def test_the_status_names_what_is_wrong_and_shows_no_row_of_what_there_is_not() 
     ):
         assert part in text, part
     assert "ALARMS" not in text
+    lacking = {"up": True, "los": value(None, "", "bad", why="not-offered"), "input_power": value(-18.3, "dBm")}
+    shown = screens.status_screen({**STATUS, "amplifiers": {"fp1-booster": lacking}})
+    assert "AMPS    1 of 1 answer   1 without a fault" in shown
     empty = "\n".join(screens.status_screen({"station": "x", "mode": "sim"}))
     assert not any(word in empty for word in ("PFE", "AMPS", "OPTICAL", "BUSES", "ALARMS"))
+
+
+async def test_what_has_gone_unseen_still_says_what_to_do_first() -> None:
+    async with serving(desk=Desk()) as served:
+        for key in (DEVICE_LOST, CRITICAL):
+            served.desk.signal(key, True)
+            served.desk.signal(key, False)
+        listing = (await (await served.caller()).call("io.stationd.Alarm.List"))["parameters"]
+    assert sorted(alarm["letter"] for alarm in listing["alarms"]) == ["D", "E"]
+    text = " ".join(" ".join(screens.alarms_screen(STATUS, listing, None)).split())
+    for alarm in listing["alarms"]:
+        assert f"-> {alarm['firstAction']}; ack when understood" in text
 
 
 async def test_the_screen_of_alarms_tells_what_to_do_and_who_has_seen_it() -> None:

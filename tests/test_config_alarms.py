@@ -9,10 +9,11 @@ import pytest
 from drivers import CATALOG
 from stationd import config
 from stationd.config import StationConfig, alarm_plan
-from stationd.core.alarm.condition import Below, Equals
+from stationd.core.alarm.condition import Above, Below, Burst, Equals
 from stationd.core.alarm.plan import Plan
 from stationd.core.alarm.type import AlarmKey, Severity
 from stationd.core.model import PointId
+from tests.core.alarm.plans import Desk, plan_of
 
 STATIONS = Path(__file__).parents[1] / "systemd" / "stations"
 SMALL = """
@@ -68,7 +69,15 @@ def test_a_station_with_repeaters_watches_feeds_fibres_and_the_line_without_any_
 
 def test_the_voltage_that_is_expected_is_the_share_of_one_of_two_ends() -> None:
     condition = shipped("aktau").rules[AlarmKey("pfe-a", "LINE-UNDER-VOLTAGE")].condition
-    assert condition.test == Below(pytest.approx(0.9 * (341.0 + 4 * 40.0) / 2), pytest.approx(0.02 * 250.5))
+    assert condition.test == Below(pytest.approx(0.9 * (341.0 + 4 * 40.0) / 2 - 34.1), pytest.approx(0.02 * 250.5))
+
+
+def test_an_earth_potential_of_a_magnetic_storm_along_the_whole_line_is_no_fault_of_the_line() -> None:
+    plan, storm_v = shipped("aktau"), 0.1 * 341.0
+    over, under = (plan.rules[AlarmKey("pfe-a", name)].condition.test for name in ("LINE-OVER-VOLTAGE", "LINE-UNDER-VOLTAGE"))
+    assert isinstance(over, Above)
+    assert isinstance(under, Below)
+    assert under.limit + under.deadband < 250.5 - storm_v < 250.5 + storm_v < over.limit - over.deadband
 
 
 def test_a_line_without_repeaters_does_not_explain_dark_fibres_by_a_feed() -> None:
@@ -93,6 +102,38 @@ def test_an_entry_adds_a_cause_within_its_reach() -> None:
     before, after = planned(SMALL), planned(SMALL + entry)
     added = {(link.cause, link.effect) for link in after.links} - {(link.cause, link.effect) for link in before.links}
     assert all(cause.resource == effect.resource for cause, effect in added)
+
+
+COUNTED = '[[alarm]]\ntype = "OURS"\npoint = "fp1-booster.output_power"\nbelow = 12.0\n'
+
+
+def test_an_entry_may_be_raised_by_a_count_of_short_passes_within_a_time() -> None:
+    made = planned(f"{SMALL}{COUNTED}on_delay_s = 30.0\ncount = 5\nwithin_s = 10.0\n")
+    rule = made.rules[AlarmKey("fp1-booster", "OURS", "output_power")]
+    assert rule.condition.burst == Burst(5, 10.0)
+    desk, power = Desk(plan_of(rule)), PointId("fp1-booster", "output_power")
+    for _ in range(5):
+        assert desk.letter(rule.key) == "A"
+        desk.read(power, 20.0)
+        desk.wait(1.0)
+        desk.read(power, 11.0)
+        desk.wait(1.0)
+    assert desk.letter(rule.key) == "B"
+
+
+@pytest.mark.parametrize(
+    ("keys", "sentence"),
+    [
+        ("on_delay_s = 9.0\ncount = 5\n", "alarm[1].count = 5: needs within_s"),
+        ("on_delay_s = 9.0\nwithin_s = 10.0\n", "alarm[1].within_s = 10: needs count"),
+        ("count = 5\nwithin_s = 10.0\n", "alarm[1].count = 5: on_delay_s is 0, so that the first time raises it already"),
+        ("on_delay_s = 9.0\ncount = 1\nwithin_s = 10.0\n", "alarm[1].count = 1: must be 2 to 100"),
+    ],
+)
+def test_what_is_wrong_with_counting_is_said(keys: str, sentence: str) -> None:
+    found, mistakes = checked(f"{SMALL}{COUNTED}{keys}")
+    assert found is None
+    assert sentence in mistakes
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from stationd.config import model
 from stationd.config.model import Profile, Role, StationConfig
 from stationd.config.problem import Finding
 from stationd.core.alarm.builtin import plan
+from stationd.core.alarm.condition import Burst
 from stationd.core.alarm.plan import Custom, Facts, Plan, Suppression, Unit, entry_test, mistakes
 from stationd.core.alarm.type import Reach, Severity
 from stationd.core.model import PointId
@@ -21,6 +22,7 @@ from stationd.tap import tap_driver
 RECEIVING = (None, Role.PREAMP, Role.LINE)  # roles of amplifiers whose light comes from the line
 TRANSMIT = "-tx"  # a tap of that name watches what the station sends
 ENDS = 2  # that feed a line, each with its share of the voltage (assumption)
+EARTH_V_PER_KM = 0.1  # rule of thumb for the earth potential along a line; one end may have to bear all of it
 
 
 def alarm_plan(config: StationConfig, drivers: Mapping[str, Driver]) -> Plan:
@@ -32,6 +34,7 @@ def check_alarms(config: StationConfig, drivers: Mapping[str, Driver]) -> list[F
     """Return what is wrong with the causes and effects of a configuration that is right in every other way."""
     made = alarm_plan(config, drivers)
     found = [Finding(("suppression",), "", sentence) for sentence in mistakes(made.links, made.rules, tuple(_own(config)))]
+    found += _counting(config)
     types = {rule.type.id for rule in made.rules.values()}
     for place, entry in enumerate(config.suppression, 1):
         for key, name in (("cause", entry.cause), ("effect", entry.effect)):
@@ -39,6 +42,18 @@ def check_alarms(config: StationConfig, drivers: Mapping[str, Driver]) -> list[F
                 path, hint = ("suppression", place, key), "a type of [[alarm]] or of the station's own alarms"
                 found.append(Finding(path, f'"{name}"', "this station has no alarm of that type", hint))
     return found
+
+
+def _counting(config: StationConfig) -> Iterator[Finding]:
+    """Find entries that count passes of a limit and do not say all that is needed for it."""
+    for place, entry in enumerate(config.alarm, 1):
+        for key, other in (("count", "within_s"), ("within_s", "count")):
+            if getattr(entry, key) is not None and getattr(entry, other) is None:
+                reason, hint = f"needs {other}", "count = 5 and within_s = 10.0: raised at the fifth time in 10 s"
+                yield Finding(("alarm", place, key), f"{getattr(entry, key):g}", reason, hint)
+        if entry.count is not None and entry.on_delay_s == 0:
+            reason, hint = "on_delay_s is 0, so that the first time raises it already", "an on_delay_s, or leave count out"
+            yield Finding(("alarm", place, "count"), f"{entry.count}", reason, hint)
 
 
 def _facts(config: StationConfig, drivers: Mapping[str, Driver]) -> Facts:
@@ -61,6 +76,7 @@ def _devices(config: StationConfig, drivers: Mapping[str, Driver]) -> Iterator[U
             nominal_ma=feed.nominal_ma if feed else None,
             max_v=feed.max_v if feed else None,
             expected_v=_share_v(config.line, feed.nominal_ma) if feed else None,
+            earth_v=EARTH_V_PER_KM * config.line.length_km if config.line else 0.0,
         )
 
 
@@ -88,7 +104,9 @@ def _share_v(line: model.Line | None, nominal_ma: float) -> float | None:
 def _custom(config: StationConfig) -> Iterator[Custom]:
     for entry in config.alarm:
         test = entry_test(entry.below, entry.above, entry.equals, entry.deadband)
-        yield Custom(entry.type, _point(entry.point), test, entry.on_delay_s, entry.off_delay_s, Severity(entry.severity.value))
+        burst = None if entry.count is None or entry.within_s is None else Burst(entry.count, entry.within_s)
+        severity = Severity(entry.severity.value)
+        yield Custom(entry.type, _point(entry.point), test, entry.on_delay_s, entry.off_delay_s, severity, burst)
 
 
 def _own(config: StationConfig) -> Iterator[Suppression]:

@@ -77,6 +77,16 @@ class Reach(Enum):
     STATION = "station"
 
 
+class Share(Enum):
+    """What the far station's operator may know of this end."""
+
+    FEED = "feed"
+    LIGHT = "light"
+    EVENTS = "events"
+    ALARMS = "alarms"
+    OPERATIONS = "operations"
+
+
 class Severity(Enum):
     """How bad an alarm is, the words of ITU-T X.733 and RFC 8632."""
 
@@ -141,15 +151,20 @@ class Line(BaseModel):
 
 
 class FarStation(BaseModel):
-    """How the other end's messages are trusted. Absent: nothing from the far end is read."""
+    """How both ends trust each other, and what this one tells. Absent: the ends know nothing of each other."""
 
     model_config = STRICT
 
     key: Annotated[
-        Secret, Field(description="secret that signs and checks its messages", examples=["credential:far.key"])
+        Secret, Field(description="the same secret at both ends, at least 16 bytes; it signs all messages", examples=["credential:far.key"])
     ]
-    # 2 s is the age at which far data refuses to arm and holds a running operation; 10 s is for slow leased lines [E].
-    max_age_s: Annotated[float, Field(ge=0.5, le=10.0, description="older far data counts as missing")] = 2.0
+    # 2 s is the age at which far data refuses to arm and holds a running operation; 10 s is for slow leased lines [E]. A station
+    # speaks once a second, so that less than 1.5 s would be missing half of the time.
+    max_age_s: Annotated[float, Field(ge=1.5, le=10.0, description="older far data counts as missing")] = 2.0
+    share: Annotated[
+        tuple[Annotated[Share, Field(strict=False)], ...],
+        Field(strict=False, description="what the far operator is told: feed | light | events | alarms | operations"),
+    ] = tuple(Share)
 
 
 class Bus(BaseModel):
@@ -230,6 +245,10 @@ class Alarm(BaseModel):
     deadband: Annotated[float, Field(ge=0.0, description="how far back it must come to clear, in the point's unit")] = 0.0
     on_delay_s: Annotated[float, Field(ge=0.0, le=86_400.0, description="how long before it is raised")] = 0.0
     off_delay_s: Annotated[float, Field(ge=0.0, le=86_400.0, description="how long before it is cleared")] = 0.0
+    count: Annotated[
+        int | None, Field(ge=2, le=100, description="raised as well when the limit was passed so often within_s, however briefly")
+    ] = None
+    within_s: Annotated[float | None, Field(gt=0.0, le=86_400.0, description="the time in which count passes of the limit raise it")] = None
     severity: Annotated[Severity, Field(strict=False, description="how bad it is")] = Severity.MAJOR
 
 

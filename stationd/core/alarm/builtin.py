@@ -34,14 +34,18 @@ AT_LIMIT = 0.98  # share of max_v from which the voltage counts as limited (assu
 
 POWER_FEED = (
     Usual("PFE-TRIP", ("fault",), TRUE),
-    Usual("FEED-OFF", ("output_on",), FALSE, after_good=True),
+    Usual("FEED-OFF", ("output_on",), FALSE),  # also of one that was never seen on: nobody may remember that it was
     Usual("PFE-INTERLOCK-OPEN", ("interlock",), FALSE),
     Usual(
         "PFE-PROTECTION",
-        ("over_voltage_alarm", "over_current_alarm", "over_power_alarm", "over_voltage", "over_current", "over_power", "foldback"),
+        (
+            "over_voltage_alarm", "over_current_alarm", "over_power_alarm", "over_voltage", "over_current", "over_power",
+            "under_voltage", "under_current", "watchdog_fault", "foldback",
+        ),
         TRUE,
         each=True,
     ),
+    Usual("FEED-MODE", ("third_regulator",), TRUE),
     Usual("PFE-TEMPERATURE", ("case_temperature",), Above(50.0, 3.0)),  # assumption
     Usual("PFE-TEMPERATURE", ("over_temperature_alarm", "over_temperature"), TRUE, each=True),
     Usual("ARC", ("anode_arc", "cathode_arc"), TRUE, each=True),
@@ -51,6 +55,7 @@ POWER_FEED = (
     Usual("MAINS-FAIL", ("mains_failed",), TRUE),
 )
 AMPLIFIER = (
+    Usual("AMP-INTERLOCK", ("interlock_locked",), TRUE),  # locked out: the unit must stay dark
     Usual("AMP-FAULT", ("fault",), TRUE),
     Usual("AMP-LOS", ("los",), TRUE),
     Usual("AMP-LOP", ("loss_of_output", "output_alarm", "alarm_lop_1"), TRUE),
@@ -58,7 +63,10 @@ AMPLIFIER = (
     Usual("PUMP-TEMPERATURE", ("pump1_temperature", "pump2_temperature"), Above(40.0, 2.0), each=True),  # 40 degC: limit of some units
     Usual("PUMP-TEMPERATURE", ("pump1_temperature_alarm", "pump2_temperature_alarm"), TRUE, each=True),
     Usual("PUMP-COLD", ("pump1_temperature", "pump2_temperature"), Below(15.0, 2.0), each=True),  # 15 degC: limit of some units
+    Usual("PUMP-TEMPERATURE-DRIFT", ("pump1_temperature_off_set_point", "pump2_temperature_off_set_point"), TRUE, each=True),
+    Usual("PUMP-CURRENT-LOW", ("pump1_current_low", "pump2_current_low"), TRUE, each=True),
     Usual("AMP-TEMPERATURE", ("case_temperature",), Above(60.0, 3.0)),  # assumption; some units shut down at 65 degC
+    Usual("AMP-TEMPERATURE", ("case_temperature_warning",), TRUE, each=True),
     Usual("AMP-COOLER", ("pump1_cooler_warning", "pump2_cooler_warning", "alarm_tec"), TRUE, each=True),
     Usual("AMP-KEY-OFF", ("key_on",), FALSE),
     Usual("APR-ACTIVE", ("apr_active",), TRUE),
@@ -66,8 +74,15 @@ AMPLIFIER = (
     Usual("OUT-OF-GAIN", ("gain_limited", "alarm_out_of_gain"), TRUE),
     Usual("AMP-INPUT-OVERLOAD", ("alarm_input_overload",), TRUE),
     Usual("MID-STAGE-LOSS", ("alarm_mid_stage_loss",), TRUE),
+    Usual("STAGE-LOS", ("alarm_los_2",), TRUE),
+    Usual("STAGE-LOP", ("alarm_lop_2",), TRUE),
+    Usual("AMP-SHUTOFF", ("alarm_shutoff",), TRUE),
+    Usual("AMP-ATTENUATOR", ("alarm_voa",), TRUE),
+    Usual("AMP-NOTICE", ("alarm_sld", "alarm_dis", "alarm_los_l", "alarm_flag_1", "alarm_flag_2"), TRUE, each=True),
+    Usual("AMP-AUTO-RESTART-ON", ("auto_recovery",), TRUE),
 )
 TAP = (Usual("LIGHT-LOST", ("los",), TRUE),)
+PUMP_CURRENTS = ("pump1_current", "pump2_current")
 USUAL = {"pfe": POWER_FEED, "amplifier": AMPLIFIER, "tap": TAP}
 
 # What parts of the program say, by resource.
@@ -76,10 +91,11 @@ OF_STATION = (
     "BROKER-LOST", "OUTBOX-REDUCED", "FAR-STATION-LOST", "FAR-STATION-REJECTED", "TASK-REBUILT", "CONFIG-REJECTED", "REVIEW-DUE",
     "OP-HELD", "BYPASS", "UNCONFIRMED",
 )  # fmt: skip
-OF_LINE = ("LINE-DOWN", "LINE-BREAK", "LINE-SHUNT", "BALANCE-DRIFT", "EARTH-POTENTIAL")
+OF_LINE = ("LINE-DOWN", "LINE-BREAK", "LINE-SHUNT", "BALANCE-DRIFT", "EARTH-POTENTIAL", "REPEATER-PUMP")
 OF_SAMPLER = ("SAMPLER-LOST", "SAMPLER-TIME-JUMP", "SAMPLES-MISSED")
-OF_TAP = ("LIGHT-STEP", "TAP-SATURATED", "TAP-STUCK")
+OF_TAP = ("LIGHT-STEP", "TAP-SATURATED", "TAP-STUCK", "TAP-DISAGREES")
 OF_FEED = ("VOLTAGE-STEP",)
+OF_AMPLIFIER = ("PUMP-CURRENT-HIGH",)
 
 
 def plan(facts: Facts, custom: Iterable[Custom] = (), own: Iterable[Suppression] = ()) -> Plan:
@@ -108,6 +124,8 @@ def _said(facts: Facts) -> Iterator[Rule]:
     yield from (rule(AlarmKey(unit.name, "STALE")) for unit in facts.units)
     yield from (rule(AlarmKey(tap.name, name)) for tap in taps for name in OF_TAP)
     yield from (rule(AlarmKey(unit.name, name)) for unit in facts.units if unit.kind == "pfe" for name in OF_FEED)
+    pumping = [unit for unit in facts.units if unit.kind == "amplifier" and not unit.points.keys().isdisjoint(PUMP_CURRENTS)]
+    yield from (rule(AlarmKey(unit.name, name)) for unit in pumping for name in OF_AMPLIFIER)
 
 
 def _watched(facts: Facts) -> Iterator[Rule]:
@@ -127,28 +145,29 @@ def _rows(unit: Unit, row: Usual) -> Iterator[Rule]:
 
 def _feed(unit: Unit) -> Iterator[Rule]:
     """Make the rules whose limits follow from the configured current and voltage, and those of the interlocks."""
-    for name, point, test, after_good in _feed_limits(unit):
+    for name, point, test in _feed_limits(unit):
         if point in unit.points:
-            yield rule(AlarmKey(unit.name, name), test, PointId(unit.name, point), after_good=after_good)
+            yield rule(AlarmKey(unit.name, name), test, PointId(unit.name, point))
     for interlock in unit.interlocks:
         yield rule(AlarmKey(unit.name, "PFE-INTERLOCK-OPEN", str(interlock)), FALSE, interlock)
 
 
-def _feed_limits(unit: Unit) -> Iterator[tuple[str, str, Test, bool]]:
+def _feed_limits(unit: Unit) -> Iterator[tuple[str, str, Test]]:
+    """Find the limits. They hold from the first reading on: a feed that is off hides them, and one that is on must be right."""
     if (nominal := unit.nominal_ma) is not None:
         back = DEADBAND * nominal
-        yield "LINE-OVER-CURRENT", "output_current", Above((1 + BAND) * nominal, back), False
-        yield "LINE-OVER-CURRENT-LIMIT", "output_current", Above((1 + LIMIT) * nominal, back), False
-        yield "LINE-UNDER-CURRENT", "output_current", Below((1 - BAND) * nominal, back), True
-        yield "LINE-UNDER-CURRENT-LIMIT", "output_current", Below((1 - UNDER_LIMIT) * nominal, back), True
+        yield "LINE-OVER-CURRENT", "output_current", Above((1 + BAND) * nominal, back)
+        yield "LINE-OVER-CURRENT-LIMIT", "output_current", Above((1 + LIMIT) * nominal, back)
+        yield "LINE-UNDER-CURRENT", "output_current", Below((1 - BAND) * nominal, back)
+        yield "LINE-UNDER-CURRENT-LIMIT", "output_current", Below((1 - UNDER_LIMIT) * nominal, back)
         low, high = (1 - DEVIATION) * nominal, (1 + DEVIATION) * nominal
-        yield "CURRENT-DEVIATION", "output_current", Outside(low, high, 0.2 * (high - low)), True
+        yield "CURRENT-DEVIATION", "output_current", Outside(low, high, 0.2 * (high - low))
     if unit.max_v is not None:
-        yield "LINE-OVER-VOLTAGE-LIMIT", "output_voltage", Above(AT_LIMIT * unit.max_v, VOLTAGE_DEADBAND * unit.max_v), False
+        yield "LINE-OVER-VOLTAGE-LIMIT", "output_voltage", Above(AT_LIMIT * unit.max_v, VOLTAGE_DEADBAND * unit.max_v)
     if unit.expected_v is not None:
         back = VOLTAGE_DEADBAND * unit.expected_v
-        yield "LINE-OVER-VOLTAGE", "output_voltage", Above(OVER_VOLTAGE * unit.expected_v, back), False
-        yield "LINE-UNDER-VOLTAGE", "output_voltage", Below(UNDER_VOLTAGE * unit.expected_v, back), True
+        yield "LINE-OVER-VOLTAGE", "output_voltage", Above(OVER_VOLTAGE * unit.expected_v + unit.earth_v, back)
+        yield "LINE-UNDER-VOLTAGE", "output_voltage", Below(UNDER_VOLTAGE * unit.expected_v - unit.earth_v, back)
 
 
 def _silent(facts: Facts, watched: set[PointId]) -> dict[PointId, AlarmKey]:

@@ -25,9 +25,10 @@ from stationd.core.alarm.flood import Figures
 from stationd.core.alarm.ledger import By, Due, Ledger
 from stationd.core.alarm.machine import Letter
 from stationd.core.alarm.memory import Snapshot, changed_rows, restore, snapshot
-from stationd.core.alarm.orders import SHELF_WARNING_S, obey
+from stationd.core.alarm.orders import obey
 from stationd.core.alarm.plan import SAMPLER, STATION, Plan
 from stationd.core.alarm.recall import recall
+from stationd.core.alarm.shelving import SHELF_WARNING_S
 from stationd.core.alarm.standing import News, Standing
 from stationd.core.alarm.type import AlarmKey, Severity
 from stationd.core.alarm.words import AlarmView, Answer, Effect, Order, Signal
@@ -39,6 +40,7 @@ from stationd.core.model import (
     LightKind,
     LinkChanged,
     PointId,
+    ReadFailed,
     Reading,
     Reason,
     Tick,
@@ -55,6 +57,10 @@ SUSTAINED = {
     LightKind.STUCK: ("TAP-STUCK", True),
     LightKind.STUCK_END: ("TAP-STUCK", False),
 }
+WINDOW = "power"  # the point whose quality says what a window found of the converter
+CONVERTER = (("TAP-SATURATED", Reason.SATURATED), ("TAP-STUCK", Reason.STUCK))
+MOVES = frozenset({Reason.SATURATED, Reason.BELOW_RANGE})  # no level, and yet not always the same number
+FOUND = "it was so when it was first read; nothing is remembered of before"
 REVIEW_DUE = AlarmKey(STATION, "REVIEW-DUE")
 SAMPLER_LOST = AlarmKey(SAMPLER, "SAMPLER-LOST")
 
@@ -96,6 +102,9 @@ class Alarms:
                 self._light(event, now)
             case Tick():
                 self._expire(now)
+            case ReadFailed():
+                self._expire(min(event.t, now))
+                self._fail(event, event.t)
             case _:
                 pass
         return self.ledger.take()
@@ -166,8 +175,36 @@ class Alarms:
         for key in self._watchers.get(reading.point, ()):
             alarm = self.ledger.standings[key]
             seen, known = condition.look(alarm.rule.condition, reading)
+            if known and alarm.state.side is Look.UNKNOWN and seen is Look.BEYOND:
+                alarm.found_t = t
             self._observe(alarm, seen, News(t, t, reading.value, reading.quality, proven=known))
+        if reading.point.device in self.plan.taps:
+            self._window(reading, t)
         self._hear(reading, t)
+
+    def _window(self, reading: Reading, t: float) -> None:
+        """Settle the converter's alarms from a window of its tap: the event that ends one may be lost, or fall into a restart."""
+        if reading.point.point != WINDOW:
+            return
+        reason, measured = reading.quality.reason, reading.value is not None and reading.quality.level is not Level.STALE
+        for name, told in CONVERTER:
+            alarm = self.ledger.standings.get(AlarmKey(reading.point.device, name))
+            refuted = reason is not told and (measured or (told is Reason.STUCK and reason in MOVES))
+            if alarm is not None and refuted and (alarm.last is None or t > alarm.last.t):
+                self._settle(alarm.key, t)
+
+    def _fail(self, event: ReadFailed, t: float) -> None:
+        """Stop the way back of alarms whose point did not answer: one good answer and then silence clears nothing.
+
+        The way to an alarm goes on until the value is old: what was read last still speaks for it.
+        """
+        for point in event.points:
+            for key in self._watchers.get(point, ()):
+                alarm = self.ledger.standings[key]
+                if alarm.state.raised and alarm.state.since is not None:
+                    alarm.state = condition.freeze(alarm.state, t)
+                    self.ledger.changed.add(key)
+                    self.ledger.timers.set((Due.CONDITION, key), None)
 
     def _observe(self, alarm: Standing, seen: Look, news: News) -> None:
         """Take one look at the condition of an alarm, and do what follows."""
@@ -184,6 +221,8 @@ class Alarms:
 
     def _change(self, alarm: Standing, change: condition.Change, news: News) -> None:
         news = replace(news, t=change.t, onset=change.onset)
+        if change.raised and change.onset == alarm.found_t:
+            news = replace(news, note=news.note or FOUND)
         if change.raised:
             self.ledger.come(alarm, news)
         else:

@@ -5,7 +5,8 @@ effect is told to people only after `hold_back`, while its state and its record 
 time folds it afterwards. What began longer before the cause than that is its own alarm and stays visible, and so is what began
 only when the cause had stood for `within`: a line that is fed from its other end stays lit, and a fibre that breaks an hour after
 the trip of one feed is not dark because of it. After the cause has gone, it goes on explaining for `hold_off`: repeaters need time
-to come back. What is folded stays folded until then, however often it comes and goes.
+to come back. What is folded and holds stays folded until then. Each new coming of an effect is judged anew, by its own onset; and
+what was folded only because everything was coming back is judged anew when the cause comes back instead.
 
     cause:  unseen --began--> explains --ended--> fades --hold_off--> unseen          fades --began--> explains
 
@@ -144,12 +145,11 @@ class Inhibitor:
         self._now: dict[AlarmKey, Explanation] = {}
 
     def began(self, cause: AlarmKey, onset: float) -> tuple[AlarmKey, ...]:
-        """Take note that a cause holds; return the alarms that it may explain."""
+        """Take note that a cause holds, since `onset`; return the alarms that it may explain."""
         effects = self.graph.effects.get(cause)
         if effects is None:
             return ()
-        before = self._now.get(cause)
-        self._now[cause] = Explanation(onset if before is None else min(onset, before.onset))
+        self._now[cause] = Explanation(onset)
         return tuple(effects)
 
     def ended(self, cause: AlarmKey, now: float) -> float | None:
@@ -180,7 +180,9 @@ class Inhibitor:
         known = self._now.get(cause)
         if known is None or onset < known.onset - hold_back_s:
             return False
-        return known.ended is not None or onset <= known.onset + self.graph.within_s[cause][effect]
+        if known.ended is not None and onset >= known.ended:
+            return True
+        return onset <= known.onset + self.graph.within_s[cause][effect]
 
     def known(self, cause: AlarmKey) -> Explanation | None:
         """Return since when a cause explains, or None when it does not."""

@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from stationd.core.alarm.flood import Flood
-from stationd.core.alarm.inhibit import Inhibitor, graph
+from stationd.core.alarm.inhibit import Explanation, Inhibitor, graph
 from stationd.core.alarm.machine import Denial, Event, Letter, letter, step
 from stationd.core.alarm.plan import Plan
+from stationd.core.alarm.shelving import SHELF_WARNING_S, longest_shelf_s
 from stationd.core.alarm.standing import News, Standing, standing
 from stationd.core.alarm.timers import Timers
 from stationd.core.alarm.type import AlarmKey, Severity
@@ -75,7 +76,10 @@ class Ledger:
     # What happens to an alarm.
 
     def come(self, alarm: Standing, news: News) -> None:
-        """Its condition has come. If a cause explains it already, it is folded first and nobody is told."""
+        """Its condition has come. If a cause explains it already, it is folded first and nobody is told.
+
+        A cause that hid an earlier coming and does not explain this one hides it no longer: it is released before it comes.
+        """
         alarm.occurrence += 1
         alarm.count += 1
         alarm.severity = alarm.rule.severity if news.severity is None else news.severity
@@ -86,7 +90,10 @@ class Ledger:
         self.last_raise_t = news.t
         if alarm.shelf is not None:
             alarm.shelf = replace(alarm.shelf, used=True)
-        self.fold(alarm, self.inhibitor.explained_by(alarm.key, news.onset), news.t)
+        causes = self.inhibitor.explained_by(alarm.key, news.onset)
+        self.fold(alarm, causes, news.t)
+        if stale := alarm.causes - causes:
+            self.uncause(alarm, stale, news.t)
         self.apply(alarm, Event.RAISE, news.t, By(note=news.note))
         self.flood.raised(alarm.key, news.t)
         self.weigh(alarm, news.t)
@@ -123,10 +130,16 @@ class Ledger:
     def unshelve(self, alarm: Standing, t: float, by: By) -> None:
         """Take it off its shelf."""
         alarm.shelf = None
-        self.timers.set((Due.SHELF, alarm.key), None)
-        self.timers.set((Due.SHELF_WARNING, alarm.key), None)
+        self.time_shelf(alarm, t)
         self.apply(alarm, Event.UNSHELVE, t, by)
         self.weigh(alarm, t)
+
+    def time_shelf(self, alarm: Standing, now: float) -> None:
+        """Let the end of its shelf come by itself, and a warning some minutes before, if there is time for one."""
+        until = None if alarm.shelf is None else alarm.shelf.until_t
+        warning = None if until is None or until - SHELF_WARNING_S <= now else until - SHELF_WARNING_S
+        self.timers.set((Due.SHELF, alarm.key), until)
+        self.timers.set((Due.SHELF_WARNING, alarm.key), warning)
 
     def note(self, alarm: Standing, t: float, by: By) -> None:
         """Write something beside it."""
@@ -153,6 +166,8 @@ class Ledger:
             return None
         if letter(flags) is not alarm.letter:
             alarm.changed_t = t
+        if alarm.waiting and alarm.letter not in UNSEEN:
+            self._stop_waiting(alarm)
         self._record(alarm, event, before, t, by)
         if result.annunciate:
             self._announce(alarm, event, t)
@@ -183,10 +198,19 @@ class Ledger:
             self.timers.set((Due.FADE, alarm.key), self.inhibitor.ended(alarm.key, t))
             return
         self.timers.set((Due.FADE, alarm.key), None)
+        before = self.inhibitor.known(alarm.key)
         for key in self.inhibitor.began(alarm.key, alarm.onset):
             effect = self.standings[key]
-            if effect.count and effect.letter not in (Letter.NORMAL, Letter.LATCHED_ACKNOWLEDGED):
+            if alarm.key in effect.causes:
+                self._judge_again(effect, alarm, before, t)
+            elif effect.count and effect.letter not in (Letter.NORMAL, Letter.LATCHED_ACKNOWLEDGED):
                 self._fold_late(effect, alarm, t)
+
+    def _judge_again(self, effect: Standing, cause: Standing, before: Explanation | None, t: float) -> None:
+        """Release what began after its cause had gone, before it came again, if the new coming does not explain it."""
+        between = before is not None and before.ended is not None and effect.onset > before.ended
+        if between and cause.key not in self.inhibitor.explained_by(effect.key, effect.onset):
+            self.uncause(effect, frozenset({cause.key}), t)
 
     def _fold_late(self, effect: Standing, cause: Standing, t: float) -> None:
         """Fold what was seen before its cause, if it began no longer before it than such things do."""
@@ -221,8 +245,8 @@ class Ledger:
 
     def _announce(self, alarm: Standing, event: Event, t: float) -> None:
         wait = self.inhibitor.graph.hold_back_s(alarm.key) if event is Event.RAISE else 0.0
-        if wait > 0.0:
-            self.wait_until(alarm, t + wait)
+        if wait > 0.0:  # one that comes again while it waits is told no later for that
+            self.wait_until(alarm, min(t + wait, alarm.waiting_until) if alarm.waiting else t + wait)
             return
         self._stop_waiting(alarm)
         self._say(alarm, WHY[event], t)
@@ -247,8 +271,17 @@ class Ledger:
     # The rest.
 
     def _uncover(self, alarm: Standing, t: float) -> None:
-        if alarm.flags.shelved and not alarm.rule.type.may_be_shelved(alarm.severity):
+        """Let no shelf hide it for longer than its severity of now allows."""
+        if not alarm.flags.shelved:
+            return
+        longest = longest_shelf_s(alarm.rule.type, alarm.severity)
+        if longest == 0:
             self.unshelve(alarm, t, By(note=f"{alarm.severity.value}: stays on no shelf"))
+        elif (shelf := alarm.shelf) is not None and (over_s := shelf.until_t - t - longest) > 0:
+            until_utc = None if shelf.until_utc is None else shelf.until_utc - over_s
+            alarm.shelf = replace(shelf, until_t=t + longest, until_utc=until_utc)
+            self.time_shelf(alarm, t)
+            self.note(alarm, t, By(note=f"{alarm.severity.value}: its shelf ends in {longest // 3600} h at the latest"))
 
     def _fill(self, alarm: Standing, news: News) -> None:
         alarm.value, alarm.quality = news.value, news.quality

@@ -16,18 +16,17 @@ their times are those of the new run.
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from stationd.core.alarm import condition
 from stationd.core.alarm.condition import Look
-from stationd.core.alarm.flood import ACK_BOUNDS_S, Counts
+from stationd.core.alarm.counted import counts_of, plain_counts
 from stationd.core.alarm.inhibit import Explanation
 from stationd.core.alarm.ledger import By, Due, Ledger
 from stationd.core.alarm.machine import Event, Flags, Letter, letter
-from stationd.core.alarm.orders import set_shelf_timers
+from stationd.core.alarm.shelving import LONGEST_OUTAGE_S, longest_shelf_s
 from stationd.core.alarm.standing import News, Standing
 from stationd.core.alarm.type import AlarmKey, Severity, alarm_key
 from stationd.core.alarm.words import Effect, Outage, Seen, Shelf
@@ -121,6 +120,8 @@ def _check(row: Row) -> None:
     Look(row.side)
     if alarm_key(row.key) is None:
         raise ValueError(f"key = {row.key!r} is not resource/TYPE or resource/TYPE/qualifier")
+    if min(row.occurrence, row.count, row.spent_s) < 0:
+        raise ValueError(f"occurrence {row.occurrence}, count {row.count} or spent_s {row.spent_s} is less than 0")
     if not all(_is_number(word) for word in row.passes.split()):
         raise ValueError(f"passes = {row.passes!r} are not times")
 
@@ -146,14 +147,14 @@ def _fits(kind: str, value: object) -> bool:
 def snapshot(ledger: Ledger, now: float) -> Snapshot:
     """Return everything that must be known again."""
     rows = tuple(_row(ledger, alarm) for alarm in ledger.standings.values())
-    return Snapshot(now, ledger.number, rows, _plain_counts(ledger.flood.counts()))
+    return Snapshot(now, ledger.number, rows, plain_counts(ledger.flood.counts()))
 
 
 def changed_rows(ledger: Ledger, now: float) -> Snapshot:
     """Return only the rows that differ since the last call."""
     rows = tuple(_row(ledger, ledger.standings[key]) for key in sorted(ledger.changed))
     ledger.changed.clear()
-    return Snapshot(now, ledger.number, rows, _plain_counts(ledger.flood.counts()))
+    return Snapshot(now, ledger.number, rows, plain_counts(ledger.flood.counts()))
 
 
 def restore(ledger: Ledger, kept: Snapshot, now: float, elapsed_s: float = 0.0, utc: float | None = None) -> list[Effect]:
@@ -166,7 +167,7 @@ def restore(ledger: Ledger, kept: Snapshot, now: float, elapsed_s: float = 0.0, 
     """
     shift = Shift(now, now - kept.t - max(elapsed_s, 0.0), kept.t, utc)
     ledger.number = kept.number
-    ledger.flood.restore(_counts(kept.counts, shift))
+    ledger.flood.restore(counts_of(kept.counts, kept.t, shift.by_s))
     rows = {key: row for row in kept.rows if (key := alarm_key(row.key)) is not None}
     for key, row in rows.items():
         if key in ledger.standings:
@@ -180,7 +181,7 @@ def restore(ledger: Ledger, kept: Snapshot, now: float, elapsed_s: float = 0.0, 
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """From the clock of the run that wrote the rows to that of this one."""
+    """From the clock of the run that wrote the rows to that of this one. What has happened has not happened in the future."""
 
     now: float
     by_s: float
@@ -188,18 +189,18 @@ class Shift:
     utc: float | None
 
     def to(self, t: float) -> float:
-        """Return a time of the old clock in the new one."""
-        return t + self.by_s
+        """Return a time of the old clock in the new one, at the latest now."""
+        return min(t + self.by_s, self.now)
 
     def maybe(self, t: float | None) -> float | None:
         """Return the same of a time that may be missing."""
-        return None if t is None else t + self.by_s
+        return None if t is None else self.to(t)
 
     def end(self, t: float, utc: float | None) -> float:
         """Return the earlier of two ends: by the old monotonic clock, and by wall-clock time where both are known."""
         if utc is None or self.utc is None:
-            return self.to(t)
-        return min(self.to(t), self.now + max(utc - self.utc, 0.0))
+            return t + self.by_s
+        return min(t + self.by_s, self.now + max(utc - self.utc, 0.0))
 
 
 # From the desk to rows.
@@ -253,22 +254,6 @@ def _with_people(row: Row, alarm: Standing) -> Row:
     return row
 
 
-def _plain_counts(counts: Counts) -> dict[str, Any]:
-    return {
-        "started": counts.started,
-        "flood_since": counts.flood_since,
-        "floods": counts.floods,
-        "flood_s": counts.flood_s,
-        "flood_periods": counts.flood_periods,
-        "last_flood_period": counts.last_flood_period,
-        "by_type": dict(counts.by_type),
-        "by_severity": {severity.value: count for severity, count in counts.by_severity.items()},
-        "ack_counts": list(counts.ack_counts),
-        "ack_total_s": counts.ack_total_s,
-        "recent": [list(each) for each in counts.recent],
-    }
-
-
 # From rows to the desk.
 
 
@@ -285,18 +270,20 @@ def _put_back(ledger: Ledger, alarm: Standing, row: Row, shift: Shift) -> None:
     if row.seen_t is not None:
         alarm.seen = Seen(row.seen_who, row.seen_note, shift.to(row.seen_t))
     if row.due_t is not None:
-        ledger.wait_until(alarm, shift.now + max(row.due_t - shift.old_now, 0.0))
+        wait_s = min(max(row.due_t - shift.old_now, 0.0), ledger.inhibitor.graph.hold_back_s(alarm.key))
+        ledger.wait_until(alarm, shift.now + wait_s)
     _put_back_orders(ledger, alarm, row, shift)
     _put_back_cause(ledger, alarm, row, shift)
 
 
 def _put_back_orders(ledger: Ledger, alarm: Standing, row: Row, shift: Shift) -> None:
     if row.shelf_t is not None:
-        until = shift.end(row.shelf_t, row.shelf_utc)
+        longest = longest_shelf_s(alarm.rule.type, alarm.severity)
+        until = min(shift.end(row.shelf_t, row.shelf_utc), shift.now + longest)
         alarm.shelf = Shelf(until, row.shelf_who, row.shelf_reason, row.shelf_one_shot, row.shelf_utc, row.shelf_used)
-        set_shelf_timers(ledger, alarm, shift.now)
+        ledger.time_shelf(alarm, shift.now)
     if row.review_t is not None:
-        review = shift.end(row.review_t, row.review_utc)
+        review = min(shift.end(row.review_t, row.review_utc), shift.now + LONGEST_OUTAGE_S)
         alarm.outage = Outage(review, row.out_who, row.out_second, row.out_reason, row.review_utc)
         ledger.timers.set((Due.REVIEW, alarm.key), review)
 
@@ -319,13 +306,19 @@ def state_of(row: Row, shift: Shift) -> condition.State:
 
 
 def _tidy(ledger: Ledger, now: float) -> None:
-    """Let a changed configuration have its way: types that latch no more, shelves and causes that are no longer allowed."""
+    """Let a changed configuration have its way: types that latch no more, shelves and causes that are no longer allowed.
+
+    A cause that explains other alarms still, and this one no longer, is none of it any more: nothing would ever take it away.
+    """
     for alarm in ledger.standings.values():
         if alarm.flags.latched and not alarm.rule.type.latching:
             alarm.flags = replace(alarm.flags, latched=False)
         if alarm.flags.shelved and (alarm.shelf is None or not alarm.variant.shelvable):
             ledger.unshelve(alarm, now, By(note="the configuration does not let it be shelved any more"))
-        gone = frozenset(cause for cause in alarm.causes if ledger.inhibitor.known(cause) is None)
+        if alarm.flags.out_of_service and alarm.outage is None:
+            ledger.apply(alarm, Event.RETURN, now, By(note="nothing is known of who took it out of service"))
+        links = ledger.inhibitor.graph.causes.get(alarm.key, {})
+        gone = frozenset(cause for cause in alarm.causes if cause not in links or ledger.inhibitor.known(cause) is None)
         if gone or (alarm.flags.suppressed and not alarm.causes):
             _uncause(ledger, alarm, gone, now)
         ledger.weigh(alarm, now)
@@ -353,21 +346,3 @@ def quality_of(words: str) -> Quality | None:
         return Quality(Level(level), Reason(reason))
     except ValueError:
         return None
-
-
-def _counts(plain: Mapping[str, Any], shift: Shift) -> Counts:
-    """Return the counts that a snapshot holds; one that is missing begins anew."""
-    acks = list(plain.get("ack_counts", ()))
-    return Counts(
-        started=shift.to(plain.get("started", shift.old_now)),
-        flood_since=shift.maybe(plain.get("flood_since")),
-        floods=plain.get("floods", 0),
-        flood_s=plain.get("flood_s", 0.0),
-        flood_periods=plain.get("flood_periods", 0),
-        last_flood_period=plain.get("last_flood_period", -1),
-        by_type=Counter(plain.get("by_type", {})),
-        by_severity=Counter({Severity(word): count for word, count in plain.get("by_severity", {}).items()}),
-        ack_counts=acks if len(acks) == len(ACK_BOUNDS_S) + 1 else [0] * (len(ACK_BOUNDS_S) + 1),
-        ack_total_s=plain.get("ack_total_s", 0.0),
-        recent=[(shift.to(second), count) for second, count in plain.get("recent", ())],
-    )

@@ -1,13 +1,14 @@
 """What people may order: checks, sentences of refusal, and the doing. Pure. Every outcome is a value.
 
-Limits follow the design's shelving policy: warning and minor up to 8 h, major up to 2 h and never one-shot, critical alarms
-and safety inputs never; out of service only by two persons, with a review within 7 days. A reason has at least 8 characters.
+How long an alarm may be hidden stands in stationd.core.alarm.shelving; a major one is never shelved one-shot, and out of service
+goes one only by two persons. A reason has at least 8 characters.
 """
 
 from __future__ import annotations
 
 from stationd.core.alarm.ledger import By, Due, Ledger
 from stationd.core.alarm.machine import Denial, Event
+from stationd.core.alarm.shelving import LONGEST_OUTAGE_S, longest_shelf_s
 from stationd.core.alarm.standing import Standing
 from stationd.core.alarm.type import AlarmKey, AlarmType, Severity
 from stationd.core.alarm.words import (
@@ -29,9 +30,6 @@ from stationd.core.alarm.words import (
     Unshelve,
 )
 
-SHELF_WARNING_S = 300.0
-LONGEST_SHELF_S = {Severity.WARNING: 8 * 3600, Severity.MINOR: 8 * 3600, Severity.MAJOR: 2 * 3600, Severity.CRITICAL: 0}
-LONGEST_OUTAGE_S = 7 * 86_400
 REASON_CHARACTERS = 8
 
 
@@ -92,19 +90,10 @@ def _shelve(ledger: Ledger, alarm: Standing, order: Shelve, now: float) -> Outco
     until = now + order.seconds
     until_utc = None if order.utc is None else order.utc + order.seconds
     alarm.shelf = Shelf(until, order.who, order.reason.strip(), order.one_shot, until_utc, used=alarm.flags.active)
-    set_shelf_timers(ledger, alarm, now)
+    ledger.time_shelf(alarm, now)
     ledger.apply(alarm, Event.SHELVE, now, By(order.who, order.reason.strip()))
     ledger.weigh(alarm, now)
     return _done(alarm, until)
-
-
-def set_shelf_timers(ledger: Ledger, alarm: Standing, now: float) -> None:
-    """Let the end of a shelf come by itself, and a warning some minutes before, if there is time for one."""
-    assert alarm.shelf is not None
-    until = alarm.shelf.until_t
-    ledger.timers.set((Due.SHELF, alarm.key), until)
-    warning = until - SHELF_WARNING_S
-    ledger.timers.set((Due.SHELF_WARNING, alarm.key), warning if warning > now else None)
 
 
 def _out_of_service(ledger: Ledger, alarm: Standing, order: TakeOutOfService, now: float) -> Outcome:
@@ -140,11 +129,6 @@ def _note(ledger: Ledger, alarm: Standing, order: AddNote, now: float) -> Outcom
 
 def _done(alarm: Standing, until: float | None = None) -> Done:
     return Done(alarm.key, alarm.letter, alarm.occurrence, until)
-
-
-def longest_shelf_s(kind: AlarmType, severity: Severity) -> int:
-    """Return the longest shelf of an alarm in seconds; 0 where it cannot be shelved at all."""
-    return LONGEST_SHELF_S[severity] if kind.may_be_shelved(severity) else 0
 
 
 def _no_such_alarm(key: AlarmKey) -> Refused:

@@ -14,7 +14,7 @@ from math import inf
 from stationd.core.alarm.catalogue import type_of
 from stationd.core.alarm.condition import Above, Below, Burst, Condition, Equals, Test
 from stationd.core.alarm.inhibit import HOLD_BACK_S, HOLD_OFF_S, WITHIN_S, Link, cycles
-from stationd.core.alarm.type import AlarmKey, AlarmType, Reach, Severity
+from stationd.core.alarm.type import AlarmKey, AlarmType, Cause, Reach, Severity
 from stationd.core.model import PointId, Value
 
 STATION = "station"  # resource of alarms of the station as a whole
@@ -22,6 +22,7 @@ LINE = "line"  # resource of alarms of the sea cable
 SAMPLER = "sampler"  # resource of alarms of the optical sampler
 LIT_BY_LINE = frozenset({Reach.PAIR, Reach.FEED, Reach.LINE})
 RETRY_S = 0.5  # one repeated question after a bad answer (assumption)
+WITH_IT_S = 60.0  # what a fault of a unit brings in the same unit is read by then: slow points come every 10 s (assumption)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,8 @@ class Unit:
 
     `kind` is the driver's: pfe, amplifier, io or tap. `bus` is empty for taps. `receives` tells whether its light comes from
     the line (false for boosters and pumps). `interlocks` are the points that must all be true before this power feed may be
-    armed. `nominal_ma` and `max_v` are its limits in the configuration, `expected_v` its share of the voltage of the line.
+    armed. `nominal_ma` and `max_v` are its limits in the configuration, `expected_v` its share of the voltage of the line, and
+    `earth_v` by how much an earth potential along the line may move that.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Unit:
     nominal_ma: float | None = None
     max_v: float | None = None
     expected_v: float | None = None
+    earth_v: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +145,20 @@ def links_of(rules: Mapping[AlarmKey, Rule], facts: Facts, own: Iterable[Suppres
     for each in rules.values():
         for cause in each.type.suppressed_by:
             for found in places.causes(each.key, cause.type, cause.reach):
-                within = WITHIN_S if cause.reach in LIT_BY_LINE else inf
-                links[found, each.key] = Link(found, each.key, places.hold_back_s(found), within_s=within)
+                links[found, each.key] = Link(found, each.key, places.hold_back_s(found), within_s=_within_s(cause))
     for added in own:
         for effect in places.of_type(added.effect):
             for found in places.causes(effect, added.cause, added.reach):
                 wait = max(added.hold_back_s, places.hold_back_s(found))
                 links[found, effect] = Link(found, effect, wait, added.hold_off_s, added.within_s)
     return tuple(link for link in links.values() if _may_fold(rules[link.cause], rules[link.effect]))
+
+
+def _within_s(cause: Cause) -> float:
+    """Return how long after a cause its effects may begin."""
+    if cause.reach in LIT_BY_LINE:
+        return WITHIN_S
+    return WITH_IT_S if cause.reach is Reach.SAME and not cause.lasting else inf
 
 
 def mistakes(links: Iterable[Link], rules: Mapping[AlarmKey, Rule], own: Iterable[Suppression] = ()) -> tuple[str, ...]:

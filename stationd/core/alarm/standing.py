@@ -35,7 +35,8 @@ class Standing:
     """An alarm as it stands. Times are monotonic seconds of this run.
 
     `proven`: that it is active was read, not assumed. `explains`: the inhibitor knows it as a cause. `waiting`: people are to
-    be told when the time for its causes is over, and at `told_t` they were (None: not yet of this occurrence).
+    be told when the time for its causes is over, and at `told_t` they were (None: not yet of this occurrence). `found_t` is when
+    the very first reading was beyond the limit: how long that was so before, nobody remembers.
     """
 
     rule: Rule
@@ -62,6 +63,7 @@ class Standing:
     seen: Seen | None = None
     state: condition.State = field(default_factory=condition.State)
     last: News | None = None
+    found_t: float | None = None
 
     @property
     def key(self) -> AlarmKey:

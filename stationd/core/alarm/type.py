@@ -70,10 +70,16 @@ class Reach(Enum):
 
 
 class Cause(NamedTuple):
-    """An alarm type that explains another while it is active."""
+    """An alarm type that explains another while it is active.
+
+    `lasting`: for as long as it stands, whenever the other begins, since the other follows from it: a feed that is off gives no
+    current. Without that, a cause of the same unit explains what comes with it and not what comes days later: a fault bit that
+    stands, acknowledged, is no reason why the output is lost tomorrow.
+    """
 
     type: str
     reach: Reach
+    lasting: bool = False
 
 
 class Delays(NamedTuple):

@@ -19,10 +19,11 @@ DARK_LINE = (
     Cause("LINE-UNDER-CURRENT-LIMIT", Reach.FEED),
     Cause("LINE-OVER-VOLTAGE-LIMIT", Reach.FEED),
 )
-DARK_TAP = (*DARK_LINE, Cause("LIGHT-LOST", Reach.SAME))
+DARK_TAP = (*DARK_LINE, Cause("LIGHT-LOST", Reach.SAME, lasting=True))
 DARK_INPUT = (*DARK_LINE, Cause("LIGHT-LOST", Reach.PAIR))
-NO_INPUT = (*DARK_INPUT, Cause("AMP-LOS", Reach.SAME))
+NO_INPUT = (*DARK_INPUT, Cause("AMP-LOS", Reach.SAME, lasting=True))
 PUMPS = (Cause("AMP-INTERLOCK", Reach.SAME), Cause("AMP-FAULT", Reach.SAME))
+NO_GAIN = tuple(Cause(name, Reach.SAME, lasting=True) for name in ("PUMP-OFF", "AMP-SHUTOFF", "AMP-DISABLED"))
 
 OPTICAL_TYPES = (
     AlarmType(
@@ -51,14 +52,14 @@ OPTICAL_TYPES = (
     ),
     AlarmType(
         "LIGHT-LOST", CRITICAL, "Light is lost at a tap", "The traffic of this fibre is lost",
-        "Look whether other pairs are dark too: show optical; one alone is a fibre or an amplifier, all are cable or feed",
+        "Look whether other pairs are dark too: show line; one alone is a fibre or an amplifier, all are cable or feed",
         delays=Delays(0.0, 2.0), service_affecting=True, suppressed_by=DARK_LINE,
         limits="los_dbm and clear_dbm of the channel, compared in the sampling loop",
     ),
     AlarmType(
         "LIGHT-STEP", WARNING, "Light at a tap changed suddenly",
         "A connector, a bend, a pump or a fault that begins; it may go on",
-        "Compare with the day before: plot; look at the amplifier of this pair",
+        "Compare with the baseline: show line; look at the amplifier of this pair",
         delays=AT_ONCE, suppressed_by=DARK_TAP, limits="step limit of the sampler (assumption: 0.5 dB)",
     ),
     AlarmType(
@@ -80,7 +81,7 @@ OPTICAL_TYPES = (
     ),
     AlarmType(
         "SAMPLER-LOST", MAJOR, "The optical sampler gives no more samples", "Loss of light is found only by the slower amplifiers",
-        "Check converter and driver: show health; the sampler is started again by itself", delays=AT_ONCE,
+        "Check converter and driver; the sampler is started again by itself", delays=AT_ONCE,
     ),
     AlarmType(
         "SAMPLER-TIME-JUMP", WARNING, "Times of the optical samples jumped",
@@ -89,15 +90,15 @@ OPTICAL_TYPES = (
     ),
     AlarmType(
         "SAMPLES-MISSED", WARNING, "The optical sampler misses samples", "Short events can be missed",
-        "Look for load on this computer: show health", delays=LEVEL,
+        "Look for load on this computer", delays=LEVEL,
     ),
     AlarmType(
         "AMP-FAULT", MAJOR, "Optical amplifier reports a fault", "Its output is off, reduced or about to be",
-        "Read its alarm bits: show amp detail", delays=Delays(1.0, 5.0), service_affecting=True,
+        "Look at its front panel and at its other alarms: show alarms all", delays=Delays(1.0, 5.0), service_affecting=True,
     ),
     AlarmType(
         "AMP-LOS", MAJOR, "Optical amplifier sees no light at its input", "It shuts down; the fibre behind it is dark",
-        "Look whether the light is missing before it: show optical", delays=OPTICAL, service_affecting=True, suppressed_by=DARK_INPUT,
+        "Look whether the light is missing before it: show line", delays=OPTICAL, service_affecting=True, suppressed_by=DARK_INPUT,
     ),
     AlarmType(
         "AMP-INPUT-LOW", MINOR, "Input of an optical amplifier is low", "Signal to noise ratio of this pair falls",
@@ -110,23 +111,75 @@ OPTICAL_TYPES = (
     ),
     AlarmType(
         "AMP-LOP", MAJOR, "Optical amplifier has lost its output", "The fibre behind it is dark or nearly so",
-        "Read pump state and interlock: show amp detail", delays=OPTICAL, service_affecting=True,
-        suppressed_by=(*NO_INPUT, *PUMPS, Cause("PUMP-OFF", Reach.SAME)),
+        "Look at its pump state and interlock, then behind it: show status", delays=OPTICAL, service_affecting=True,
+        suppressed_by=(*NO_INPUT, *PUMPS, *NO_GAIN),
     ),
     AlarmType(
         "LOW-OUTPUT", MAJOR, "Output of an optical amplifier is low", "Margin of this pair shrinks, errors follow",
-        "Compare input, gain and pump current: show amp detail", delays=OPTICAL, deadband=0.5, service_affecting=True,
-        suppressed_by=(*NO_INPUT, *PUMPS, Cause("PUMP-OFF", Reach.SAME), Cause("AMP-LOP", Reach.SAME)),
+        "Compare input, gain and pump current with the baseline: show line", delays=OPTICAL, deadband=0.5, service_affecting=True,
+        suppressed_by=(*NO_INPUT, *PUMPS, *NO_GAIN, Cause("AMP-LOP", Reach.SAME, lasting=True)),
         limits="assumption; set by [[alarm]] from the design power of each amplifier",
     ),
     AlarmType(
         "LOSS-OF-LIGHT", CRITICAL, "No light where there must be some", "The traffic of this fibre is lost",
-        "Look whether other pairs are dark too: show optical", delays=OPTICAL, service_affecting=True, suppressed_by=DARK_INPUT,
+        "Look whether other pairs are dark too: show line", delays=OPTICAL, service_affecting=True, suppressed_by=DARK_INPUT,
     ),
     AlarmType(
         "PUMP-OFF", MAJOR, "Pumps of an optical amplifier are off", "The amplifier gives no gain",
-        "Look for loss of input, interlock, or somebody at work: show amp detail", delays=OPTICAL, service_affecting=True,
+        "Look for loss of input, interlock, or somebody at work", delays=OPTICAL, service_affecting=True,
         suppressed_by=(*NO_INPUT, *PUMPS),
+    ),
+    AlarmType(
+        "AMP-SHUTOFF", MAJOR, "Optical amplifier has shut itself off", "The amplifier gives no gain",
+        "Look for loss of input, a fault or an open connector; it comes back by itself or not at all, as its manual says",
+        delays=OPTICAL, service_affecting=True,
+        suppressed_by=(*NO_INPUT, *PUMPS, Cause("PUMP-OFF", Reach.SAME, lasting=True)),
+    ),
+    AlarmType(
+        "AMP-DISABLED", MAJOR, "Optical amplifier is disabled by its hardware input", "The amplifier gives no gain",
+        "Find what holds the input: a key, an interlock or a board that was pulled", delays=OPTICAL, service_affecting=True,
+        suppressed_by=(Cause("AMP-INTERLOCK", Reach.SAME),),
+    ),
+    AlarmType(
+        "AMP-AUTO-RESTART-ON", MAJOR, "An optical amplifier is set to switch itself on again",
+        "Light returns without anybody deciding it, perhaps into an open fibre", "Have it switched off at the unit",
+    ),
+    AlarmType(
+        "AMP-LASER-SOURCE", MAJOR, "Laser source of an optical unit has failed", "The light that it gives is off or wrong",
+        "Order the spare; compare with the baseline of this pair: show line", delays=OPTICAL, service_affecting=True,
+        suppressed_by=PUMPS,
+    ),
+    AlarmType(
+        "AMP-LOOP-GAIN", MINOR, "Gain of a fibre loop is out of its range", "The amplifier works outside what it was made for",
+        "Compare with the values of the acceptance test", delays=LEVEL, suppressed_by=NO_INPUT, limits="assumption; set by [[alarm]]",
+    ),
+    AlarmType(
+        "AMP-ATTENUATOR", MINOR, "Variable attenuator of an amplifier reports a fault", "Gain and tilt are not as set",
+        "Compare output and tilt with the baseline: show line", delays=OPTICAL, suppressed_by=(Cause("AMP-FAULT", Reach.SAME),),
+    ),
+    AlarmType(
+        "AMP-NOTICE", MINOR, "An amplifier sets an alarm bit whose meaning is not published",
+        "Not known; the bit's name stands in the alarm", "Ask the maker what the bit means; note what else happened",
+        delays=OPTICAL,
+    ),
+    AlarmType(
+        "STAGE-LOS", MAJOR, "A further stage of an amplifier sees no light at its input", "The fibre behind it gets little light or none",
+        "Check what is patched between the stages", delays=OPTICAL, service_affecting=True,
+        suppressed_by=(*NO_INPUT, *PUMPS, *NO_GAIN),
+    ),
+    AlarmType(
+        "STAGE-LOP", MAJOR, "A further stage of an amplifier has lost its output", "The fibre behind it is dark or nearly so",
+        "Look at its pump state, then between the stages", delays=OPTICAL, service_affecting=True,
+        suppressed_by=(*NO_INPUT, *PUMPS, *NO_GAIN, Cause("STAGE-LOS", Reach.SAME, lasting=True)),
+    ),
+    AlarmType(
+        "PUMP-CURRENT-LOW", WARNING, "Pump current stays well below its set point", "Output is lower than set",
+        "Compare with output and temperature of this pump; normal for seconds after it is switched on", delays=LEVEL,
+        suppressed_by=(*NO_INPUT, *PUMPS, *NO_GAIN),
+    ),
+    AlarmType(
+        "PUMP-TEMPERATURE-DRIFT", WARNING, "Temperature of a pump diode is off its set point", "Wavelength of the pump moves",
+        "Check fan, filter and cooler; normal for a minute after it is switched on", delays=TEMPERATURE,
     ),
     AlarmType(
         "PUMP-CURRENT-HIGH", MINOR, "Pump diode is near the end of its life", "Output falls when it reaches its limit",
@@ -165,6 +218,7 @@ OPTICAL_TYPES = (
     AlarmType(
         "APR-ACTIVE", MAJOR, "Amplifier has reduced its power to eye-safe", "Traffic of this pair is lost or disturbed",
         "Find the open connector before anything is switched; nobody looks into fibres", delays=OPTICAL, service_affecting=True,
+        suppressed_by=DARK_INPUT,
     ),
     AlarmType(
         "OUT-OF-GAIN", MINOR, "Amplifier cannot reach the gain that is set", "Output is lower or tilted",

@@ -15,7 +15,7 @@ AT_LIMIT = Delays(0.5, 10.0)  # longer than a change-over, short enough to expla
 # What makes the measured current and voltage of a feed meaningless, so that only the reason is told.
 NOT_FEEDING = (
     Cause("PFE-TRIP", Reach.SAME),
-    Cause("FEED-OFF", Reach.SAME),
+    Cause("FEED-OFF", Reach.SAME, lasting=True),
     Cause("PFE-INTERLOCK-OPEN", Reach.SAME),
     Cause("EMERGENCY-STOP", Reach.STATION),
 )
@@ -32,7 +32,7 @@ POWER_TYPES = (
     AlarmType(
         "FEED-OFF", CRITICAL, "Output of the power feed is off",
         "This end does not feed the line; if the far end does not carry it alone, all traffic is lost",
-        "Ask the far station whether it carries the line; check whether somebody switched off on purpose: show operations",
+        "Ask the far station whether it carries the line; ask who switched it off. Also told of a feed that is off from the start",
         service_affecting=True, delays=Delays(0.0, 2.0),
         suppressed_by=(
             Cause("PFE-TRIP", Reach.SAME), Cause("PFE-INTERLOCK-OPEN", Reach.SAME), Cause("EMERGENCY-STOP", Reach.STATION),
@@ -41,21 +41,21 @@ POWER_TYPES = (
     AlarmType(
         "LINE-OVER-CURRENT", MAJOR, "Line current is above its band",
         "Repeaters run hotter than they should; at the next limit the feed trips",
-        "Compare with the current of the far station; look for a changed set point: show pfe detail",
-        delays=CURRENT, service_affecting=True, suppressed_by=(Cause("LINE-OVER-CURRENT-LIMIT", Reach.SAME),),
+        "Compare with the current of the far station; look for a changed set point: show line",
+        delays=CURRENT, service_affecting=True, suppressed_by=(Cause("LINE-OVER-CURRENT-LIMIT", Reach.SAME, lasting=True),),
         limits="assumption: 2 % above nominal, deadband 0.5 %",
     ),
     AlarmType(
         "LINE-OVER-CURRENT-LIMIT", CRITICAL, "Line current is at the trip limit",
         "Repeaters can be damaged for good; the equipment should shut down by itself",
-        "If the equipment has not tripped within seconds, use EMERGENCY-OFF for this feed, then call the far station",
+        "If the equipment has not tripped within seconds, press the red button of this feed, then call the far station",
         latching=True, service_affecting=True, limits="assumption: 5 % above nominal, deadband 0.5 %",
     ),
     AlarmType(
         "LINE-UNDER-CURRENT", MAJOR, "Line current is below its band",
         "Pumps of the repeaters lose power and optical margin shrinks",
-        "Check regulation mode and voltage limit of both feeds: show pfe detail",
-        delays=CURRENT, service_affecting=True, suppressed_by=(*NOT_FEEDING, Cause("LINE-UNDER-CURRENT-LIMIT", Reach.SAME)),
+        "Check regulation mode and voltage limit of both feeds: show line",
+        delays=CURRENT, service_affecting=True, suppressed_by=(*NOT_FEEDING, Cause("LINE-UNDER-CURRENT-LIMIT", Reach.SAME, lasting=True)),
         limits="assumption: 2 % below nominal, deadband 0.5 %",
     ),
     AlarmType(
@@ -68,28 +68,32 @@ POWER_TYPES = (
         "LINE-OVER-VOLTAGE", MAJOR, "Feed voltage is higher than the line explains",
         "The far end has tripped, or the conductor or a joint has a higher resistance: it may open",
         "Ask the far station for its voltage; compare the sum with the model: show line",
-        delays=LEVEL, suppressed_by=(Cause("LINE-OVER-VOLTAGE-LIMIT", Reach.SAME),),
-        limits="assumption: 10 % above the expected share of the line voltage plus earth potential, deadband 2 %",
+        delays=LEVEL, suppressed_by=(Cause("LINE-OVER-VOLTAGE-LIMIT", Reach.SAME, lasting=True),),
+        limits="assumption: 10 % above the expected share of the line voltage, plus an earth potential of 0.1 V/km; deadband 2 %",
     ),
     AlarmType(
         "LINE-OVER-VOLTAGE-LIMIT", CRITICAL, "Feed voltage is at its limit",
         "The line is open or nearly so; the equipment trips or limits the voltage, the current falls",
         "Do not raise the limit. Read current and voltage of both ends, then: show fault",
-        latching=True, delays=AT_LIMIT, service_affecting=True, limits="the limit of the configuration, max_v",
+        latching=True, delays=AT_LIMIT, service_affecting=True,
+        limits="assumption: 98 % of the limit of the configuration, max_v; deadband 2 %",
     ),
     AlarmType(
         "LINE-UNDER-VOLTAGE", MAJOR, "Feed voltage is lower than the line explains",
         "The conductor may have lost its insulation to the sea; traffic still runs while both ends feed",
         "Read both ends at the same time and locate it: show fault",
-        delays=LEVEL, suppressed_by=NOT_FEEDING, limits="assumption: 10 % below the expected share of the line voltage, deadband 2 %",
+        delays=LEVEL, suppressed_by=NOT_FEEDING,
+        limits="assumption: 10 % below the expected share of the line voltage, less an earth potential of 0.1 V/km; deadband 2 %",
     ),
     AlarmType(
-        "CURRENT-DEVIATION", WARNING, "Line current differs from its set point",
+        "CURRENT-DEVIATION", WARNING, "Line current differs from its nominal value",
         "The regulation drifts; the split of the voltage between the ends moves with it",
         "Compare both ends; plan a check of the current regulation",
         delays=LEVEL, suppressed_by=(
-            *NOT_FEEDING, Cause("LINE-OVER-CURRENT", Reach.SAME), Cause("LINE-UNDER-CURRENT", Reach.SAME),
-            Cause("LINE-OVER-CURRENT-LIMIT", Reach.SAME), Cause("LINE-UNDER-CURRENT-LIMIT", Reach.SAME),
+            *NOT_FEEDING, *(
+                Cause(name, Reach.SAME, lasting=True) for name in
+                ("LINE-OVER-CURRENT", "LINE-UNDER-CURRENT", "LINE-OVER-CURRENT-LIMIT", "LINE-UNDER-CURRENT-LIMIT")
+            ),
         ), limits="assumption: 0.5 % of nominal; good equipment moves less per kilovolt",
     ),
     AlarmType(
@@ -137,7 +141,7 @@ POWER_TYPES = (
     AlarmType(
         "PFE-INTERLOCK-OPEN", CRITICAL, "Interlock of the power feed is open or cannot be read",
         "The feed is off or must not be switched on: a door, cover, key or earth switch is not as it should be",
-        "Look which interlock it is and who is there: show interlocks", safety=True, service_affecting=True,
+        "Look which interlock it is, its name stands in the alarm, and who is there", safety=True, service_affecting=True,
     ),
     AlarmType(
         "DOOR-OPEN", CRITICAL, "Door of a high-voltage part is open or cannot be read",
@@ -152,16 +156,16 @@ POWER_TYPES = (
     AlarmType(
         "KEY-REMOVED", CRITICAL, "Cable key is removed or cannot be read",
         "Power safety of the line is with somebody else, perhaps a ship: people may hold the cable",
-        "Do not switch on. Ask who has the key and under which permit: hold list", safety=True,
+        "Do not switch on. Ask who has the key and under which permit", safety=True,
     ),
     AlarmType(
         "CONVERTER-FAIL", MINOR, "A converter of the power feed has failed",
         "The others carry the load; the next failure trips the feed", "Note which one; order the spare; do not reset on a live line",
-        suppressed_by=(Cause("PFE-TRIP", Reach.SAME), *MAINS),
+        suppressed_by=(Cause("PFE-TRIP", Reach.SAME),),
     ),
     AlarmType(
         "REDUNDANCY-LOST", MINOR, "The power feed has no spare converter left", "The next failure trips the feed",
-        "Replace the failed converter by the procedure of the maker", suppressed_by=(Cause("PFE-TRIP", Reach.SAME), *MAINS),
+        "Replace the failed converter by the procedure of the maker", suppressed_by=(Cause("PFE-TRIP", Reach.SAME),),
     ),
     AlarmType(
         "PFE-TEMPERATURE", MAJOR, "Power feed is too hot", "It trips when it gets hotter",
@@ -170,7 +174,7 @@ POWER_TYPES = (
     AlarmType(
         "PFE-PROTECTION", CRITICAL, "A protection of the power supply has acted",
         "Its output is off or limited: over-voltage, over-current, over-power or foldback",
-        "Read which protection it was: show pfe detail; do not switch on before the cause is known", latching=True,
+        "Its name stands in the alarm; do not switch on before the cause is known", latching=True,
         service_affecting=True, suppressed_by=(Cause("PFE-TRIP", Reach.SAME),),
     ),
     AlarmType(

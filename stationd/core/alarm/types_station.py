@@ -12,15 +12,12 @@ CRITICAL, MAJOR, MINOR, WARNING = Severity.CRITICAL, Severity.MAJOR, Severity.MI
 STATION_TYPES = (
     AlarmType(
         "BUS-DOWN", MAJOR, "A port cannot be opened or has gone", "Nothing is known of the units behind it; they go on working",
-        "Check cable, adapter and gateway of this port: show health; it is tried again by itself",
-        delays=Delays(0.0, 2.0), suppressed_by=(Cause("MAINS-FAIL", Reach.STATION),),
+        "Check cable, adapter and gateway of this port: show status; it is tried again by itself", delays=Delays(0.0, 2.0),
     ),
     AlarmType(
         "STALE", MINOR, "A unit gives no news", "Its values are old; alarms on them are frozen and can neither come nor go",
-        "Check the unit's power and its line: show health", delays=Delays(0.0, 2.0),
-        suppressed_by=(
-            Cause("BUS-DOWN", Reach.BUS), Cause("SAMPLER-LOST", Reach.SAMPLER), Cause("MAINS-FAIL", Reach.STATION),
-        ),
+        "Check the unit's power and its line: show status", delays=Delays(0.0, 2.0),
+        suppressed_by=(Cause("BUS-DOWN", Reach.BUS), Cause("SAMPLER-LOST", Reach.SAMPLER)),
         limits="no good answer for three periods, at least 2 s",
     ),
     AlarmType(
@@ -46,7 +43,7 @@ STATION_TYPES = (
     AlarmType(
         "CLOCK-UNSYNC", WARNING, "The clock of this computer is not synchronised",
         "Times are marked as uncertain; comparing both ends of the line is less exact. Nothing else depends on it",
-        "Check network and time servers: show clock", delays=Delays(60.0, 10.0), limits="assumption: 60 s without synchronisation",
+        "Check network and time servers", delays=Delays(60.0, 10.0), limits="assumption: 60 s without synchronisation",
     ),
     AlarmType(
         "CLOCK-STEPPED", WARNING, "The clock of this computer was set",
@@ -55,13 +52,13 @@ STATION_TYPES = (
     ),
     AlarmType(
         "DISK-FULL", MAJOR, "The disk is nearly full", "History and records cannot be kept; alarms and readings go on",
-        "Remove what does not belong there: show health", delays=Delays(0.0, 10.0), deadband=1.0,
+        "Remove what does not belong there", delays=Delays(0.0, 10.0), deadband=1.0,
         limits="assumption: less than 5 % or 500 MB free",
     ),
     AlarmType(
         "STORAGE-FAILED", MAJOR, "The journal cannot be written",
         "What happens now is lost at a restart; commands that need a record are refused",
-        "Check the disk: show health; writing is tried again by itself", delays=AT_ONCE,
+        "Check the disk; writing is tried again by itself", delays=AT_ONCE,
     ),
     AlarmType(
         "STORAGE-SLOW", MINOR, "The disk takes very long to write", "Records lag behind; a power cut would lose more of them",
@@ -101,11 +98,11 @@ STATION_TYPES = (
     ),
     AlarmType(
         "TASK-REBUILT", MINOR, "A part of this program hung and was started again", "A gap in what it does; the rest went on",
-        "Save a support bundle: support bundle", delays=AT_ONCE,
+        "Save the log of this hour for whoever keeps the program", delays=AT_ONCE,
     ),
     AlarmType(
         "CONFIG-REJECTED", MINOR, "A new configuration was rejected", "The old one stays in force",
-        "Read why: stationd check", delays=AT_ONCE,
+        "Read every mistake at once: stationd check", delays=AT_ONCE,
     ),
     AlarmType(
         "REVIEW-DUE", MINOR, "An alarm is out of service beyond its review date", "Something may be wrong and nobody would be told",
@@ -113,14 +110,14 @@ STATION_TYPES = (
     ),
     AlarmType(
         "OP-HELD", MAJOR, "An operation holds where it is", "Current and voltage stay where they are until somebody decides",
-        "Read why it holds: show operations; go on, go back or close it", shelvable=False, delays=AT_ONCE,
+        "Read why it holds; go on, go back or close it", shelvable=False, delays=AT_ONCE,
     ),
     AlarmType(
         "BYPASS", MAJOR, "An interlock is bypassed", "A protection is missing for the time of the work",
-        "End the bypass as soon as the work is done: show interlocks", shelvable=False, delays=AT_ONCE,
+        "End the bypass as soon as the work is done", shelvable=False, delays=AT_ONCE,
     ),
     AlarmType(
         "UNCONFIRMED", MINOR, "A changed set value was not confirmed", "The value stays as it is; nobody has said that it is right",
-        "Look at the plant, then confirm or revert: show diff", delays=AT_ONCE,
+        "Look at the plant, then confirm or revert: show status", delays=AT_ONCE,
     ),
 )  # fmt: skip

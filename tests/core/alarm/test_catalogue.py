@@ -7,12 +7,13 @@ import re
 import pytest
 
 from drivers import CATALOG
+from stationd.console.words import understood
 from stationd.core.alarm.builtin import OF_FEED, OF_LINE, OF_SAMPLER, OF_STATION, OF_TAP, USUAL, plan
 from stationd.core.alarm.catalogue import ALL_TYPES, CATALOGUE, type_of
 from stationd.core.alarm.condition import Above, Below, Condition, Equals
 from stationd.core.alarm.inhibit import cycles
-from stationd.core.alarm.orders import longest_shelf_s
 from stationd.core.alarm.plan import LINE, Custom, Facts, Suppression, Unit, entry_test, mistakes
+from stationd.core.alarm.shelving import longest_shelf_s
 from stationd.core.alarm.type import AlarmKey, AlarmType, Reach, Severity
 from stationd.core.model import PointId
 from stationd.driver import KINDS, Missing
@@ -32,6 +33,24 @@ def test_every_type_says_what_is_wrong_what_it_means_and_what_to_do_first(kind: 
         assert text.isascii()
         assert not text.endswith(".")
     assert len(kind.text) <= 70
+
+
+COMMANDS = re.compile(r"\b(show|support|baseline|hold|plot|selftest|confirm|arm|stationd)((?: (?:[a-z]+-)*[a-z]+)*)")
+OF_STATIOND = {"check"}  # words of the program itself that a text may name
+SHOW = re.compile(r"\b(show|support) (?!a\b)[a-z-]+")
+
+
+@each_type
+def test_every_command_that_a_text_names_can_be_typed(kind: AlarmType) -> None:
+    for text in (kind.text, kind.consequence, kind.first_action):
+        for clause in re.split(r"[;.,]", text):
+            _, mark, command = clause.rpartition(": ")
+            if mark and (found := COMMANDS.match(command)):
+                verb, rest = found[1], found[2].split()
+                assert command == found[0], f"{kind.id}: {command}"
+                assert rest[0] in OF_STATIOND if verb == "stationd" else understood([verb, *rest])
+        assert all(text[: found.start()].endswith(": ") for found in SHOW.finditer(text)), f"{kind.id}: commands stand after a colon"
+        assert "EMERGENCY-OFF" not in text  # refused on a station that only reads: people press the red button
 
 
 @each_type

@@ -101,6 +101,15 @@ def test_no_news_never_clears_an_alarm(quality: Quality) -> None:
     assert watch.state.raised
 
 
+def test_passes_of_a_limit_count_when_the_last_comes_exactly_at_the_end_of_the_time_and_no_later() -> None:
+    for last, raised in ((10.0, True), (10.001, False)):
+        watch = Watch(Condition(Equals(True), on_delay_s=60.0, burst=Burst(3, 10.0)))
+        for t in (0.0, 5.0):
+            watch.read(t, True)
+            watch.read(t + 0.5, False)
+        assert bool(watch.read(last, True)) is raised
+
+
 def test_a_safety_input_that_cannot_be_read_counts_as_raised() -> None:
     door = Watch(Condition(Equals(False), safety=True))
     assert door.read(0.0, True) == ()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from stationd.core.alarm.builtin import plan
 from stationd.core.alarm.machine import Event
 from stationd.core.alarm.plan import Facts, Unit
@@ -16,6 +18,7 @@ from stationd.core.model import (
     LinkChanged,
     PointId,
     Quality,
+    ReadFailed,
     Reading,
     Reason,
     Value,
@@ -172,6 +175,66 @@ def test_a_unit_without_news_is_an_alarm_of_its_own_that_says_which_point_and_wh
     assert (str(record.key), record.note) == ("fp1-preamp/STALE", "los: timeout")
 
 
+def test_one_good_answer_and_then_silence_clears_nothing() -> None:
+    desk, fault = healthy(), PointId("pfe-a", "fault")
+    desk.read(fault, True)
+    desk.wait(5.0)
+    desk.read(fault, False)
+    desk.wait(0.5)
+    desk.take(ReadFailed((fault,), Reason.TIMEOUT, desk.t))
+    desk.wait(60.0)
+    assert desk.letter(key("pfe-a/PFE-TRIP")) == "B"
+    desk.read(fault, False)
+    desk.wait(1.4)
+    assert desk.letter(key("pfe-a/PFE-TRIP")) == "B"
+    desk.wait(0.1)  # half a second had passed before the silence
+    assert desk.letter(key("pfe-a/PFE-TRIP")) == "E"
+
+
+def test_an_exchange_that_fails_does_not_hold_up_an_alarm_whose_value_is_still_fresh() -> None:
+    desk, voltage = healthy(), PointId("pfe-a", "output_voltage")
+    desk.read(voltage, 350.0)
+    desk.wait(1.0)
+    desk.take(ReadFailed((voltage,), Reason.TIMEOUT, desk.t))
+    desk.wait(9.0)
+    assert desk.letter(key("pfe-a/LINE-OVER-VOLTAGE")) == "B"
+
+
+STUCK = Quality(Level.BAD, Reason.STUCK)
+CLIPPED = Quality(Level.UNCERTAIN, Reason.SATURATED)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "held"), [("TAP-STUCK", LightKind.STUCK, (None, STUCK)), ("TAP-SATURATED", LightKind.SATURATED, (-1.0, CLIPPED))]
+)
+def test_windows_that_show_a_sound_converter_end_its_alarm_although_the_event_of_its_end_was_lost(
+    name: str, kind: LightKind, held: tuple[Value | None, Quality]
+) -> None:
+    desk, power, alarm = healthy(), PointId("fp1-rx", "power"), AlarmKey("fp1-rx", name)
+    light(desk, 1, kind)
+    desk.take(Reading(power, -18.0, GOOD, desk.t - 0.05))  # a window that ended before the event
+    assert desk.letter(alarm) == "B"
+    kept = desk.alarms.snapshot(desk.t)
+    again = Desk(PLAN, 5000.0)
+    again.alarms.restore(kept, again.t, 10.0)
+    again.wait(0.1)
+    again.read(power, *held)
+    again.wait(60.0)
+    assert again.letter(alarm) == "B"
+    again.read(power, None, Quality(Level.BAD, Reason.SOURCE_LOST))
+    assert again.letter(alarm) == "B"
+    again.read(power, -18.0)
+    assert again.letter(alarm) == "D"
+
+
+def test_a_level_below_what_can_be_measured_is_no_stuck_converter() -> None:
+    desk = healthy()
+    light(desk, 1, LightKind.STUCK)
+    desk.wait(0.1)
+    desk.read(PointId("fp1-rx", "power"), None, Quality(Level.BAD, Reason.BELOW_RANGE))
+    assert desk.letter(key("fp1-rx/TAP-STUCK")) == "D"
+
+
 def test_a_value_that_the_unit_does_not_offer_is_no_silence() -> None:
     desk = healthy()
     desk.read(PointId("fp1-preamp", "los"), None, NOT_OFFERED)
@@ -199,12 +262,24 @@ def test_what_is_never_heard_of_after_the_start_is_missing_and_not_normal() -> N
     assert {f"{unit.name}/STALE" for unit in FACTS.units} <= {f"{view.key}" for view in desk.alarms.views()}
 
 
-def test_a_supply_that_stands_by_is_no_failed_one() -> None:
+OFF: dict[str, Value] = {"fault": False, "output_on": False, "output_current": 0.0, "output_voltage": 0.0}
+
+
+def test_a_feed_that_is_off_from_the_start_is_told_once_and_as_what_nobody_remembers() -> None:
     desk = Desk(PLAN)
-    for point, value in {"fault": False, "output_on": False, "output_current": 0.0, "output_voltage": 0.0}.items():
+    for point, value in OFF.items():
         desk.read(PointId("pfe-a", point), value)
     desk.wait(14.0)
-    assert [each for each in records(desk.effects) if each.key.resource == "pfe-a"] == []
+    assert standing(desk) == ["B pfe-a/FEED-OFF"]
+    assert [str(told.key) for told in desk.told()] == ["pfe-a/FEED-OFF"]
+    notes = {str(each.key): each.note for each in records(desk.effects) if each.event is Event.RAISE}
+    assert notes["pfe-a/FEED-OFF"] == "it was so when it was first read; nothing is remembered of before"
+
+
+def test_a_feed_that_goes_off_later_is_no_find_of_the_start() -> None:
+    desk = healthy()
+    desk.read(PointId("pfe-a", "output_on"), False)
+    assert [each.note for each in records(desk.effects) if each.event is Event.RAISE] == [""]
 
 
 def test_a_worse_limit_takes_the_place_of_a_milder_one() -> None:

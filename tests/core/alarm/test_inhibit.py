@@ -13,7 +13,7 @@ from stationd.core.alarm.condition import Condition, Equals
 from stationd.core.alarm.inhibit import HOLD_OFF_S, Link, cycles, graph
 from stationd.core.alarm.plan import Plan
 from stationd.core.alarm.type import AlarmKey, Severity
-from stationd.core.alarm.words import ReturnToService, TakeOutOfService, Why
+from stationd.core.alarm.words import Acknowledge, ReturnToService, TakeOutOfService, Target, Why
 from stationd.core.model import GOOD, Level, PointId, Quality, Reason
 from tests.core.alarm.plans import Desk, plan_of, records, rule
 
@@ -162,9 +162,80 @@ def test_what_begins_when_its_cause_has_stood_for_long_has_another_reason() -> N
     desk.say(early.key, active=True)
     desk.wait(3600.0)
     desk.say(late.key, active=True)
+    assert (desk.letter(early.key), desk.letter(late.key)) == ("H", "B")
     desk.say(early.key, active=False)
     desk.say(early.key, active=True)
-    assert (desk.letter(early.key), desk.letter(late.key)) == ("H", "B")
+    desk.wait(5.0)
+    assert desk.history(early.key)[-3:] == ["clear HH", "release HA", "raise AB"]
+    assert [told.key for told in desk.told()] == [TRIP.key, late.key, early.key]
+
+
+def test_a_break_is_told_that_comes_hours_after_a_trip_which_had_made_the_same_fibre_blink() -> None:
+    effect = rule("EFFECT", Severity.MAJOR)
+    desk = Desk(plan_of(TRIP, effect, links=(Link(TRIP.key, effect.key, within_s=300.0),)))
+    desk.say(effect.key, active=True)
+    desk.wait(0.5)
+    desk.say(TRIP.key, active=True)
+    desk.wait(0.5)
+    desk.say(effect.key, active=False)  # the far end carries the line
+    desk.wait(3 * 3600.0)
+    assert desk.letter(effect.key) == "H"
+    desk.say(effect.key, active=True)
+    desk.wait(2.0)
+    assert [(told.key, told.why) for told in desk.told()] == [(TRIP.key, Why.RAISED), (effect.key, Why.RAISED)]
+
+
+def test_what_broke_while_all_came_back_is_shown_when_the_cause_comes_back_instead() -> None:
+    held, broke = rule("HELD", Severity.MAJOR), rule("BROKE", Severity.MAJOR)
+    desk = Desk(plan_of(TRIP, held, broke, links=tuple(Link(TRIP.key, each.key, within_s=300.0) for each in (held, broke))))
+    desk.say(TRIP.key, active=True)
+    desk.say(held.key, active=True)
+    desk.wait(6 * 3600.0)
+    desk.say(TRIP.key, active=False)
+    desk.wait(10.0)
+    desk.say(broke.key, active=True)
+    desk.wait(20.0)
+    assert desk.letter(broke.key) == "H"
+    desk.say(TRIP.key, active=True)
+    assert (desk.letter(held.key), desk.letter(broke.key)) == ("H", "B")
+    assert [told.key for told in desk.told()] == [TRIP.key, TRIP.key, broke.key]
+
+
+def test_what_began_long_after_a_cause_and_before_it_went_is_not_explained_while_it_fades() -> None:
+    slow = rule("SLOW", Severity.MAJOR, condition=Condition(Equals(True), on_delay_s=60.0), point=PointId("amp", "slow"))
+    desk = Desk(plan_of(TRIP, slow, links=(Link(TRIP.key, slow.key, within_s=300.0),)))
+    desk.say(TRIP.key, active=True)
+    desk.wait(3600.0)
+    desk.read(PointId("amp", "slow"), True)
+    desk.wait(30.0)
+    desk.say(TRIP.key, active=False)
+    desk.wait(40.0)
+    assert desk.letter(slow.key) == "B"
+
+
+def test_an_effect_that_comes_and_goes_faster_than_it_waits_for_its_cause_is_told() -> None:
+    desk = Desk(line(6.5))
+    key = DEPENDANTS[0].key
+    for _ in range(6):
+        desk.say(key, active=True)
+        desk.wait(0.5)
+        desk.say(key, active=False)
+        desk.wait(2.5)
+    assert [told.t - 100.0 for told in desk.told()] == [6.5, 15.5]
+
+
+def test_an_effect_that_was_acknowledged_and_comes_again_waits_for_its_cause_anew() -> None:
+    desk = Desk(line(6.5))
+    key = DEPENDANTS[0].key
+    desk.say(key, active=True)
+    desk.wait(5.0)
+    desk.order(Acknowledge((Target(key),), "anna"))
+    desk.say(key, active=False)
+    desk.say(key, active=True)
+    desk.wait(3.0)
+    desk.say(TRIP.key, active=True)
+    desk.wait(60.0)
+    assert [told.key for told in desk.told()] == [TRIP.key]
 
 
 def test_what_begins_while_everything_comes_back_is_explained_by_what_has_just_gone() -> None:

@@ -157,7 +157,7 @@ def test_5_becoming_visible_while_active_is_always_told(history: list[Action]) -
                 owed.pop(each.key, None)
             elif each.after is Letter.NEW and each.before is not Letter.NEW:
                 owed[each.key] = each.number
-            elif each.after in (Letter.ACKNOWLEDGED, Letter.NORMAL, Letter.SHELVED, Letter.SUPPRESSED, Letter.OUT_OF_SERVICE):
+            elif each.after not in (Letter.NEW, Letter.GONE, Letter.LATCHED_NEW):  # nobody waits to be told of it any more
                 owed.pop(each.key, None)
     desk.wait(HOLD_BACK_S)
     told = {each.key for each in desk.effects if isinstance(each, Annunciate) and each.t >= desk.t - HOLD_BACK_S}

@@ -264,3 +264,115 @@ def test_no_row_however_damaged_stops_the_program(damage: dict[str, object]) -> 
     desk = Desk(PLAN)
     desk.alarms.restore(Snapshot(5.0, 7, (row,), {}), desk.t)
     assert desk.letter(CAUSE.key) in "ABCDEFGHI"
+
+
+def damaged_counts(damage: dict[str, object]) -> Desk:
+    desk = Desk(PLAN)
+    for _ in range(3):
+        desk.say(CAUSE.key, active=True)
+        desk.wait(20.0)
+        desk.order(Acknowledge((Target(CAUSE.key),), "anna"))
+        desk.say(CAUSE.key, active=False)
+    kept = through_json(desk.alarms.snapshot(desk.t))
+    again = Desk(PLAN, 5.0)
+    again.alarms.restore(replace(kept, counts={**kept.counts, **damage}), 5.0, 10.0)
+    return again
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"started": "then"}, {"started": 1e308}, {"flood_since": 1e308}, {"flood_since": -1e9}, {"flood_since": float("nan")},
+        {"flood_since": [1]}, {"floods": "x"}, {"floods": -1}, {"floods": True}, {"flood_s": "x"}, {"flood_s": float("inf")},
+        {"flood_periods": 1e308}, {"flood_periods": 10**400}, {"last_flood_period": "x"}, {"last_flood_period": 10**12},
+        {"by_type": {"CAUSE": "x"}}, {"by_type": [1]}, {"by_type": {"CAUSE": -5}}, {"by_severity": {"dreadful": 1}},
+        {"by_severity": {"major": None}}, {"ack_counts": ["x"] * 12}, {"ack_counts": [1]}, {"ack_counts": "x"},
+        {"ack_total_s": "x"}, {"recent": [[1]]}, {"recent": [[1, "x"]]}, {"recent": [[1e300, 1]]}, {"recent": {"a": 1}},
+        {"recent": [[3.0, 1], [2.0, 1]]}, {"recent": 7},
+    ],
+)  # fmt: skip
+def test_a_count_that_cannot_be_right_begins_anew_and_leaves_the_others_and_the_alarms_alone(damage: dict[str, object]) -> None:
+    whole, again = damaged_counts({}), damaged_counts(damage)
+    assert whole.alarms.figures(5.0).annunciations == 3
+    assert whole.alarms.figures(5.0).ack_s.counts[-1] == 3
+    if "by_type" not in damage:
+        assert again.alarms.figures(5.0).annunciations == 3
+    assert again.letter(CAUSE.key) == "A"
+    again.say(CAUSE.key, active=True)
+    again.wait(1200.0)
+    figures = again.alarms.figures(again.t)
+    assert figures.rate_10min == 0
+    assert 0 <= figures.flood_s < 1e6
+    assert 0 <= figures.flood_periods <= figures.periods
+    assert figures.annunciations in (1, 4)
+    assert figures.annunciations_by_severity.get(Severity.MAJOR, 0) in (1, 4)
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=12) | st.dictionaries(st.text(max_size=4), inner, max_size=4),
+)
+
+
+@given(st.dictionaries(st.sampled_from(list(Desk(PLAN).alarms.snapshot(0.0).counts)), anything) | anything)
+@settings(deadline=None)
+def test_no_counts_however_damaged_stop_the_program_or_spoil_a_figure(counts: object) -> None:
+    desk = Desk(PLAN)
+    desk.alarms.restore(Snapshot(5.0, 7, (), counts), desk.t)  # type: ignore[arg-type]
+    desk.say(CAUSE.key, active=True)
+    desk.wait(10.0)
+    figures = desk.alarms.figures(desk.t)
+    assert figures.annunciations >= 1
+    assert figures.mean_10min >= 0
+    assert json.dumps(dict(desk.alarms.snapshot(desk.t).counts), allow_nan=False)
+
+
+def test_no_damaged_shelf_hides_an_alarm_for_longer_than_any_shelf_may() -> None:
+    desk = Desk(PLAN)
+    desk.say(EFFECT.key, active=True)
+    desk.order(Shelve(EFFECT.key, 60.0, "anna", REASON))
+    kept = desk.alarms.snapshot(desk.t)
+    rows = tuple(replace(row, shelf_t=1e300 if row.shelf_t is not None else None) for row in kept.rows)
+    again = Desk(PLAN, 0.0)
+    again.alarms.restore(replace(kept, rows=rows), 0.0, 1.0)
+    again.wait(2 * 3600.0 - 1.0)
+    assert again.letter(EFFECT.key) == "G"
+    again.wait(1.0)
+    assert again.letter(EFFECT.key) == "B"
+
+
+def test_nothing_that_has_happened_lies_in_the_future_whatever_the_row_says() -> None:
+    desk = Desk(PLAN)
+    row = Row(str(CAUSE.key), "a-----", onset=1e300, changed_t=1e300, told_t=1e300, occurrence=1, count=1)
+    desk.alarms.restore(Snapshot(5.0, 7, (row,), {}), desk.t)
+    view = desk.alarms.view(CAUSE.key)
+    assert view is not None
+    assert (view.onset, view.changed_t) == (desk.t, desk.t)
+
+
+def test_an_alarm_out_of_service_of_which_nobody_knows_by_whom_is_shown_again() -> None:
+    desk = Desk(PLAN)
+    desk.alarms.restore(Snapshot(5.0, 7, (Row(str(CAUSE.key), "a----o", occurrence=1, count=1),), {}), desk.t)
+    assert desk.letter(CAUSE.key) == "B"
+
+
+def test_an_alarm_is_folded_no_longer_under_a_cause_whose_link_to_it_the_configuration_has_taken_away() -> None:
+    other = rule("OTHER", Severity.MAJOR)
+    link = Link(CAUSE.key, EFFECT.key, 1.5, 60.0)
+    desk = Desk(plan_of(CAUSE, EFFECT, other, links=(link, Link(CAUSE.key, other.key, 1.5, 60.0))))
+    for each in (CAUSE, EFFECT, other):
+        desk.say(each.key, active=True)
+    again = restart(desk, clock=0.0, elapsed_s=5.0, plan=plan_of(CAUSE, EFFECT, other, links=(link,)))
+    assert (again.letter(EFFECT.key), again.letter(other.key)) == ("H", "B")
+    assert [told.key for told in again.told()] == [other.key]
+
+
+def test_an_alarm_that_has_become_one_that_protects_people_is_folded_under_nothing() -> None:
+    other = rule("OTHER", Severity.MAJOR)
+    links = (Link(CAUSE.key, EFFECT.key), Link(CAUSE.key, other.key))
+    desk = Desk(plan_of(CAUSE, EFFECT, other, links=links))
+    for each in (CAUSE, EFFECT, other):
+        desk.say(each.key, active=True)
+    door = rule("EFFECT", Severity.CRITICAL, condition=Condition(Above(60.0), safety=True), point=POINT)
+    again = restart(desk, clock=0.0, elapsed_s=5.0, plan=plan_of(CAUSE, door, other, links=links[1:]))
+    assert (again.letter(EFFECT.key), again.letter(other.key)) == ("B", "H")

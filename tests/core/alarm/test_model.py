@@ -36,23 +36,23 @@ from stationd.core.alarm.words import (
     Target,
     Unshelve,
 )
-from stationd.core.model import GOOD, Level, PointId, Quality, Reading, Reason, Tick
+from stationd.core.model import GOOD, Level, PointId, Quality, ReadFailed, Reading, Reason, Tick
 from tests.core.alarm import plans
 
 STEPS = int(os.environ.get("ALARM_MODEL_STEPS", "1000"))
 STEPS_EACH = min(STEPS, 100)
-TICK = 0.05  # s; delays below are chosen so that ends of different kinds never fall on the same tick
+TICK = 0.0625  # s, as are all times here: sums of them are exact; ends of different kinds never fall on the same tick
 BAD = Quality(Level.BAD, Reason.TIMEOUT)
-HOLD_BACK, HOLD_OFF, FIRST_READING = 1.5, 5.05, 15.0
+HOLD_BACK, HOLD_OFF, WITHIN, FIRST_READING = 1.5, 5.125, 8.125, 15.0
 RANK = {Severity.WARNING: 0, Severity.MINOR: 1, Severity.MAJOR: 2, Severity.CRITICAL: 3}
 
 # name: (severity, latching, condition or None for a signal)
 SORTS: dict[str, tuple[Severity, bool, Condition | None]] = {
-    "CAUSE": (Severity.CRITICAL, True, Condition(Below(10.0, 2.0), 0.0, 3.4)),
-    "PLAIN": (Severity.MINOR, False, Condition(Below(10.0, 2.0), 2.3, 3.4)),
-    "LATCH": (Severity.MAJOR, True, Condition(Below(10.0, 2.0), 1.3, 2.4)),
-    "BURST": (Severity.WARNING, False, Condition(Below(10.0, 2.0), 30.3, 1.4, Burst(3, 12.0))),
-    "GUARD": (Severity.CRITICAL, False, Condition(Equals(False), 0.0, 2.4, safety=True)),
+    "CAUSE": (Severity.CRITICAL, True, Condition(Below(10.0, 2.0), 0.0, 3.4375)),
+    "PLAIN": (Severity.MINOR, False, Condition(Below(10.0, 2.0), 2.3125, 3.4375)),
+    "LATCH": (Severity.MAJOR, True, Condition(Below(10.0, 2.0), 1.3125, 2.4375)),
+    "BURST": (Severity.WARNING, False, Condition(Below(10.0, 2.0), 30.3125, 1.4375, Burst(3, 12.0))),
+    "GUARD": (Severity.CRITICAL, False, Condition(Equals(False), 0.0, 2.4375, safety=True)),
     "SAID": (Severity.MINOR, False, None),
 }
 EFFECTS = ("PLAIN", "LATCH", "SAID")
@@ -114,6 +114,7 @@ class Model:
         self.now = 0
         self.alarms = {name: Alarm(name, SORTS[name][0], worst=SORTS[name][0]) for name in NAMES}
         self.cause_onset: int | None = None
+        self.cause_ended: int | None = None
         self.fade: int | None = None
         self.start()
 
@@ -162,7 +163,7 @@ class Model:
         if self.fade is not None:
             self.fade -= 1
             if self.fade <= 0:
-                self.fade, self.cause_onset = None, None
+                self.fade, self.cause_onset, self.cause_ended = None, None, None
                 for name in EFFECTS:
                     self.show(self.alarms[name], "under")
 
@@ -218,16 +219,17 @@ class Model:
         alarm.worst = alarm.severity if alarm.seen else max(alarm.worst, alarm.severity, key=RANK.__getitem__)
         alarm.comes, alarm.number = alarm.comes + 1, alarm.number + 1
         alarm.onset, alarm.begun, alarm.run = (self.now if alarm.begun is None else alarm.begun), None, 0
+        if alarm.name in EFFECTS and self.explained(alarm):
+            alarm.under, alarm.tell_in = True, None
+        else:
+            self.show(alarm, "under")
         alarm.on, alarm.seen, alarm.proven = True, False, known and alarm.look != "lost"
         alarm.latch = SORTS[alarm.name][1]
-        if alarm.name in EFFECTS and self.explained(alarm):
-            alarm.under = True
-        alarm.tell_in = None
         if not alarm.hidden:
-            if alarm.name in EFFECTS:
-                alarm.tell_in = ticks(HOLD_BACK)
-            else:
+            if alarm.name not in EFFECTS:
                 alarm.told += 1
+            elif alarm.tell_in is None:  # one that waits already is told no later
+                alarm.tell_in = ticks(HOLD_BACK)
         self.weigh()
         self.never_shelved(alarm)
 
@@ -256,25 +258,31 @@ class Model:
 
     def emerge(self, alarm: Alarm) -> None:
         if not alarm.hidden and (alarm.on or alarm.latch):
-            alarm.seen, alarm.told = False, alarm.told + 1
+            alarm.seen, alarm.told, alarm.tell_in = False, alarm.told + 1, None
 
     # The cause.
 
     def explained(self, alarm: Alarm) -> bool:
-        return self.cause_onset is not None and alarm.onset >= self.cause_onset - ticks(HOLD_BACK)
+        if self.cause_onset is None or alarm.onset < self.cause_onset - ticks(HOLD_BACK):
+            return False
+        if self.cause_ended is not None and alarm.onset >= self.cause_ended:
+            return True
+        return alarm.onset <= self.cause_onset + ticks(WITHIN)
 
     def weigh(self) -> None:
         cause = self.alarms["CAUSE"]
         explains = cause.on and cause.proven and not cause.out
         known = self.cause_onset is not None and self.fade is None
         if explains and not known:
-            self.cause_onset = cause.onset if self.cause_onset is None else min(cause.onset, self.cause_onset)
-            self.fade = None
+            before, self.cause_onset, self.cause_ended, self.fade = self.cause_ended, cause.onset, None, None
             for alarm in (self.alarms[name] for name in EFFECTS):
-                if alarm.comes and alarm.letter not in "AF" and self.explained(alarm):
+                if alarm.under:
+                    if before is not None and alarm.onset > before and not self.explained(alarm):
+                        self.show(alarm, "under")
+                elif alarm.comes and alarm.letter not in "AF" and self.explained(alarm):
                     alarm.under, alarm.tell_in = True, None
         elif known and not explains:
-            self.fade = ticks(HOLD_OFF)
+            self.fade, self.cause_ended = ticks(HOLD_OFF), self.now
 
 
 def key(name: str) -> AlarmKey:
@@ -290,10 +298,11 @@ def build() -> Plan:
         plans.rule(name, severity, latching=latching, condition=condition, point=None if condition is None else point(name))
         for name, (severity, latching, condition) in SORTS.items()
     ]
-    links = tuple(Link(key("CAUSE"), key(name), HOLD_BACK, HOLD_OFF) for name in EFFECTS)
+    links = tuple(Link(key("CAUSE"), key(name), HOLD_BACK, HOLD_OFF, WITHIN) for name in EFFECTS)
     return plans.plan_of(*rules, links=links)
 
 
+YES_NO = st.booleans()
 VALUES = {"bad": 5.0, "mid": 11.0, "good": 20.0}
 
 
@@ -325,6 +334,14 @@ class AlarmsAgainstModel(RuleBasedStateMachine):
         self.heard(self.alarms.handle(Reading(point(name), value, BAD if look == "lost" else GOOD, self.now), self.now))
         self.model.hear(self.model.alarms[name], look)
 
+    @rule(name=st.sampled_from(WATCHED))
+    def fail(self, name: str) -> None:
+        """An exchange fails while its point is still fresh: the way back stops, the way to an alarm does not."""
+        self.heard(self.alarms.handle(ReadFailed((point(name),), Reason.TIMEOUT, self.now), self.now))
+        alarm = self.model.alarms[name]
+        if alarm.on and alarm.look == "good":
+            alarm.look = "held"
+
     @rule(on=st.booleans(), severity=st.sampled_from(list(Severity)))
     def signal(self, on: bool, severity: Severity) -> None:
         alarm = Signal(key("SAID"), on, self.now, severity=severity)
@@ -338,14 +355,16 @@ class AlarmsAgainstModel(RuleBasedStateMachine):
             self.heard(self.alarms.handle(Tick(due), due))
         self.heard(self.alarms.handle(Tick(self.now), self.now))
 
-    @rule(name=st.sampled_from(WATCHED), stays=st.sampled_from([1, 3, 6]), seen=st.booleans(), gone=st.sampled_from([1, 3, 6]))
-    def come_and_go(self, name: str, stays: int, seen: bool, gone: int) -> None:
-        """The usual life of an alarm: it comes, somebody may see it, it goes."""
+    @rule(name=st.sampled_from(WATCHED), stays=st.sampled_from([1, 3, 6]), gone=st.sampled_from([1, 3, 6]), seen=YES_NO, fails=YES_NO)
+    def come_and_go(self, name: str, stays: int, seen: bool, gone: int, fails: bool) -> None:
+        """The usual life of an alarm: it comes, somebody may see it, it goes, perhaps with a question that is not answered."""
         self.read(name, "bad")
         self.wait(stays)
         if seen:
             self.acknowledge(name, late=False)
         self.read(name, "good")
+        if fails:
+            self.fail(name)
         self.wait(gone)
 
     @rule(order=st.permutations(["CAUSE", "PLAIN", "LATCH"]), pause=st.sampled_from([0, 1, 2]), again=st.booleans())
@@ -393,7 +412,7 @@ class AlarmsAgainstModel(RuleBasedStateMachine):
         assert self.obey(Reset(key(name), "anna", "looked at it")) is (alarm.letter in "ADF")
         alarm.latch = alarm.latch and alarm.letter != "F"
 
-    @rule(name=st.sampled_from(NAMES), seconds=st.sampled_from([3.15, 8.15, 400.15, 9000.15]), one_shot=st.booleans())
+    @rule(name=st.sampled_from(NAMES), seconds=st.sampled_from([3.1875, 8.1875, 400.1875, 9000.1875]), one_shot=st.booleans())
     def shelve(self, name: str, seconds: float, one_shot: bool) -> None:
         alarm = self.model.alarms[name]
         gravest = max(alarm.severity, alarm.worst, SORTS[name][0], key=RANK.__getitem__)

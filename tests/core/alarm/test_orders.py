@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stationd.core.alarm.condition import Condition, Equals
+from stationd.core.alarm.inhibit import Link
 from stationd.core.alarm.machine import Event
 from stationd.core.alarm.type import AlarmKey, Severity
 from stationd.core.alarm.words import (
@@ -269,3 +270,75 @@ def test_a_signal_of_an_alarm_that_is_none_is_a_fault_of_the_program() -> None:
     here = desk()
     with pytest.raises(KeyError):
         here.take(Signal(AlarmKey("x", "NONE"), True, here.t))
+
+
+def test_a_shelf_of_eight_hours_becomes_one_of_two_when_the_alarm_becomes_major_on_it() -> None:
+    here = desk()
+    here.order(Shelve(MINOR.key, 8 * 3600.0, "anna", REASON, utc=1.7e9))
+    here.say(MINOR.key, True, Severity.MINOR)
+    here.wait(600.0)
+    here.say(MINOR.key, True, Severity.MAJOR)
+    view = here.alarms.view(MINOR.key)
+    assert view is not None
+    assert view.shelf is not None
+    assert view.shelf.until_t == here.t + 7200.0
+    assert view.shelf.until_utc == 1.7e9 + 600.0 + 7200.0
+    assert records(here.effects)[-1].note == "major: its shelf ends in 2 h at the latest"
+    here.wait(7200.0 - 1.0)
+    assert here.letter(MINOR.key) == "G"
+    here.wait(1.0)
+    assert here.letter(MINOR.key) == "B"
+
+
+def test_a_shorter_shelf_stays_as_it_is_when_the_alarm_gets_worse() -> None:
+    here = desk()
+    here.order(Shelve(MINOR.key, 600.0, "anna", REASON))
+    here.say(MINOR.key, True, Severity.MAJOR)
+    assert "latest" not in records(here.effects)[-1].note
+    here.wait(600.0)
+    assert here.letter(MINOR.key) == "B"
+
+
+def test_what_goes_out_of_service_leaves_its_shelf_behind_with_all_its_deadlines() -> None:
+    here = desk()
+    here.say(MINOR.key, active=True)
+    here.order(Shelve(MINOR.key, 3600.0, "anna", REASON))
+    here.order(TakeOutOfService(MINOR.key, 86_400.0, "anna", "boris", REASON))
+    view = here.alarms.view(MINOR.key)
+    assert view is not None
+    assert view.shelf is None
+    here.wait(7200.0)
+    assert here.history(MINOR.key) == ["raise AB", "shelve BG", "out-of-service GI"]
+
+
+def test_no_review_is_due_of_an_alarm_that_has_been_returned() -> None:
+    here = desk()
+    here.order(TakeOutOfService(MINOR.key, 3600.0, "anna", "boris", REASON))
+    here.order(ReturnToService(MINOR.key, "anna"))
+    here.wait(7200.0)
+    assert here.history(MINOR.key) == ["out-of-service AI", "return IA"]
+    assert here.history(REVIEW.key) == []
+
+
+def test_an_alarm_escalates_only_beyond_the_worst_that_nobody_has_seen() -> None:
+    here = desk()
+    for severity in (Severity.MINOR, Severity.MAJOR, Severity.MINOR, Severity.MAJOR):
+        here.say(MINOR.key, True, severity)
+    assert [told.why for told in here.told()] == [Why.RAISED, Why.ESCALATED]
+    here.order(ack(MINOR.key))
+    here.say(MINOR.key, True, Severity.MINOR)
+    here.order(ack(MINOR.key))
+    assert here.letter(MINOR.key) == "C"
+
+
+def test_a_cause_on_a_shelf_explains_nothing_any_more() -> None:
+    cause, effect = rule("CAUSE"), rule("EFFECT")
+    here = Desk(plan_of(cause, effect, links=(Link(cause.key, effect.key),)))
+    here.say(cause.key, active=True)
+    here.say(effect.key, active=True)
+    here.order(Shelve(cause.key, 3600.0, "anna", REASON))
+    here.wait(59.0)
+    assert here.letter(effect.key) == "H"
+    here.wait(1.0)
+    assert here.letter(effect.key) == "B"
+    assert [told.key for told in here.told()] == [cause.key, effect.key]

@@ -15,16 +15,20 @@ import os
 import signal
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
+from prometheus_client.core import Metric
 
 import stationd
 from drivers import CATALOG
-from stationd.board import Board
-from stationd.config import StationConfig, alarm_plan, check, resolve_secret, settings_of
+from stationd.board import Board, Unit
+from stationd.config import StationConfig, alarm_plan, check, settings_of
 from stationd.config import model as config_model
+from stationd.config.far_station import far_settings, far_unit_of, shared
+from stationd.config.line_plan import line_plan
+from stationd.config.parts import broker_of, device_of, identity_of, port_of, taps_of
 from stationd.config.sampling import Sampler
 from stationd.console.peer import Accounts, Role
 from stationd.console.places import USUAL
@@ -32,20 +36,26 @@ from stationd.console.server import ControlSocket, Doors, handed_over, interface
 from stationd.core.alarm.desk import Alarms
 from stationd.core.model import Level, PointId, Value, WriteDone
 from stationd.core.station import Station
-from stationd.device import Device, codec_for
-from stationd.doors import StationAlarms, StationStatus
+from stationd.core.watch import LineWatch
+from stationd.device import Device
+from stationd.doors import StationAlarms, StationLine, StationStatus
 from stationd.driver import Driver
 from stationd.driverfile import load_directory
 from stationd.engine import Engine
+from stationd.farstation.families import far_families, line_families
+from stationd.farstation.link import FarLink
+from stationd.farstation.near import NearStation
 from stationd.links.bus import Bus
-from stationd.links.port import PortSettings
 from stationd.links.sampler import OpticalSampler
 from stationd.outputs.alarm_document import AlarmDocuments, topic_of
-from stationd.outputs.broker import Broker
 from stationd.outputs.captures import CaptureFiles, CaptureFormat
-from stationd.outputs.document import Document, Documents, Identity, Mode
+from stationd.outputs.clock import TIME_OF_DAY
+from stationd.outputs.document import Document, Documents, Mode
 from stationd.outputs.http import Health, HttpServer
-from stationd.outputs.journal import Journal, SystemClock
+from stationd.outputs.incidents.families import incident_families
+from stationd.outputs.journal import Journal, JournalSettings
+from stationd.outputs.line_keeping import LineKeeping, keep_line
+from stationd.outputs.line_records import LineRecords
 from stationd.outputs.metrics import Metrics, MqttStatistics, Sources
 from stationd.outputs.mqtt import JsonPublisher
 from stationd.outputs.records import Recorder
@@ -57,7 +67,7 @@ from stationd.outputs.sparkplug.plant import catalogue as sparkplug_catalogue
 from stationd.outputs.sparkplug_memory import JournalHistory, JournalNumbers
 from stationd.poller import Poller
 from stationd.problem import Problem
-from stationd.tap import Tap, tap_driver
+from stationd.surroundings import Surroundings
 
 log = structlog.get_logger()
 
@@ -97,30 +107,46 @@ def load(path: Path) -> Loaded:
 class App:
     """One station's daemon, made inside the running event loop."""
 
-    def __init__(self, config: StationConfig, drivers: Mapping[str, Driver]) -> None:
+    def __init__(self, config: StationConfig, drivers: Mapping[str, Driver], around: Surroundings | None = None) -> None:
         self._config = config
-        self._identity = _identity(config)
-        devices = {name: _device(name, section, config, drivers) for name, section in config.device.items()}
-        self.board = Board([*devices.values(), *_taps(config)], asyncio.get_running_loop().time())
+        self._around = around or Surroundings()
+        self._identity = identity_of(config)
+        devices = {name: device_of(name, section, config, drivers) for name, section in config.device.items()}
+        self._far_unit = far_unit_of(config)
+        units: list[Unit] = [*devices.values(), *taps_of(config), *([self._far_unit] if self._far_unit else [])]
+        self.board = Board(units, asyncio.get_running_loop().time())
         plan = alarm_plan(config, drivers)
         self.alarms = Alarms(plan, asyncio.get_running_loop().time())
-        self._clock = SystemClock()
-        self.journal = Journal.open(Path(config.station.state) / JOURNAL, clock=self._clock)
-        self._documents = Documents(self._identity, self.board)
+        self._clock = self._around.clock
+        TIME_OF_DAY.set(lambda: self._clock().utc_s)
+        self.journal = self._open_journal(Path(config.station.state) / JOURNAL)
+        line = line_plan(config, drivers)
+        self.watch = LineWatch(line, asyncio.get_running_loop().time()) if line else None
+        self._line = self._keep_line()
+        self._documents = Documents(self._identity, self.board, self._line.status if self._line else lambda _: {})
         self._alarm_documents = AlarmDocuments(self._identity, self.board, plan, self.alarms)
         self.recorder = self._make_recorder()
-        self.engine = Engine(self.board, Station(self.board.periods(), self.alarms), self._write, self.recorder)
-        self.buses = {name: Bus(name, _port(section), read_only=config.station.read_only) for name, section in config.bus.items()}
+        self.engine = Engine(self.board, Station(self.board.periods(), self.alarms, self.watch), self._write, self.recorder)
+        self.buses = {name: self._make_bus(name, section) for name, section in config.bus.items()}
         self._pollers = self._make_pollers(devices)
-        self.mqtt = MqttStatistics() if config.mqtt else None
-        self._publisher = self._make_publisher(config.mqtt) if config.mqtt else None
+        broker = config.mqtt if self._around.exchange is None else None
+        self.mqtt = MqttStatistics() if broker else None
+        self._publisher = self._make_publisher(broker) if broker else None
         self._sparkplug_statistics = SparkplugStatistics()
-        self._node = self._make_node(config.mqtt) if config.mqtt and config.mqtt.sparkplug else None
+        self._node = self._make_node(broker) if broker and broker.sparkplug else None
         self._captures = self._make_captures(config.sampler) if config.sampler else None
         self.control: ControlSocket | None = None
         self.sampler = self._make_sampler(config.sampler) if config.sampler else None
+        self.far = self._make_far()
         self._signals = self._make_signals()
         self.metrics = Metrics(self._identity, self.board, self._sources())
+
+    def _open_journal(self, path: Path) -> Journal:
+        settings = JournalSettings(threads=self._around.threads)
+        return Journal.open(path, settings, self._clock, self._around.run, self._identity.name)
+
+    def _make_bus(self, name: str, section: config_model.Bus) -> Bus:
+        return Bus(name, port_of(section), read_only=self._config.station.read_only, opener=self._around.open_port)
 
     def _make_pollers(self, devices: Mapping[str, Device]) -> dict[str, Poller]:
         pollers: dict[str, Poller] = {}
@@ -154,6 +180,10 @@ class App:
             if self.sampler is not None:
                 sys.setswitchinterval(SWITCH_S)
                 tasks.create_task(self.sampler.run(), name="optical sampler")
+            if self._line is not None:
+                tasks.create_task(self._line.incidents.run(), name="incidents")
+            if self.far is not None:
+                tasks.create_task(self.far.run(), name="far station")
             tasks.create_task(self._serve_pages(ports_file), name="pages")
 
     async def _write(self, target: PointId, value: Value, emergency: bool) -> WriteDone:
@@ -162,10 +192,15 @@ class App:
     # ------------------------------------------------------------------ journal, alarms, people
 
     def _make_recorder(self) -> Recorder:
-        published = self._config.mqtt is not None
-        return Recorder(
-            self.journal, self._clock, self._identity, self.alarms, self._documents, self._alarm_documents, publish=published
+        published, kept = self._config.mqtt is not None, self._line
+        line = LineRecords(kept.watch, kept.verdicts, self._identity) if kept else None
+        recorder = Recorder(
+            self.journal, self._clock, self._identity, self.alarms, self._documents, self._alarm_documents, self._around.machine, line,
+            publish=published,
         )
+        if kept is not None:
+            recorder.subscribe_verdicts(kept.incidents.heard)
+        return recorder
 
     def _make_signals(self) -> OwnSignals:
         known, state = self.alarms.plan.rules, Path(self._config.station.state)
@@ -190,12 +225,29 @@ class App:
         accounts = await asyncio.to_thread(Accounts.of_machine)
         status = StationStatus(self._documents, self._buses_up)
         alarms = StationAlarms(self.alarms, self.engine, self.recorder, self.journal, self._alarm_documents, self._clock)
-        doors = Doors(status, alarms, self._identity.mode is Mode.LIVE)
+        line = StationLine(self._line, self.engine, self.journal) if self._line else None
+        doors = Doors(status, alarms, self._identity.mode is Mode.LIVE, line)
         listener = handed_over(os.environ, os.getpid())
         made, group = interfaces(doors, USUAL), accounts.groups.get(Role.VIEW)
         self.control = ControlSocket(Path(section.socket), made, accounts.peer, group, listener=listener)
         self.control.start()
         tasks.create_task(self.control.run(), name="control socket")
+
+    def _keep_line(self) -> LineKeeping | None:
+        """Return what is made of the line watch for people; None where the station has no line."""
+        if self.watch is None:
+            return None
+        path, threads = Path(self._config.station.state) / JOURNAL, self._around.threads
+        return keep_line(self.watch, self._identity, self.board, self.alarms, self.journal, path, self._clock, threads=threads)
+
+    def _make_far(self) -> FarLink | None:
+        """Return the link to the far station, over the JSON connection unless something else was given."""
+        settings, unit = far_settings(self._config, os.environ), self._far_unit
+        exchange = self._around.exchange or (self._publisher.live if self._publisher else None)
+        if settings is None or unit is None or exchange is None or self.watch is None:
+            return None
+        near = NearStation(self._identity, self.watch.plan, self.board, self.alarms, self.watch, shared(self._config))
+        return FarLink(settings, near, unit, exchange, self.engine.post, self._clock, self._around.run)
 
     def _audit_head(self) -> Document:
         head = self.journal.statistics.audit
@@ -210,7 +262,8 @@ class App:
     def _make_sampler(self, section: Sampler) -> OpticalSampler:
         name, _, point = (section.temperature or "").partition(".")
         keep = self._captures.keep if self._captures else None
-        return OpticalSampler(settings_of(section), self.engine.post, keep, lambda: self._measured(PointId(name, point)))
+        make = self._around.sampling_loop
+        return OpticalSampler(settings_of(section), self.engine.post, keep, lambda: self._measured(PointId(name, point)), make)
 
     def _measured(self, point: PointId) -> float | None:
         """Return the number of a point that is not stale, or None."""
@@ -250,7 +303,16 @@ class App:
             self.alarms,
             self.journal,
             (self._sparkplug_statistics, self._node.counts) if self._node is not None else None,
+            (self._line_families,),
         )
+
+    def _line_families(self, now: float) -> Iterator[Metric]:
+        if self.watch is not None:
+            yield from line_families(self.watch.plan.name, self.watch)
+        if self._line is not None:
+            yield from incident_families(self._line.incidents.statistics)
+        if self.far is not None:
+            yield from far_families(self.far.statistics, now)
 
     def _make_node(self, section: config_model.Mqtt) -> EdgeNode:
         return EdgeNode(sparkplug_catalogue(self._identity, self.board, section.group, section.primary_host or ""))
@@ -260,13 +322,13 @@ class App:
         history = JournalHistory(self.journal, node.catalogue, self._identity.mode, self._clock)
         client_id = f"{section.client_id or self._identity.name}-spb"
         return SparkplugPublisher(
-            _broker(section), node, plant, JournalNumbers(self.journal), self._sparkplug_statistics, history, client_id
+            broker_of(section), node, plant, JournalNumbers(self.journal, self._clock), self._sparkplug_statistics, history, client_id
         )
 
     def _make_publisher(self, section: config_model.Mqtt) -> JsonPublisher:
         assert self.mqtt is not None
         publisher = JsonPublisher(
-            _broker(section),
+            broker_of(section),
             self._identity,
             self.board,
             self._buses_up,
@@ -275,6 +337,7 @@ class App:
             section.client_id or "",
             self._alarm_documents,
             self._audit_head,
+            self._documents,
         )
         self.recorder.subscribe(lambda record: publisher.changed(topic_of(record.key)))
         return publisher
@@ -315,47 +378,10 @@ def write_json(path: Path, value: object) -> None:
     new.replace(path)
 
 
-def _broker(section: config_model.Mqtt) -> Broker:
-    password = resolve_secret(section.password, os.environ).decode() if section.password else None
-    authorities = Path(section.authorities) if section.authorities else None
-    return replace(Broker.at(section.url, section.username, password), authorities=authorities, keepalive_s=section.keepalive_s)
-
-
-def _identity(config: StationConfig) -> Identity:
-    station = config.station
-    return Identity(station.name, station.title or station.name, Mode(station.mode.value), station.operator)
-
-
-def _device(name: str, section: config_model.Device, config: StationConfig, drivers: Mapping[str, Driver]) -> Device:
-    driver = drivers[section.driver]
-    ratings = {rating: default for rating, default in driver.ratings.items() if default is not None} | dict(section.ratings)
-    codec = codec_for(config.bus[section.bus].protocol, driver, section.dialect)
-    role = section.role.value if section.role else ""
-    return Device(name, driver, codec, section.address, section.channel, ratings, role, section.fibre_pair)
-
-
-def _taps(config: StationConfig) -> list[Tap]:
-    """Return the inputs of the sampler as units of the board."""
-    if config.sampler is None:
-        return []
-    driver = tap_driver(config.sampler.window_s)
-    return [Tap(channel.name, driver, fibre_pair=channel.fibre_pair) for channel in config.sampler.channel]
-
-
-def _port(section: config_model.Bus) -> PortSettings:
-    return PortSettings(
-        section.port, section.baud, section.parity.value, section.stop_bits, section.rs485, section.connect_timeout_s
-    )
-
-
 def _name_absent_sections(config: StationConfig) -> None:
     """Say once which parts of the daemon the configuration leaves off."""
     sections: dict[str, object] = {"[line]": config.line, "[mqtt]": config.mqtt, "[prometheus]": config.prometheus, "[bus.*]": config.bus}
-    sections |= {"[sampler]": config.sampler, "[control]": config.control}
+    sections |= {"[sampler]": config.sampler, "[control]": config.control, "[far_station]": config.far_station}
     absent = [name for name, section in sections.items() if not section]
     if absent:
         log.info("parts that the configuration leaves off", sections=absent)
-    later = {"[far_station]": config.far_station}
-    present = [name for name, section in later.items() if section]
-    if present:
-        log.warning("sections that are checked but that this version does not act on", sections=present)

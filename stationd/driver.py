@@ -71,7 +71,7 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Sampled:
-    """A value that the optical sampler makes of each window of samples: no exchange asks for it."""
+    """A value that no exchange of ours asks for: the optical sampler makes it of each window, or the far station tells it."""
 
 
 At = Register | Query | Binary | Sampled | Missing

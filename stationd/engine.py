@@ -3,7 +3,7 @@
 The inbox is bounded. When it is full the newest readings are dropped and counted: their points grow stale, which is the safe
 side; nothing is shown twice. What a person orders, and what parts of the program say of themselves, is never dropped.
 
-What is to be known outside and after a restart (light, alarms) goes to `Outside.keep`, all that follows from one event at once;
+What is to be known outside and after a restart (light, alarms, verdicts) goes to `Outside.keep`, all that follows from one event at once;
 the answer to an order is given when it is kept.
 """
 
@@ -21,6 +21,7 @@ from stationd.board import Board
 from stationd.core.alarm.words import AlarmRecord, Annunciate, Order, Outcome, Signal
 from stationd.core.model import Announce, Event, PointId, Reading, Restate, Tick, Value, Write, WriteDone
 from stationd.core.station import Effect, Station
+from stationd.core.verdict.told import BaselineOutcome, TakeBaseline, VerdictChanged
 from stationd.links.bell import Bell
 
 log = structlog.get_logger()
@@ -28,17 +29,17 @@ log = structlog.get_logger()
 INBOX_EVENTS = 20_000
 
 Writer = Callable[[PointId, Value, bool], Awaitable[WriteDone]]
-Told = Announce | AlarmRecord | Annunciate
+Told = Announce | AlarmRecord | Annunciate | VerdictChanged
 Kept = asyncio.Future[None]
 
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
-    """An order, who gave it (`peer` is for the audit), and what became of each alarm that it names."""
+    """An order, who gave it (`peer` is for the audit), and what became of each alarm that it names, or of the baseline."""
 
-    order: Order
+    order: Order | TakeBaseline
     peer: str
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[Outcome | BaselineOutcome, ...]
 
 
 class Outside(Protocol):
@@ -73,6 +74,16 @@ class _Asked:
     answer: asyncio.Future[tuple[tuple[Outcome, ...], Kept]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Baseline:
+    """The order to take a baseline in the inbox, and whoever waits for its outcome."""
+
+    order: TakeBaseline
+    peer: str
+    utc_s: float | None
+    answer: asyncio.Future[tuple[BaselineOutcome, Kept]]
+
+
 class Engine:
     """inbox -> board -> Station.handle -> effects. `write` carries out a Write and is awaited in a task of `run`."""
 
@@ -82,7 +93,7 @@ class Engine:
         self._station = station
         self._write = write
         self._outside = outside or Nowhere()
-        self._inbox: deque[Event | Signal | _Asked] = deque()
+        self._inbox: deque[Event | Signal | _Asked | _Baseline] = deque()
         self._news = Bell()
 
     def post(self, events: Sequence[Event | Signal]) -> None:
@@ -103,6 +114,13 @@ class Engine:
         self._news.ring()
         return await asked.answer
 
+    async def take_baseline(self, order: TakeBaseline, peer: str = "", utc_s: float | None = None) -> tuple[BaselineOutcome, Kept]:
+        """Have what is measured now taken as normal; `utc_s` is the date that stands beside it. As `order` in all else."""
+        asked = _Baseline(order, peer, utc_s, asyncio.get_running_loop().create_future())
+        self._inbox.append(asked)
+        self._news.ring()
+        return await asked.answer
+
     async def run(self) -> None:
         """Handle events for ever; ends only by cancellation."""
         async with asyncio.TaskGroup() as writes:
@@ -117,6 +135,9 @@ class Engine:
             event = self._inbox.popleft()
             if isinstance(event, _Asked):
                 self._obey(event, now)
+                continue
+            if isinstance(event, _Baseline):
+                self._take_baseline(event, now)
                 continue
             if isinstance(event, Reading):
                 self._board.show(event)
@@ -133,6 +154,12 @@ class Engine:
         kept = self._outside.keep(answer.effects, Ordered(asked.order, asked.peer, answer.outcomes))
         if not asked.answer.done():
             asked.answer.set_result((answer.outcomes, kept))
+
+    def _take_baseline(self, asked: _Baseline, now: float) -> None:
+        outcome = self._station.take_baseline(asked.order, now, asked.utc_s)
+        kept = self._outside.keep((), Ordered(asked.order, asked.peer, (outcome,)))
+        if not asked.answer.done():
+            asked.answer.set_result((outcome, kept))
 
     def _perform(self, effects: Sequence[Effect], writes: asyncio.TaskGroup) -> None:
         told: list[Told] = []

@@ -8,28 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import Coroutine
-from concurrent.futures import Future, ThreadPoolExecutor
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+OF_THE_SAMPLER = "sampler-"  # how the threads are called that open and end a sampling loop
 
 
 class Deadlock(Exception):
     """Nobody can ever wake up again."""
-
-
-class _CountingExecutor(ThreadPoolExecutor):
-    pending = 0
-
-    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
-        self.pending += 1
-        future = super().submit(fn, *args, **kwargs)
-        future.add_done_callback(self._finished)
-        return future
-
-    def _finished(self, _: Future[Any]) -> None:
-        self.pending -= 1
 
 
 class VirtualSelector(selectors.SelectSelector):
@@ -38,33 +27,78 @@ class VirtualSelector(selectors.SelectSelector):
     def __init__(self) -> None:
         super().__init__()
         self.now = 1000.0
-        self.executor = _CountingExecutor(max_workers=2)
+        self.pending = 0  # jobs of the executor whose end the loop has not seen
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0)
         if ready or timeout == 0:
             return ready
-        if self.executor.pending:
+        if self._threads_work():
             return super().select(0.01)
+        ready = super().select(0)  # a thread that has just ended has rung before
+        if ready:
+            return ready
         if timeout is None:
             raise Deadlock("nothing is ready, no timer is set, no thread works")
         self.now += timeout
         return ready
 
+    def _threads_work(self) -> bool:
+        return self.pending > 0
+
+
+class LoneSelector(VirtualSelector):
+    """Waits also for the threads that open and end sampling loops, which none of those that are simulated can hang in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lasting = 0  # threads when none of them worked for the loop
+
+    def _threads_work(self) -> bool:
+        if threading.active_count() == self._lasting:
+            return False
+        working = any(thread.name.startswith(OF_THE_SAMPLER) for thread in threading.enumerate())
+        self._lasting = 0 if working else threading.active_count()
+        return working
+
 
 class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop whose `time()` is the selector's."""
 
-    def __init__(self) -> None:
-        self._virtual = VirtualSelector()
+    def __init__(self, selector: VirtualSelector | None = None) -> None:
+        self._virtual = selector or VirtualSelector()
         super().__init__(self._virtual)
-        self.set_default_executor(self._virtual.executor)
+        self.set_default_executor(ThreadPoolExecutor(max_workers=2))
 
     def time(self) -> float:
         return self._virtual.now
 
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> asyncio.Future[Any]:
+        self._virtual.pending += 1
+        done = super().run_in_executor(executor, func, *args)
+        done.add_done_callback(self._seen)
+        return done
 
-def run(main: Coroutine[Any, Any, T]) -> T:
+    def _seen(self, _: asyncio.Future[Any]) -> None:
+        self._virtual.pending -= 1
+
+
+class LoneLoop(VirtualLoop):
+    """Does the work of its executor itself, at once, so that the same run gives the same result, bit for bit."""
+
+    def __init__(self) -> None:
+        super().__init__(LoneSelector())
+
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> asyncio.Future[Any]:
+        done: asyncio.Future[Any] = self.create_future()
+        try:
+            done.set_result(func(*args))
+        except Exception as error:  # noqa: BLE001 - it is raised where the future is awaited
+            done.set_exception(error)
+        return done
+
+
+def run(main: Coroutine[Any, Any, T], loop: Callable[[], VirtualLoop] = VirtualLoop) -> T:
     """Run a coroutine to its end in virtual time."""
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+    with asyncio.Runner(loop_factory=loop) as runner:
         return runner.run(main)

@@ -191,7 +191,9 @@ def _quotes(kind: str, value: object) -> str:
 
 def choices(field: FieldInfo) -> list[str]:
     """Return the words that an enumerated key may have."""
-    kinds = [kind for kind in (field.annotation, *get_args(field.annotation)) if isinstance(kind, type)]
+    inner = get_args(field.annotation)
+    listed_kinds = [kind for each in inner for kind in get_args(each)]
+    kinds = [kind for kind in (field.annotation, *inner, *listed_kinds) if isinstance(kind, type)]
     return [each.value for kind in kinds if issubclass(kind, Enum) for each in kind]
 
 

@@ -74,6 +74,10 @@ def _far_station(plant: Plant) -> Iterator[Finding]:
         yield Finding(far.path, "", "whose messages are these? [line] names no far_station", hint)
     if line and line.sound("far_station") and station.sound("name") and named == station.item.name:
         yield line.finding("far_station", "is this station itself")
+    if far and plant.mqtt is None and "mqtt" not in plant.unread:
+        yield Finding(far.path, "", "both ends speak over MQTT, and there is no [mqtt]", "add [mqtt], or take [far_station] out")
+    if far and line and named in (*plant.device, *_taps(plant)):
+        yield line.finding("far_station", "is also the name of a device or channel here", "the far end is shown under its name")
 
 
 def _fibre_pairs(plant: Plant) -> Iterator[Finding]:

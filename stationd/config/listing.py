@@ -48,4 +48,6 @@ def _key(key: str, field: FieldInfo) -> Iterator[str]:
 
 
 def _toml(default: object) -> str:
+    if isinstance(default, tuple) and default:
+        return f"[{', '.join(map(_toml, default))}]"
     return shown(default.value if isinstance(default, Enum) else default)

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
+from stationd.core.line.far import FarLine, FarSilent
+
 
 class PointId(NamedTuple):
     """The name of one measured or set value: a device of the configuration and a point of its driver."""
@@ -175,7 +177,7 @@ class LightEvent:
     exact: bool = True
 
 
-Event = Reading | LinkChanged | ReadFailed | WriteDone | LightEvent | Tick
+Event = Reading | LinkChanged | ReadFailed | WriteDone | LightEvent | FarLine | FarSilent | Tick
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,14 @@
 
     fresh --(no good answer for max(3 x period, 2 s))--> stale --(good answer)--> fresh
     fresh --(port lost)--> stale           never read --(failure)--> bad, with the reason of the failure
+    "no value" --(no answer for as long)--> bad, with the reason of the failure: no answer is not that answer again
 
 A stale reading keeps its value and the time of the exchange that brought it, and is never shown as new. A point that was
 never read has no value at all. Silence is found by the deadline, not by whoever looks.
 
-Everything that happens goes on to the alarm desk, and so does what is restated: an old value freezes the alarms on it. What
-the desk says comes after what the board is to show.
+Everything that happens goes on to the line watch and to the alarm desk, and so does what is restated: an old value freezes the
+alarms on it, and the watch does not judge by it. What the watch finds is told to the desk as signals. What the desk says comes
+after what the board is to show.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from collections.abc import Iterable, Mapping
 from stationd.core.alarm import words
 from stationd.core.alarm.desk import Alarms
 from stationd.core.alarm.words import Answer, Order, Signal
+from stationd.core.line.far import FarLine, FarSilent
 from stationd.core.model import (
     Announce,
     Event,
@@ -33,10 +36,13 @@ from stationd.core.model import (
     Write,
     WriteDone,
 )
+from stationd.core.verdict.told import BaselineOutcome, BaselineRefused, TakeBaseline, VerdictChanged
+from stationd.core.watch import LineWatch
 
-Effect = Restate | Write | Announce | words.Effect
+Effect = Restate | Write | Announce | VerdictChanged | words.Effect
 STALE_PERIODS = 3.0
 STALE_AT_LEAST_S = 2.0
+NO_VALUE = frozenset({Reason.NOT_OFFERED, Reason.BELOW_RANGE})  # an answer, with every exchange anew: there is no number
 
 
 def stale_after_s(every_s: float) -> float:
@@ -47,34 +53,58 @@ def stale_after_s(every_s: float) -> float:
 class Station:
     """Everything that is decided here, and nothing that is done. `periods` gives the reading period of every point.
 
-    `alarms` is the desk; without one there are no alarms.
+    `alarms` is the desk; without one there are no alarms. `watch` is that of the line; without one there is no verdict.
     """
 
-    def __init__(self, periods: Mapping[PointId, float], alarms: Alarms | None = None) -> None:
+    def __init__(self, periods: Mapping[PointId, float], alarms: Alarms | None = None, watch: LineWatch | None = None) -> None:
         self._alarms = alarms
+        self._watch = watch
         self._limit_s = {point: stale_after_s(every_s) for point, every_s in periods.items()}
         self._of_device: dict[str, list[PointId]] = {}
         for point in periods:
             self._of_device.setdefault(point.device, []).append(point)
         self._fresh: dict[PointId, Reading] = {}
         self._stale: set[PointId] = set()
-        self._refused: set[PointId] = set()  # the unit itself said that there is no value; no failure says more than that
+        self._refused: set[PointId] = set()  # read alone and rarely, since the unit refuses; no failure says more than that
         self._why: dict[PointId, Reason] = {}
         self._next: float | None = None
 
     def handle(self, event: Event | Signal, now: float) -> list[Effect]:
         """Take one event and return what follows from it. `now` is never earlier than the event."""
         effects = self._decide(event, now)
+        news = [event, *(effect.reading for effect in effects if isinstance(effect, Restate))]
+        signals: list[Signal] = []
+        for effect in self._watched(news, now):
+            match effect:
+                case Signal():
+                    signals.append(effect)
+                case _:
+                    effects.append(effect)
+        return effects + self._alarmed([*news, *signals], now)
+
+    def _watched(self, news: Iterable[Event | Signal], now: float) -> list[VerdictChanged | Signal]:
+        """Let the line watch see what has happened."""
+        if self._watch is None:
+            return []
+        return [effect for each in news if not isinstance(each, Signal) for effect in self._watch.handle(each, now)]
+
+    def _alarmed(self, news: Iterable[Event | Signal], now: float) -> list[Effect]:
+        """Let the desk see it, and what the watch says; a signal of an alarm that the station does not have is left out."""
         if self._alarms is None:
-            return effects
-        restated = [effect.reading for effect in effects if isinstance(effect, Restate)]
-        for each in (event, *restated):
-            effects += self._alarms.handle(each, now)
-        return effects
+            return []
+        rules = self._alarms.plan.rules
+        heard = [each for each in news if not isinstance(each, Signal) or each.key in rules]
+        return [effect for each in heard for effect in self._alarms.handle(each, now)]
 
     def obey(self, order: Order, now: float) -> Answer:
         """Carry out what a person orders about an alarm; without a desk nothing is done."""
         return self._alarms.obey(order, now) if self._alarms is not None else Answer((), ())
+
+    def take_baseline(self, order: TakeBaseline, now: float, utc_s: float | None = None) -> BaselineOutcome:
+        """Carry out the order to take what is measured now as the normal state of the line."""
+        if self._watch is None:
+            return BaselineRefused("no-line", ("this station has no [line], so there is nothing to compare",))
+        return self._watch.take_baseline(order, now, utc_s)
 
     def _decide(self, event: Event | Signal, now: float) -> list[Effect]:
         match event:
@@ -85,7 +115,7 @@ class Station:
                 return self._failed(points, reason, t)
             case LinkChanged(_, False, devices, t):
                 return self._cut_off(devices, t)
-            case LinkChanged() | WriteDone() | Signal():
+            case LinkChanged() | WriteDone() | Signal() | FarLine() | FarSilent():
                 return []
             case LightEvent():
                 return [Announce(event)]
@@ -94,12 +124,14 @@ class Station:
 
     def deadline(self) -> float | None:
         """Return the time at which a Tick is due if nothing else happens, or None."""
-        dues = (self._next, self._alarms.deadline() if self._alarms is not None else None)
+        alarms, watch = self._alarms, self._watch
+        dues = (self._next, alarms.deadline() if alarms is not None else None, watch.deadline() if watch is not None else None)
         return min((due for due in dues if due is not None), default=None)
 
     def _read(self, reading: Reading) -> None:
         self._stale.discard(reading.point)
-        if reading.value is None:
+        self._refused.discard(reading.point)
+        if reading.value is None and reading.quality.reason not in NO_VALUE:
             self._fresh.pop(reading.point, None)
             self._refused.add(reading.point)
             return
@@ -122,17 +154,20 @@ class Station:
         for device in devices:
             points = self._of_device.get(device, [])
             effects += self._failed(points, Reason.LINK_DOWN, t)
-            effects += [self._age(point) for point in points if point in self._fresh]
+            effects += [self._age(point, t) for point in points if point in self._fresh]
         return effects
 
     def _expire(self, now: float) -> list[Effect]:
         ended = [point for point, reading in self._fresh.items() if now >= reading.t + self._limit_s[point]]
-        effects = [self._age(point) for point in ended]
+        effects = [self._age(point, now) for point in ended]
         self._next = min((reading.t + self._limit_s[point] for point, reading in self._fresh.items()), default=None)
         return effects
 
-    def _age(self, point: PointId) -> Effect:
+    def _age(self, point: PointId, t: float) -> Effect:
+        """Restate what nothing confirms any more: an old value keeps the time of its exchange, that there is none begins now."""
         reading = self._fresh.pop(point)
         self._stale.add(point)
         why = self._why.get(point, Reason.TIMEOUT)
+        if reading.value is None:
+            return Restate(Reading(point, None, Quality(Level.BAD, why), t))
         return Restate(Reading(point, reading.value, Quality(Level.STALE, why), reading.t))

@@ -34,7 +34,10 @@ Found = tuple[str, bool | None, str]  # type of an alarm, whether it holds, and 
 
 
 class OwnSignals:
-    """`run` looks every second until cancelled; `post` takes the signals (Engine.post) of the alarms that are `known`."""
+    """`run` looks every second until cancelled; `post` takes the signals (Engine.post) of the alarms that are `known`.
+
+    `space` returns how many bytes of a directory are free, and all (default: `free_space`).
+    """
 
     def __init__(
         self,
@@ -47,8 +50,10 @@ class OwnSignals:
         sampler: Callable[[], SamplerStatistics] | None = None,
         buses_up: Callable[[], Mapping[str, bool]] = dict,
         opened_s: float = OPENED_S,
+        space: Callable[[Path], tuple[float, float] | None] | None = None,
     ) -> None:
         self._opened_s = opened_s
+        self._space = space or free_space
         self._known = known
         self._sampler = sampler
         self._post = post
@@ -149,7 +154,7 @@ class OwnSignals:
 
     async def _watch_disk(self) -> None:
         while True:
-            free = await asyncio.to_thread(_free, self._directory)
+            free = await asyncio.to_thread(self._space, self._directory)
             if free is not None:
                 self._full = _is_full(*free, was=bool(self._full))
             await asyncio.sleep(DISK_EVERY_S)
@@ -167,7 +172,7 @@ def _key(name: str) -> AlarmKey:
     return AlarmKey(SAMPLER if name in OF_SAMPLER else STATION, name)
 
 
-def _free(directory: Path) -> tuple[float, float] | None:
+def free_space(directory: Path) -> tuple[float, float] | None:
     """Return the bytes that are free for us, and all; None where the disk does not say."""
     try:
         found = os.statvfs(directory)

@@ -91,6 +91,31 @@ def test_a_refused_point_does_not_become_stale_afterwards() -> None:
     assert station.handle(Tick(200.0), 200.0) == []
 
 
+@pytest.mark.parametrize("reason", [Reason.BELOW_RANGE, Reason.NOT_OFFERED])
+def test_an_answer_without_a_value_grows_old_like_any_other(reason: Reason) -> None:
+    station = Station(PERIODS)
+    station.handle(Reading(FAST, None, Quality(Level.BAD, reason), 100.0), 100.0)
+    assert station.handle(ReadFailed((FAST,), Reason.TIMEOUT, 101.0), 101.0) == []
+    assert station.deadline() == 103.0
+    assert restated(station.handle(Tick(103.0), 103.0))[FAST] == Reading(FAST, None, Quality(Level.BAD, Reason.TIMEOUT), 103.0)
+    assert station.handle(ReadFailed((FAST,), Reason.TIMEOUT, 104.0), 104.0) == []
+
+
+def test_a_lost_port_ends_an_answer_without_a_value_too() -> None:
+    station = Station(PERIODS)
+    station.handle(Reading(FAST, None, Quality(Level.BAD, Reason.BELOW_RANGE), 100.0), 100.0)
+    shown = restated(station.handle(LinkChanged("amps", False, ("amp",), 100.5), 100.5))
+    assert shown[FAST].quality == Quality(Level.BAD, Reason.LINK_DOWN)
+
+
+def test_the_reason_of_an_earlier_failure_is_forgotten_with_the_next_answer() -> None:
+    station = Station(PERIODS)
+    station.handle(good(FAST, 100.0), 100.0)
+    station.handle(ReadFailed((FAST,), Reason.CHECKSUM, 101.0), 101.0)
+    station.handle(good(FAST, 102.0), 102.0)
+    assert restated(station.handle(Tick(105.0), 105.0))[FAST].quality == Quality(Level.STALE, Reason.TIMEOUT)
+
+
 @pytest.mark.parametrize("kind", LightKind)
 def test_every_event_of_the_light_is_announced_as_it_came(kind: LightKind) -> None:
     event = LightEvent(kind, "fp1-rx", 100.0, 99.9, 100.001, 1)

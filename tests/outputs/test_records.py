@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+import sqlite3
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from stationd.core.alarm.condition import Above
 from stationd.core.alarm.desk import Alarms
@@ -16,13 +19,14 @@ from stationd.core.alarm.machine import Letter
 from stationd.core.alarm.plan import Plan, rule
 from stationd.core.alarm.type import AlarmKey
 from stationd.core.alarm.words import Acknowledge, AlarmRecord, Shelve, Signal, Target
-from stationd.core.model import GOOD, Announce, LightEvent, LightKind, PointId, Reading
+from stationd.core.model import GOOD, Announce, LightEvent, LightKind, PointId, Reading, Tick
 from stationd.engine import Ordered
 from stationd.outputs.alarm_document import AlarmDocuments
 from stationd.outputs.clock import Clock
 from stationd.outputs.document import Documents
-from stationd.outputs.journal import Journal, Query, SystemClock
-from stationd.outputs.records import Recorder
+from stationd.outputs.journal import Journal, JournalSettings, Moment, Query, Record, RecordClass, SystemClock
+from stationd.outputs.records import Machine, Recorder
+from tests.outputs.journal.files import SetClock, locked, until
 from tests.outputs.plant import SIMULATED, board
 
 HOT = AlarmKey("fp1-booster", "AMP-TEMPERATURE")
@@ -55,21 +59,31 @@ class Run:
 
 
 @contextlib.asynccontextmanager
-async def run(folder: Path, *keys: AlarmKey, publish: bool = True, late: bool = False) -> AsyncIterator[Run]:
-    clock, target, now = SystemClock(), board(), asyncio.get_running_loop().time()
+async def run(
+    folder: Path,
+    *keys: AlarmKey,
+    publish: bool = True,
+    late: bool = False,
+    keeping: bool = True,
+    clock: Callable[[], Moment] | None = None,
+    machine: Callable[[], Machine] | None = None,
+    settings: JournalSettings | None = None,
+) -> AsyncIterator[Run]:
+    clock, target, now = clock or SystemClock(), board(), asyncio.get_running_loop().time()
     rules = {key: rule(key) for key in keys or (REBUILT,)} | {HOT: rule(HOT, Above(60.0, 3.0), POINT)}
     plan = Plan(rules)
-    journal, desk = Journal.open(folder / "journal.sqlite", clock=clock), Alarms(plan, now)
+    journal, desk = Journal.open(folder / "journal.sqlite", settings, clock), Alarms(plan, now)
     documents = AlarmDocuments(SIMULATED, target, plan, desk)
-    recorder = Recorder(journal, clock, SIMULATED, desk, Documents(SIMULATED, target), documents, publish=publish)
+    recorder = Recorder(journal, clock, SIMULATED, desk, Documents(SIMULATED, target), documents, machine, publish=publish)
     kept = recorder.restore(await journal.start(0.0) if late else await journal.start())
     if not late:
         await kept
-    keeping = asyncio.create_task(recorder.keep_on())
+    tidying = asyncio.create_task(recorder.keep_on()) if keeping else None
     try:
         yield Run(journal, desk, recorder, documents)
     finally:
-        keeping.cancel()
+        if tidying is not None:
+            tidying.cancel()
         await journal.close()
 
 
@@ -211,3 +225,117 @@ async def test_a_journal_that_opens_late_gives_back_what_was_acknowledged(tmp_pa
         assert two.letters()[str(REBUILT)] is Letter.ACKNOWLEDGED
     async with run(tmp_path) as three:
         assert three.letters()[str(REBUILT)] is Letter.ACKNOWLEDGED
+
+
+def states(folder: Path) -> dict[str, str]:
+    with contextlib.closing(sqlite3.connect(f"file:{folder}/journal.sqlite?mode=ro", uri=True)) as db:
+        return dict(db.execute("SELECT key, body FROM states").fetchall())
+
+
+async def test_a_kill_before_the_late_memory_was_taken_up_forgets_nothing(tmp_path: Path) -> None:
+    async with run(tmp_path) as one:
+        await one.signal(REBUILT, True)
+        await one.order(Acknowledge((Target(REBUILT),), "bekov", "seen"))
+    before = states(tmp_path)
+    with locked(tmp_path) as release:
+        async with run(tmp_path, late=True, keeping=False) as two:
+            now = two.now()
+            kept = two.recorder.keep(two.desk.handle(Signal(REBUILT, True, now), now), None)
+            answer = two.desk.obey(Acknowledge((Target(REBUILT),), "bekov"), now)
+            ordered = two.recorder.keep(answer.effects, Ordered(Acknowledge((Target(REBUILT),), "bekov"), "", answer.outcomes))
+            two.recorder.keep_states()
+            release()
+            await kept
+            two.recorder.keep_states()
+            await two.journal.append(Record(two.journal.stamp(), RecordClass.ALARM, "mark"))
+            assert states(tmp_path) == before
+            assert not ordered.done(), "an order is not answered before a restart would know of it"
+            keeping = asyncio.create_task(two.recorder.keep_on())
+            async with asyncio.timeout(30.0):
+                await ordered
+            assert states(tmp_path) != before
+            keeping.cancel()
+    async with run(tmp_path) as three:
+        assert three.letters()[str(REBUILT)] is Letter.ACKNOWLEDGED
+
+
+async def test_the_first_run_of_a_station_keeps_every_alarm_also_those_of_which_nothing_was_heard(tmp_path: Path) -> None:
+    async with run(tmp_path) as one:
+        await one.signal(REBUILT, True)
+    assert states(tmp_path).keys() == {str(REBUILT), str(HOT)}
+
+
+def edit(folder: Path, statement: str) -> None:
+    with contextlib.closing(sqlite3.connect(folder / "journal.sqlite")) as db:
+        assert db.execute(statement).rowcount > 0
+        db.commit()
+
+
+TORN_ROW = "UPDATE states SET body = replace(body, 'ac----', 'a-----') WHERE key = 'station/TASK-REBUILT'"
+TORN_DESK = "UPDATE meta SET value = replace(value, '1', '2') WHERE key = 'value:desk'"
+
+
+@pytest.mark.parametrize("damage", [[TORN_ROW], [TORN_DESK], [TORN_ROW, TORN_DESK]], ids=["row", "desk", "both"])
+async def test_an_alarm_whose_row_is_torn_stands_as_its_last_event_left_it_and_that_is_told(tmp_path: Path, damage: list[str]) -> None:
+    async with run(tmp_path) as one:
+        await one.signal(REBUILT, True)
+        await one.order(Acknowledge((Target(REBUILT),), "bekov", "seen"))
+    for statement in damage:
+        edit(tmp_path, statement)
+    async with run(tmp_path) as two:
+        assert two.letters()[str(REBUILT)] is Letter.ACKNOWLEDGED
+        view = two.desk.view(REBUILT)
+        assert view is not None
+        assert view.seen is not None
+        assert (view.occurrence, view.seen.who, view.seen.note) == (1, "bekov", "seen")
+        told = " ".join(two.journal.health.damage)
+        assert ("station/TASK-REBUILT" in told) is (TORN_ROW in damage)
+        assert ("'desk'" in told) is (TORN_DESK in damage)
+        await two.signal(REBUILT, False)
+        assert two.letters()[str(REBUILT)] is Letter.NORMAL
+        numbers = [each["number"] for each in await events(two) if each["kind"] == "alarm"]
+        assert numbers == list(range(1, len(numbers) + 1)), "records go on counting"
+    async with run(tmp_path) as three:
+        assert three.journal.health.damage == (), "told once"
+
+
+@pytest.mark.parametrize("value", ["{", "[]", '{"t": 1.0}', '{"t": "x", "number": 1, "counts": {}}', '{"t": 5.0, "number": 1, "counts": 7}'])
+async def test_a_desk_that_is_whole_and_yet_cannot_be_read_costs_no_letter(tmp_path: Path, value: str) -> None:
+    async with run(tmp_path) as one:
+        await one.signal(REBUILT, True)
+        await one.order(Acknowledge((Target(REBUILT),), "bekov", "seen"))
+        await one.journal.append(Record(one.journal.stamp(), RecordClass.ALARM, "k", values={"desk": value}))
+    async with run(tmp_path) as two:
+        assert two.letters()[str(REBUILT)] is Letter.ACKNOWLEDGED
+        assert two.journal.health.damage != ()
+
+
+async def test_a_shelf_counts_no_time_that_only_a_clock_that_was_wrong_tells(tmp_path: Path) -> None:
+    clock = SetClock(utc_s=1_000.0)  # 1970: not set yet, and it says so
+    clock.synchronised = False
+    async with run(tmp_path, clock=clock, machine=lambda: Machine("first", 50.0)) as one:
+        await one.order(Shelve(HOT, 600.0, "a.bekov", "sensor is wet"))
+    later = SetClock(utc_s=1_795_000_000.0)
+    async with run(tmp_path, clock=later, machine=lambda: Machine("second", 20.0)) as two:
+        now = two.now()
+        two.desk.handle(Tick(now), now)
+        assert two.letters()[str(HOT)] is Letter.SHELVED
+
+
+async def test_states_that_were_lost_for_want_of_memory_are_written_as_soon_as_the_disk_works(tmp_path: Path) -> None:
+    tiny = JournalSettings(memory_pinned=3000, retry_s=0.02)
+    async with run(tmp_path, settings=tiny) as one:
+        await one.signal(REBUILT, True)
+        with locked(tmp_path):
+            filling = one.journal.append(Record(one.journal.stamp(), RecordClass.ALARM, "fill", body="x" * 2500))
+            await until(lambda: not one.journal.health.good)
+            while not filling.done():  # the writer holds the first; the next one fills the memory
+                filling = one.journal.append(Record(one.journal.stamp(), RecordClass.ALARM, "fill", body="x" * 2500))
+            now = one.now()
+            lost = one.recorder.keep(one.desk.handle(Signal(REBUILT, False, now), now), None)
+            await asyncio.wait({lost})
+            assert lost.cancelled()
+        await until(lambda: one.journal.health.good)
+        await until(lambda: "active" not in states(tmp_path)[str(REBUILT)])
+    async with run(tmp_path) as two:
+        assert two.letters()[str(REBUILT)] is Letter.NORMAL

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from stationd.outputs.journal.traces import Wanted
 from stationd.outputs.sparkplug.memory import Batch
 from stationd.outputs.sparkplug.plant import catalogue
 from stationd.outputs.sparkplug_memory import JournalHistory, JournalNumbers
+from tests.outputs.journal.files import SetClock
 from tests.outputs.plant import SIMULATED, board
 
 CURRENT = PointId("pfe-a", "output_current")
@@ -52,17 +54,45 @@ async def batches(of: JournalHistory, until: int) -> list[Batch]:
 
 async def test_the_birth_number_outlasts_a_restart(tmp_path: Path) -> None:
     async with journal(tmp_path) as first:
-        assert await JournalNumbers(first).load() is None
-        await JournalNumbers(first).save(254)
+        assert await JournalNumbers(first, SystemClock()).load() is None
+        await JournalNumbers(first, SystemClock()).save(254)
     async with journal(tmp_path) as second:
-        assert await JournalNumbers(second).load() == 254
+        assert await JournalNumbers(second, SystemClock()).load() == 254
 
 
-async def test_a_journal_that_cannot_be_read_says_so_instead_of_giving_a_number(tmp_path: Path) -> None:
+async def test_a_journal_that_cannot_be_read_gives_a_number_that_was_not_used_and_nothing_is_written_over_the_last(tmp_path: Path) -> None:
     (tmp_path / "journal.sqlite").mkdir()
+    clock = SetClock(utc_s=1_795_000_000.0)
     async with journal(tmp_path) as broken:
+        numbers = JournalNumbers(broken, clock, patience_s=0.0)
+        first = await numbers.load()
+        clock.go(1.0)
+        second = await numbers.load()
+        assert first is not None
+        assert second is not None
+        assert second % 254 == (first + 1) % 254
+        assert 0 not in {(first + 1) % 256, (second + 1) % 256}
         with pytest.raises(OSError, match="unable to open"):
-            await JournalNumbers(broken).load()
+            await numbers.save(first + 1)
+        with pytest.raises(OSError, match="unable to open"):
+            await batches(history(broken), 1)
+
+
+async def test_a_journal_that_is_locked_for_a_while_at_the_start_gives_its_number_as_soon_as_it_can_be_read(tmp_path: Path) -> None:
+    async with journal(tmp_path) as first:
+        await JournalNumbers(first, SystemClock()).save(41)
+    somebody = sqlite3.connect(tmp_path / "journal.sqlite", isolation_level=None)
+    somebody.execute("BEGIN IMMEDIATE")
+    late = Journal.open(tmp_path / "journal.sqlite", QUICK)
+    try:
+        assert not (await late.start(0.05)).known
+        loading = asyncio.create_task(JournalNumbers(late, SystemClock(), patience_s=60.0).load())
+        await asyncio.sleep(0)
+        somebody.execute("ROLLBACK")
+        assert await loading == 41
+    finally:
+        somebody.close()
+        await late.close()
 
 
 async def test_what_was_read_after_the_last_position_waits_in_order_and_nothing_twice(tmp_path: Path) -> None:

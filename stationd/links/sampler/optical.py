@@ -50,6 +50,7 @@ class OpticalSampler:
     """`run` is its one task. `post` takes events in order; `keep` writes a capture to disk and comes back when it is done.
 
     `temperature` tells that of the front ends in degC, None while it is not known; only asked where a calibration uses it.
+    `make` opens the source and makes the loop in C, each time anew.
     """
 
     def __init__(
@@ -58,8 +59,10 @@ class OpticalSampler:
         post: Callable[[Sequence[Event]], None],
         keep: Callable[[RawCapture], Awaitable[None]] | None = None,
         temperature: Callable[[], float | None] = lambda: None,
+        make: Callable[[SamplerSettings, tuple[Watch, ...]], Native] = Native,
     ) -> None:
         self.settings = settings
+        self._make = make
         self._post = post
         self._keep = keep
         self._temperature = temperature
@@ -148,7 +151,7 @@ class OpticalSampler:
 
     async def _open(self) -> Native | None:
         """Make a loop in a thread of its own; None when that hangs. One that nobody wants any more is freed when it is there."""
-        opening = apart(partial(Native, self.settings, self._force.watches), "sampler-open")
+        opening = apart(partial(self._make, self.settings, self._force.watches), "sampler-open")
         try:
             await asyncio.wait([opening], timeout=OPEN_S)
         except asyncio.CancelledError:

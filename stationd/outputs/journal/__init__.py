@@ -18,8 +18,8 @@ from stationd.outputs.journal.frames import Tier
 from stationd.outputs.journal.health import Health, JournalStatistics, State
 from stationd.outputs.journal.journal import Journal, Restored
 from stationd.outputs.journal.outbox import Outbox, Undelivered
+from stationd.outputs.journal.place import StateDirectoryHeld
 from stationd.outputs.journal.record import HistorySettings, JournalSettings, Kept, Message, Moment, Record, RecordClass, Stamp
-from stationd.outputs.journal.schema import StateDirectoryHeld
 from stationd.outputs.journal.traces import Sample, Trace, Wanted
 from stationd.outputs.journal.wall import SystemClock
 

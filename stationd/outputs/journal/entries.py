@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass, field
 
 from stationd.outputs.journal.record import RecordClass
-from stationd.outputs.journal.store import CLASSES, SEQUENCE_BITS, is_whole
+from stationd.outputs.journal.rows import CLASSES, SEQUENCE_BITS, is_whole
 
 MOST = 1000
 COLUMNS = "id, class, kind, subject, utc_ms, synchronised, t_us, lived_s, body, checked"

@@ -27,13 +27,17 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The state, why, and since which monotonic second. `set_aside` are the damaged files of this run."""
+    """The state, why, and since which monotonic second. `set_aside` are the damaged files of this run.
+
+    `damage` has a sentence for everything else that could not be trusted: torn rows, a file that is gone or another station's.
+    """
 
     state: State
     reason: str = ""
     since_t: float = 0.0
     set_aside: tuple[str, ...] = ()
     waiting_bytes: int = 0
+    damage: tuple[str, ...] = ()
 
     @property
     def good(self) -> bool:

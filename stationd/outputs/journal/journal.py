@@ -13,45 +13,53 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stationd.core.model import Reading
-from stationd.outputs.journal import audit, schema, traces
+from stationd.outputs.journal import audit, traces
 from stationd.outputs.journal.audit import Verified
-from stationd.outputs.journal.entries import Found, Query, find
+from stationd.outputs.journal.entries import Found, KeptRecord, Query, find
 from stationd.outputs.journal.health import Health, JournalStatistics, State
 from stationd.outputs.journal.lanes import Backlog, Batch, Waiting
 from stationd.outputs.journal.outbox import Outbox
+from stationd.outputs.journal.place import Place
 from stationd.outputs.journal.record import JournalSettings, Kept, Moment, Record, Stamp
+from stationd.outputs.journal.salvage import Salvaged
 from stationd.outputs.journal.traces import Trace, Wanted
 from stationd.outputs.journal.wall import SystemClock
 from stationd.outputs.journal.worker import Worker
 from stationd.outputs.journal.writer import Changed, Committed, Ended, Forgotten, Opened, Told, Writer
 
-START_S = 2.5  # what a start waits for the disk, of the 3 s until the daemon is ready; then it runs on without
+START_S = 1.5  # what a start waits for the disk, of the 3 s until the daemon is ready; then it runs on, and what is read later is taken up
 CLOSE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What the journal remembers. `known` is False where the file could not be read (yet): then nothing is known, not "no alarm"."""
+    """What the journal remembers. `known` is False where the file could not be read (yet): then nothing is known, not "no alarm".
+
+    Torn rows are left out and named, as well as that can be done. Where there are any, `witnesses` are whole records: the newest of
+    all, the newest first, then the newest of each subject that has no state.
+    """
 
     known: bool
     states: Mapping[str, str]
     values: Mapping[str, str]
+    torn_states: tuple[str, ...] = ()
+    torn_values: tuple[str, ...] = ()
+    witnesses: tuple[KeptRecord, ...] = ()
 
 
 class Journal:
     """The journal of one state directory. To be used in one event loop; no call waits for the disk unless it is awaited."""
 
-    def __init__(self, path: Path, settings: JournalSettings, clock: Callable[[], Moment], run: str, lock: int | None) -> None:
+    def __init__(self, path: Path, settings: JournalSettings, clock: Callable[[], Moment], run: str, place: Place) -> None:
         self.run = run
         self.restored = Restored(known=False, states={}, values={})
         self.on_change: Callable[[Health], None] = lambda _: None
-        self._lock = lock
-        self._path = path
+        self._place = place
         self._settings = settings
         self._clock = clock
         self._sequence = self._appended = 0
         self._backlog = Backlog(settings)
-        self._writer = Writer(path, run, clock, settings, self._backlog, self._tell)
+        self._writer = Writer(place, run, clock, settings, self._backlog, self._tell)
         self._reader = Worker("journal-reader", path, apart=settings.threads)
         self._searcher = Worker("journal-searcher", path, apart=settings.threads)
         self._writer.readers += [self._reader, self._searcher]
@@ -64,14 +72,21 @@ class Journal:
 
     @classmethod
     def open(
-        cls, path: Path, settings: JournalSettings | None = None, clock: Callable[[], Moment] | None = None, run: str = ""
+        cls,
+        path: Path,
+        settings: JournalSettings | None = None,
+        clock: Callable[[], Moment] | None = None,
+        run: str = "",
+        station: str = "",
     ) -> Journal:
         """Take possession of the directory of `path`; StateDirectoryHeld when another instance has it.
 
-        `run` names this run of the daemon in the ids of records and must never come twice; one is made when it is empty.
+        `run` names this run of the daemon in the ids of records and must never come twice; one is made when it is empty. The
+        journal of another `station` is set aside; without a name any is taken.
         """
-        lock = schema.hold(path.parent)
-        return cls(path, settings or JournalSettings(), clock or SystemClock(), run or os.urandom(6).hex(), lock)
+        place = Place(path, station)
+        place.hold()
+        return cls(path, settings or JournalSettings(), clock or SystemClock(), run or os.urandom(6).hex(), place)
 
     async def start(self, timeout_s: float = START_S) -> Restored:
         """Open the file and return what it remembers; `known` is False when the disk did not answer in time or refuses.
@@ -107,6 +122,9 @@ class Journal:
 
         ValueError for a stamp that is not newer than that of the last record: order could not be kept.
         """
+        return self._append(record, more=False)
+
+    def _append(self, record: Record, *, more: bool) -> asyncio.Future[Kept]:
         if record.stamp.sequence <= self._appended or record.stamp.run != self.run:
             raise ValueError(f"record {record.stamp.id} comes after {self.run}-{self._appended}; a stamp is used once and at once")
         self._appended = record.stamp.sequence
@@ -115,7 +133,9 @@ class Journal:
             kept.set_result(Kept.LOST)
             self._backlog.dropped[record.record_class] += 1
             return kept
-        self._backlog.put(Waiting(record, kept, record.size))
+        self._backlog.put(Waiting(record, kept, record.size, more))
+        if self._backlog.evicted:
+            self._forget_evicted()
         if self._backlog.urgent and not self._settings.threads:
             asyncio.get_running_loop().call_soon(self._writer.turn)  # not at once: records that belong together come together
         if self._writer.state is not State.GOOD:
@@ -123,9 +143,20 @@ class Journal:
         return kept
 
     def append_all(self, records: Sequence[Record]) -> list[asyncio.Future[Kept]]:
-        """Hand over records that belong together: they are committed in one transaction, unless there are more than 500."""
+        """Hand over records that belong together: they are committed in one transaction."""
         with self._backlog.condition:
-            return [self.append(record) for record in records]
+            return [self._append(record, more=number < len(records)) for number, record in enumerate(records, 1)]
+
+    def _forget_evicted(self) -> None:
+        ids = [-slot - 1 for slot in self._backlog.evicted]
+        self._backlog.evicted.clear()
+        self._writer.done.difference_update(ids)
+        self.outbox.evicted(ids)
+
+    def say_damaged(self, sentence: str) -> None:
+        """Take note that something that was remembered cannot be used; Health tells it."""
+        self._writer.opener.say(sentence)
+        self.on_change(self.health)
 
     def record_readings(self, readings: Sequence[Reading]) -> None:
         """Hand readings over for the history, in order of time per point."""
@@ -159,7 +190,7 @@ class Journal:
             state, reason = State.FAILING, f"the disk has not answered for {time.monotonic() - busy:.0f} s"
             since_t = self._clock().t - (time.monotonic() - busy)
         waiting = self._backlog.bytes + sum(each.size for each in writer.held)
-        return Health(state, reason, since_t, tuple(writer.set_aside), waiting)
+        return Health(state, reason, since_t, tuple(writer.opener.set_aside), waiting, tuple(writer.opener.damage))
 
     @property
     def statistics(self) -> JournalStatistics:
@@ -184,9 +215,8 @@ class Journal:
                 await self._ended.wait()
         self._reader.close()
         self._searcher.close()
-        if self._ended.is_set() and self._lock is not None:  # a thread that hangs in the disk keeps it until the process ends
-            os.close(self._lock)
-            self._lock = None
+        if self._ended.is_set():  # a thread that hangs in the disk keeps it until the process ends
+            self._place.release()
         return self._clean
 
     # ------------------------------------------------------------------ told by the thread
@@ -200,7 +230,8 @@ class Journal:
     def _hear(self, told: Told) -> None:
         match told:
             case Opened(boot, restored):
-                self.restored = Restored(known=True, states=restored.states, values=restored.values)
+                if not self.restored.known:  # what an earlier run left; a later opening knows it from this one
+                    self.restored = _restored(restored)
                 self.outbox.opened(boot)
             case Committed(waiting):
                 _acknowledge(waiting)
@@ -219,12 +250,18 @@ class Journal:
         self.outbox.look()
         self.on_change(self.health)
 
-    def _waiting_records(self) -> list[Record]:
-        return [waiting.record for waiting in self._writer.held] + self._backlog.deliverable()
+    def _waiting_records(self, after: int) -> list[Record]:
+        held = [waiting.record for waiting in self._writer.held if waiting.record.stamp.sequence > after]
+        return held + self._backlog.deliverable(after)
 
     def _delivered(self, ids: list[int]) -> None:
         self._writer.delivered.update(-number - 1 for number in ids if number < 0)
         self._writer.done.update(ids)
+
+
+def _restored(found: Salvaged) -> Restored:
+    torn = (tuple(found.torn_states), tuple(found.torn_values), tuple(found.witnesses))
+    return Restored(True, dict(found.states), dict(found.values), *torn)
 
 
 def _verify(db: sqlite3.Connection) -> Verified:

@@ -1,8 +1,9 @@
 """What waits in memory for the writer's thread: bounded, and it says what it drops and in which order.
 
 Readings go first, to half their fidelity: every second reading of each point, the oldest first, then again every second of what
-is left. Events have their own room; of them the oldest go. Alarms, commands and audit are never dropped to make room: they have
-their own room too, and only when even that is full is the newest refused, loudly. So a flood of one class cannot push out another.
+is left. Events have their own room; of them the oldest go. Alarms, commands and audit are never dropped to make room for others: they
+have their own room too. When even that is full the oldest alarms go that the broker has taken, so that a dead disk does not silence
+the station; where there are none the newest is refused, loudly. So a flood of one class cannot push out another.
 
 The event loop puts in, one thread takes out; the lock between them is held for microseconds and never during a call to the disk.
 """
@@ -14,22 +15,32 @@ import threading
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Generic, TypeVar
 
 from stationd.core.model import Reading
 from stationd.outputs.journal.record import JournalSettings, Kept, Moment, Record, RecordClass
+from stationd.outputs.journal.rows import INDEX_BITS
 
 Item = TypeVar("Item")
 READING_SIZE = 160  # of one reading in memory, in bytes [E]
+AT_A_TIME = 16  # this part of the room of alarms is made free at a time, so that a full memory is seldom gone through
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A record and whoever wants to know what became of it."""
+    """A record and whoever wants to know what became of it. `more`: the next one belongs to it and is committed with it."""
 
     record: Record
     kept: asyncio.Future[Kept] | None
     size: int
+    more: bool = False
+
+    @property
+    def slots(self) -> range:
+        """Return the numbers of its messages within this run."""
+        first = self.record.stamp.sequence << INDEX_BITS
+        return range(first, first + len(self.record.messages))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +126,8 @@ class Backlog:
         self.dropped: Counter[RecordClass] = Counter()
         self.history_dropped = 0
         self.urgent = False
+        self.delivered: set[int] = set()  # slots of this run that were delivered, whether or not they are on the disk yet
+        self.evicted: list[int] = []  # slots of records that went although they were delivered
         self._settings = settings
         self._records: Thinning[Waiting] = Thinning(settings.memory_readings, lambda item: item.size, self._halve_record, self._lose)
         self._readings: Thinning[Batch] = Thinning(settings.memory_readings, size_of_batch, halve_batch, lambda batch: len(batch.readings))
@@ -138,10 +151,13 @@ class Backlog:
             self.history_dropped += self._readings.add(batch)
 
     def take(self, most: int) -> list[Waiting]:
-        """Return the oldest records of all classes in order of their sequence. Called in the thread."""
+        """Return the oldest records of all classes in order of their sequence; more only of those that belong together.
+
+        Called in the thread.
+        """
         with self.condition:
             taken: list[Waiting] = []
-            while len(taken) < most and (waiting := self._take_oldest()) is not None:
+            while (len(taken) < most or taken[-1].more) and (waiting := self._take_oldest()) is not None:
                 taken.append(waiting)
             self.urgent = bool(self._pinned or self._events)
         return taken
@@ -151,10 +167,12 @@ class Backlog:
         with self.condition:
             return [self._readings.take() for _ in range(len(self._readings))]
 
-    def deliverable(self) -> list[Record]:
-        """Return the records that wait and are told to people at once, in their order: all but readings."""
+    def deliverable(self, after: int = 0) -> list[Record]:
+        """Return the records after a sequence that wait and are told to people at once, in their order: all but readings."""
+        records: list[Record] = []
         with self.condition:
-            records = [waiting.record for lane in (self._pinned, self._events) for waiting in lane]
+            for lane in (self._pinned, self._events):
+                records += [each.record for each in takewhile(lambda each: each.record.stamp.sequence > after, reversed(lane))]
         return sorted(records, key=lambda record: record.stamp.sequence)
 
     @property
@@ -167,12 +185,32 @@ class Backlog:
 
     def _put_pinned(self, waiting: Waiting) -> None:
         if self._pinned_bytes + waiting.size > self._settings.memory_pinned:
+            self._evict(max(waiting.size, self._settings.memory_pinned // AT_A_TIME))
+        if self._pinned_bytes + waiting.size > self._settings.memory_pinned:
             self._lose(waiting)
             return
         self._pinned.append(waiting)
         self._pinned_bytes += waiting.size
         self.urgent = True
         self.condition.notify()
+
+    def _evict(self, size: int) -> None:
+        """Let the oldest alarms go that somebody has taken, as far as so many bytes need it."""
+        left: deque[Waiting] = deque()
+        freed = 0
+        for waiting in self._pinned:
+            if freed < size and waiting.record.record_class is RecordClass.ALARM and self._is_delivered(waiting):
+                freed += waiting.size
+                self.delivered.difference_update(waiting.slots)
+                self.evicted += waiting.slots
+                self._lose(waiting)
+            else:
+                left.append(waiting)
+        self._pinned = left
+        self._pinned_bytes -= freed
+
+    def _is_delivered(self, waiting: Waiting) -> bool:
+        return bool(waiting.record.messages) and self.delivered.issuperset(waiting.slots)
 
     def _put_event(self, waiting: Waiting) -> None:
         self._events.append(waiting)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from stationd.outputs.journal.record import MOST_MESSAGES, Record, RecordClass
-from stationd.outputs.journal.store import CLASSES, INDEX_BITS, SEQUENCE_BITS, is_whole
+from stationd.outputs.journal.rows import CLASSES, INDEX_BITS, SEQUENCE_BITS, is_whole
 from stationd.outputs.journal.worker import Worker
 
 LOOK_S = 1.0  # a disk that does not answer is seen so soon; also the pace of delivery from memory
@@ -45,20 +45,21 @@ class Page:
     begin: tuple[int, int]  # number of the run, and after which message
     last: int
     rows: list[tuple[int, str, str, bytes, int, int]] = field(default_factory=list)
-    torn: int = 0
+    torn: list[int] = field(default_factory=list)
 
 
 class Outbox:
-    """To be used in the event loop. `waiting` gives the records in memory, `failing` says whether the disk fails."""
+    """To be used in the event loop. `waiting` gives the records in memory after a sequence, `failing` says whether the disk fails."""
 
     def __init__(
         self,
         reader: Worker,
-        waiting: Callable[[], Iterable[Record]],
+        waiting: Callable[[int], Iterable[Record]],
         failing: Callable[[], bool],
         delivered: Callable[[list[int]], None],
     ) -> None:
-        self.torn = 0
+        self.torn = 0  # messages that could not be trusted; they are deleted
+        self._told = 0  # everything in memory up to this sequence is done
         self._reader = reader
         self._waiting = waiting
         self._failing = failing
@@ -114,6 +115,10 @@ class Outbox:
         """Take note that done messages are deleted."""
         self._deleted.update(ids)
 
+    def evicted(self, ids: Iterable[int]) -> None:
+        """Take note that done messages went from memory and will never be in the file."""
+        self._done.difference_update(ids)
+
     # ------------------------------------------------------------------ where messages come from
 
     async def _from_disk(self, limit: int) -> list[Undelivered]:
@@ -125,11 +130,17 @@ class Outbox:
             if page.begin != (self._boot, self._cursor):  # rewound meanwhile
                 continue
             found = [each for each in map(self._message, page.rows) if each.id not in self._out and each.id not in self._done]
-            self.torn += page.torn
+            self._drop_torn(page.torn)
             if page.last == self._cursor:
                 break
             self._cursor = page.last
         return found
+
+    def _drop_torn(self, numbers: list[int]) -> None:
+        new = [number for number in numbers if number not in self._done]
+        self.torn += len(new)
+        if new:
+            self.done(new)
 
     async def _page(self, limit: int) -> Page | None:
         """Ask the disk, one question at a time; None when it does not answer within a second or cannot be read."""
@@ -154,12 +165,18 @@ class Outbox:
         return [message for message, _ in zip(self._memory(), range(limit), strict=False)]
 
     def _memory(self) -> Iterator[Undelivered]:
-        for record in self._waiting():
+        all_done = True
+        for record in self._waiting(self._told):
             for index, message in enumerate(record.messages[:MOST_MESSAGES]):
                 known = -(record.stamp.sequence << INDEX_BITS | index) - 1
-                if known not in self._out and known not in self._done and record.record_class is not RecordClass.READING:
+                if known in self._done:
+                    continue
+                all_done = False
+                if known not in self._out and record.record_class is not RecordClass.READING:
                     utc_s = record.stamp.moment.utc_s
                     yield Undelivered(known, record.record_class, message.topic, message.payload, message.retain, utc_s)
+            if all_done:
+                self._told = record.stamp.sequence
 
 
 def read_page(db: sqlite3.Connection, begin: tuple[int, int], limit: int) -> Page:
@@ -171,5 +188,5 @@ def read_page(db: sqlite3.Connection, begin: tuple[int, int], limit: int) -> Pag
         if word in CLASSES and isinstance(payload, bytes) and is_whole(row):
             page.rows.append((number, word, topic, payload, retain, utc_ms))
         else:
-            page.torn += 1
+            page.torn.append(number)
     return page

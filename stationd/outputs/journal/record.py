@@ -41,11 +41,15 @@ class Kept(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """One simultaneous look at both clocks: Unix seconds, whether they are trusted, seconds of CLOCK_MONOTONIC."""
+    """One simultaneous look at both clocks: Unix seconds, whether they are trusted, seconds of CLOCK_MONOTONIC.
+
+    `uncertainty_s` is by how much the time of day may be wrong at most; None where nobody says.
+    """
 
     utc_s: float
     synchronised: bool
     t: float
+    uncertainty_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,7 @@ class Record:
     """What is committed together, or not at all.
 
     `body` is JSON. `subject` is the key under which the record is found again, that of an alarm for example. `states` are the new
-    snapshots of alarms (JSON; None: the alarm is gone) and `values` small lasting values, both replaced with this record.
+    snapshots of alarms (JSON; None: the alarm is gone) and `values` small lasting values (likewise), both replaced with this record.
     `messages` go to the outbox. A record of class AUDIT stands in the chain of the audit; any other does so if `audited`.
     """
 
@@ -86,7 +90,7 @@ class Record:
     body: str = "{}"
     subject: str = ""
     states: Mapping[str, str | None] = field(default_factory=dict)
-    values: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, str | None] = field(default_factory=dict)
     messages: tuple[Message, ...] = ()
     audited: bool = False
 

@@ -8,14 +8,13 @@ never deleted; a new one begins. A file of a newer schema is left alone, and not
 from __future__ import annotations
 
 import contextlib
-import errno
-import fcntl
-import os
 import sqlite3
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+
+from stationd.outputs.journal.place import bring_to_disk
 
 SCHEMA = 1
 APPLICATION = 0x7374_6A31  # "stj1" in the header of the file: a journal of stationd
@@ -53,12 +52,12 @@ CREATE TABLE packing (tier INTEGER PRIMARY KEY, last INTEGER NOT NULL, next_poin
 """
 
 
-class StateDirectoryHeld(Exception):
-    """Another instance works in this directory; two would tear each other's records."""
-
-
 class Damaged(Exception):
     """The file is not a whole journal of ours."""
+
+
+class Foreign(Exception):
+    """The file is a whole journal, but that of another station."""
 
 
 class Newer(Exception):
@@ -69,27 +68,6 @@ class Newer(Exception):
 TROUBLE = (sqlite3.Error, OSError, Damaged, UnicodeDecodeError)
 
 
-def hold(directory: Path) -> int | None:
-    """Lock the directory for this process and return the descriptor; None where the disk does not allow even that.
-
-    The lock is on the directory itself, so that a full disk does not matter; it ends with the process. StateDirectoryHeld
-    when another process has it.
-    """
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
-            raise StateDirectoryHeld(f"{directory} is held by another instance; only one may work in it") from error
-        return None
-    return descriptor
-
-
 def _lenient(text: bytes) -> str:
     """Torn bytes are no reason to stop; the check sum of their row says that they are torn."""
     return text.decode(errors="replace")
@@ -97,12 +75,14 @@ def _lenient(text: bytes) -> str:
 
 def connect(path: Path) -> sqlite3.Connection:
     """Open the file for writing in the thread that calls."""
+    fresh = not path.exists()
     connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
     connection.text_factory = _lenient
     try:
         for pragma in ("cache_size=-4096", "temp_store=MEMORY", "mmap_size=0", f"journal_size_limit={WAL_LIMIT}"):
             connection.execute(f"PRAGMA {pragma}")
-        _recognise(connection)
+        if not fresh:
+            _recognise(connection)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         _prepare(connection)
@@ -139,19 +119,16 @@ def is_damage(error: Exception) -> bool:
         return True
     if isinstance(error, sqlite3.Error):
         code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF
-        return code in DAMAGE or (code == sqlite3.SQLITE_ERROR and str(error).startswith(("no such", "malformed")))
+        return code in DAMAGE or (code == sqlite3.SQLITE_ERROR and str(error).startswith(("no such", "malformed", "unsupported file format")))
     return False
 
 
 def _recognise(connection: sqlite3.Connection) -> None:
-    """Go on only with a new file or one of ours."""
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    """Go on only with one of ours. An empty file is none: a new one is made whole before it gets its name."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if tables == 0 and application in (0, APPLICATION) and version == 0:
-        return
     if application != APPLICATION:
-        raise Damaged("the file is a database, but no journal of stationd")
+        raise Damaged("the file is empty, or a database that is no journal of stationd")
     if version > SCHEMA:
         raise Newer(f"the journal has schema {version}; this stationd knows schema {SCHEMA} and leaves the file alone")
     _check(connection)
@@ -195,39 +172,46 @@ def new_name(path: Path) -> Path:
     return path.with_name(f"{path.name}.new")
 
 
-def clear_new(path: Path) -> None:
-    """Remove what a kill has left of a new file. It has nothing that the damaged one has not."""
+def first_name(path: Path) -> Path:
+    """Return the name under which a new file is made whole where there is none."""
+    return path.with_name(f"{path.name}.first")
+
+
+def clear(unfinished: Path) -> None:
+    """Remove what a kill has left of a file that was being made. It has nothing that does not stand elsewhere."""
     for end in ("", "-wal", "-shm"):
         with contextlib.suppress(FileNotFoundError):
-            path.with_name(f"{path.name}.new{end}").unlink()
+            unfinished.with_name(unfinished.name + end).unlink()
 
 
-def adopt_new(path: Path) -> None:
-    """Go on with the new file when a kill came just after the damaged one was set aside."""
-    if not path.exists() and new_name(path).exists():
-        new_name(path).rename(path)
-        _bring_to_disk(path.parent)
+def adopt(made: Path, path: Path) -> None:
+    """Give a file that was made whole its name, if that is free: also when a kill came just after the damaged one was set aside."""
+    if not path.exists() and made.exists():
+        made.rename(path)
+        bring_to_disk(path.parent)
 
 
 def set_aside(path: Path, utc_s: float) -> Path:
     """Rename a damaged file, with its WAL, to a name that says so; return that name. OSError where the disk refuses."""
     aside = _free_name(path, utc_s)
+    _set_log_aside(path, aside)
+    with contextlib.suppress(FileNotFoundError):
+        path.rename(aside)
+    bring_to_disk(path.parent)
+    return aside
+
+
+def set_log_aside(path: Path, utc_s: float) -> None:
+    """Rename a log that does not belong to the file beside it: SQLite would write it into that one."""
+    _set_log_aside(path, _free_name(path, utc_s))
+    bring_to_disk(path.parent)
+
+
+def _set_log_aside(path: Path, aside: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
         path.with_name(f"{path.name}-shm").unlink()  # only an index of the WAL, which SQLite makes anew
     with contextlib.suppress(FileNotFoundError):
         path.with_name(f"{path.name}-wal").rename(aside.with_name(f"{aside.name}-wal"))
-    with contextlib.suppress(FileNotFoundError):
-        path.rename(aside)
-    _bring_to_disk(path.parent)
-    return aside
-
-
-def _bring_to_disk(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _free_name(path: Path, utc_s: float) -> Path:

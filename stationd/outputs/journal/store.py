@@ -9,47 +9,17 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-import zlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from stationd.outputs.journal import audit, schema
 from stationd.outputs.journal.record import SIZE_OF_RECORD, Message, Moment, Record, RecordClass
+from stationd.outputs.journal.rows import INDEX_BITS, SEQUENCE_BITS, VALUE, checked, is_whole, message_id, record_id
+from stationd.outputs.journal.salvage import Salvaged
 
-SEQUENCE_BITS, INDEX_BITS = 35, 4
 ENTERED = (RecordClass.ALARM, RecordClass.EVENT, RecordClass.COMMAND)  # classes that stand in a table of their own
-CLASSES = {each.value for each in RecordClass}
-META_LIVED, META_AUDIT, META_EVENTS, VALUE = "lived_s", "audit", "events", "value:"
-
-
-def record_id(boot: int, sequence: int) -> int:
-    """Return the number of a record over all runs: in order of runs, then of sequence."""
-    return boot << SEQUENCE_BITS | sequence
-
-
-def message_id(boot: int, sequence: int, index: int) -> int:
-    """Return the number of a message over all runs."""
-    return record_id(boot, sequence) << INDEX_BITS | index
-
-
-def check_sum(*columns: object) -> int:
-    """Return a CRC-32 over the columns of a row: a flipped bit on the disk must not come back as a letter of an alarm."""
-    total = 0
-    for column in columns:
-        plain = int(column) if isinstance(column, bool) else column  # as SQLite gives it back
-        total = zlib.crc32(plain if isinstance(plain, bytes) else str(plain).encode("utf-8", "surrogatepass"), total)
-    return total
-
-
-def checked(*columns: object) -> tuple[object, ...]:
-    """Return a row with its check sum as the last column."""
-    return (*columns, check_sum(*columns))
-
-
-def is_whole(row: Sequence[object]) -> bool:
-    """Return whether the last column is the check sum of those before it."""
-    return check_sum(*row[:-1]) == row[-1]
+META_LIVED, META_AUDIT, META_EVENTS, META_STATION = "lived_s", "audit", "events", "station"
 
 
 @dataclass(slots=True)
@@ -69,16 +39,6 @@ class Total:
         return Total(self.records, self.bytes)
 
 
-@dataclass(frozen=True, slots=True)
-class Salvaged:
-    """What is known to be right although the file may not be: alarm snapshots, small values, messages that nobody has taken."""
-
-    states: dict[str, str] = field(default_factory=dict)
-    values: dict[str, str] = field(default_factory=dict)
-    messages: list[tuple[object, ...]] = field(default_factory=list)
-    torn: int = 0  # rows that were left out
-
-
 class Store:
     """The open file. Every method may raise sqlite3.Error; then nothing of it has happened, and the store is to be closed."""
 
@@ -92,8 +52,8 @@ class Store:
             self.event_bytes = int(noted) if isinstance(noted, int | float) else 0  # noted, as counting takes long
             self.outbox = {each: Total() for each in RecordClass}
             for word, records, size in self.db.execute("SELECT class, count(*), sum(size) FROM outbox GROUP BY class"):
-                with contextlib.suppress(ValueError):
-                    self.outbox[RecordClass(word)] = Total(records, size)
+                with contextlib.suppress(ValueError):  # a torn row
+                    self.outbox[RecordClass(word)] = Total(records, int(size))
         except BaseException:
             self.db.close()
             raise
@@ -182,8 +142,11 @@ class Store:
         row = checked(key, state, record_id(self.boot, sequence))
         self.db.execute("INSERT OR REPLACE INTO states VALUES (?, ?, ?, ?)", row)
 
-    def note(self, key: str, value: float | str) -> None:
-        """Replace a small value."""
+    def note(self, key: str, value: float | str | None) -> None:
+        """Replace a small value; None: it is gone."""
+        if value is None:
+            self.db.execute("DELETE FROM meta WHERE key = ?", (key,))
+            return
         self.db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?, ?)", checked(key, value))
 
     def noted(self, key: str) -> float | str | None:
@@ -224,9 +187,21 @@ class Store:
             for number in numbers:
                 gone += self.db.execute("DELETE FROM outbox WHERE id = ? RETURNING class, size", (number,)).fetchall()
         for word, size in gone:
-            self.outbox[RecordClass(word)].add(-1, -size)
+            with contextlib.suppress(ValueError, TypeError):  # a torn row
+                self.outbox[RecordClass(word)].add(-1, -size)
 
     # ------------------------------------------------------------------ begin and end
+
+    def belongs_to(self, station: str) -> None:
+        """Write the station's name into the file, or find it there; Foreign when the file is that of another one."""
+        if not station:
+            return
+        owner = self.noted(META_STATION)
+        if owner is None:
+            with self.transaction():
+                self.note(META_STATION, station)
+        elif owner != station:
+            raise schema.Foreign(f"it is the journal of the station {owner}, and this is {station}")
 
     def begin_with(self, salvaged: Salvaged) -> None:
         """Enter into a new file what is known from before it."""
@@ -254,35 +229,3 @@ class Store:
 
 def _size(row: tuple[object, ...]) -> int:
     return int(str(row[5]))
-
-
-def salvage(db: sqlite3.Connection, *, messages: bool = True) -> Salvaged:
-    """Read what can be proved right by its check sum, from a file that need not be whole. Never fails."""
-    states: dict[str, str] = {}
-    values: dict[str, str] = {}
-    found: list[tuple[object, ...]] = []
-    torn = 0
-    with contextlib.suppress(*schema.TROUBLE):
-        for row in db.execute("SELECT key, body, record, checked FROM states"):
-            if isinstance(row[1], str) and is_whole(row):
-                states[row[0]] = row[1]
-            else:
-                torn += 1
-    with contextlib.suppress(*schema.TROUBLE):
-        for row in db.execute("SELECT key, value, checked FROM meta WHERE key LIKE 'value:%'"):
-            if isinstance(row[0], str) and isinstance(row[1], str) and is_whole(row):
-                values[row[0].removeprefix(VALUE)] = row[1]
-            else:
-                torn += 1
-    with contextlib.suppress(*schema.TROUBLE):
-        for row in db.execute("SELECT * FROM outbox ORDER BY id") if messages else ():
-            found += [row] if _whole(row) else []
-            torn += not _whole(row)
-    return Salvaged(states, values, found, torn)
-
-
-def _whole(row: tuple[object, ...]) -> bool:
-    match row:
-        case (int(), str(word), str(), bytes(), int(), int(), int(), float(), int()):
-            return word in CLASSES and is_whole(row)
-    return False

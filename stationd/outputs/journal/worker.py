@@ -27,6 +27,7 @@ class Worker:
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._db: sqlite3.Connection | None = None
         self._stale = False
+        self._brief = True  # the file is closed after each question
         self._closed = False
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
 
@@ -43,8 +44,16 @@ class Worker:
             self._forget()
 
     def renew(self) -> None:
-        """Open the file anew before the next question: another one stands under its name."""
-        self._stale = True
+        """Open the file anew before the next question, as another one may stand under its name, and keep it open."""
+        self._stale, self._brief = True, False
+
+    def let_go(self) -> None:
+        """Close the file at once, and after each question until `renew`: whoever repairs it must find nobody there."""
+        self._brief = True
+        if self._apart:
+            self._jobs.put(self._forget)
+        else:
+            self._forget()
 
     def submit(self, question: Question[Answer], take: Callable[[Answer | Exception], None]) -> None:
         """Have a question answered; `take` is called in the worker's thread with the answer or what went wrong."""
@@ -84,6 +93,9 @@ class Worker:
         except TROUBLE as error:
             self._forget()
             return error
+        finally:
+            if self._brief:
+                self._forget()
 
     def _forget(self) -> None:
         if self._db is not None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -45,14 +47,30 @@ def record(
 
 @asynccontextmanager
 async def opened(
-    directory: Path, settings: JournalSettings = QUICK, clock: Callable[[], Moment] | None = None, run: str = ""
+    directory: Path,
+    settings: JournalSettings = QUICK,
+    clock: Callable[[], Moment] | None = None,
+    run: str = "",
+    station: str = "",
+    start_s: float = PATIENCE_S,
 ) -> AsyncIterator[Journal]:
-    journal = Journal.open(directory / "journal.sqlite", settings, clock, run)
+    journal = Journal.open(directory / "journal.sqlite", settings, clock, run, station)
     try:
-        await journal.start(PATIENCE_S)
+        await journal.start(start_s)
         yield journal
     finally:
         await journal.close(PATIENCE_S)
+
+
+@contextlib.contextmanager
+def locked(directory: Path) -> Iterator[Callable[[], None]]:
+    """Have somebody else hold the file, so that nothing can be written, until the block ends or what it gives is called."""
+    somebody = sqlite3.connect(directory / "journal.sqlite", isolation_level=None)
+    somebody.execute("BEGIN IMMEDIATE")
+    try:
+        yield somebody.close
+    finally:
+        somebody.close()
 
 
 async def until(condition: Callable[[], bool]) -> None:

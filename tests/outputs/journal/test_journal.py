@@ -98,7 +98,7 @@ async def test_a_newer_schema_is_left_alone_and_nothing_is_written(tmp_path: Pat
         (message,) = await journal.outbox.next(10)  # alarms go out all the same
         assert message.topic == "t"
     assert path.read_bytes() == before
-    assert sorted(each.name for each in tmp_path.iterdir()) == ["journal.sqlite"]
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["journal.sqlite", "journal.sqlite.was-here"]
 
 
 async def test_a_directory_that_cannot_be_written_is_a_health_and_recovers_by_itself(tmp_path: Path) -> None:
@@ -169,12 +169,12 @@ def test_the_system_clock_agrees_with_the_clocks_of_the_machine() -> None:
     assert isinstance(moment.synchronised, bool)
 
 
-async def test_nothing_but_the_journal_is_written(tmp_path: Path) -> None:
+async def test_nothing_but_the_journal_and_its_mark_is_written(tmp_path: Path) -> None:
     async with opened(tmp_path, QUICK) as journal:
         await journal.append(record(journal))
         names = {each.name for each in tmp_path.iterdir()}
-    assert names == {"journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm"}
-    assert {each.name for each in tmp_path.iterdir()} == {"journal.sqlite"}
+    assert names == {"journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm", "journal.sqlite.was-here"}
+    assert {each.name for each in tmp_path.iterdir()} == {"journal.sqlite", "journal.sqlite.was-here"}
 
 
 async def test_a_file_that_somebody_removes_is_noticed_and_no_letter_is_lost(tmp_path: Path) -> None:

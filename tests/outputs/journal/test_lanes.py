@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,6 +53,40 @@ def test_the_oldest_readings_are_thinned_first_and_to_every_second() -> None:
     for n in range(10):
         lane.add(one("p", n))
     assert [lane.take().readings[0].value for _ in range(len(lane))] == [0, 2, 4, 5, 6, 7, 8, 9]
+
+
+def test_what_still_waits_after_a_part_was_taken_is_as_urgent_as_before() -> None:
+    backlog = Backlog(SMALL)
+    for sequence in (1, 2, 3):
+        backlog.put(waiting(sequence, RecordClass.ALARM))
+    assert len(backlog.take(2)) == 2
+    assert backlog.urgent
+    assert len(backlog.take(2)) == 1
+    assert not backlog.urgent
+
+
+def test_records_that_belong_together_are_taken_together() -> None:
+    backlog = Backlog(SMALL)
+    for sequence in range(1, 8):
+        backlog.put(replace(waiting(sequence, RecordClass.ALARM), more=sequence in (2, 3, 4)))
+    assert [len(backlog.take(2)) for _ in range(3)] == [5, 2, 0]
+
+
+def test_in_a_full_memory_alarms_that_the_broker_has_make_room_and_others_never() -> None:
+    backlog = Backlog(SMALL)
+    size = waiting(1, RecordClass.ALARM).size
+    room = SMALL.memory_pinned // size
+    for sequence in range(1, room + 1):
+        backlog.put(waiting(sequence, RecordClass.COMMAND if sequence == 1 else RecordClass.ALARM))
+    backlog.delivered.update(sequence << 4 for sequence in (1, 2, 5))
+    for sequence in range(room + 1, room + 4):
+        backlog.put(waiting(sequence, RecordClass.ALARM))
+    left = [each.record.stamp.sequence for each in backlog.take(1000)]
+    assert left == [sequence for sequence in range(1, room + 3) if sequence not in (2, 5)], "the newest is refused when nobody has the rest"
+    assert backlog.evicted == [2 << 4, 5 << 4]
+    assert backlog.delivered == {1 << 4}
+    assert backlog.dropped[RecordClass.ALARM] == 3
+    assert backlog.bytes == 0
 
 
 def test_a_flood_of_readings_pushes_out_no_event_and_one_of_events_no_alarm() -> None:

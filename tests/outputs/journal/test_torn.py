@@ -108,6 +108,10 @@ async def test_a_flipped_letter_is_no_letter_and_a_flipped_message_is_not_sent(t
     async with opened(tmp_path) as journal:
         assert journal.restored.states == {key: text for key, text in STATES.items() if key != "alarm7"}
         assert journal.statistics.torn == 1
+        assert "alarm7" in journal.health.damage[0]
+        assert journal.restored.torn_states == ("alarm7",)
+        witnesses = {each.subject: each.body for each in journal.restored.witnesses}
+        assert witnesses["alarm7"] == '{"n": 8}'
         assert len(await journal.outbox.next(1000)) == len(STATES) - 1
         assert journal.outbox.torn == 1
 
@@ -116,6 +120,13 @@ async def test_a_torn_definition_whose_bytes_are_no_text_is_set_aside_and_nothin
     await make(tmp_path)
     path = tmp_path / "journal.sqlite"
     path.write_bytes(path.read_bytes().replace(b"CREATE TABLE packing", b"CREATE\x87\xfeBLE packing"))
+    await live_on(tmp_path)
+
+
+async def test_a_header_that_names_an_unknown_format_is_damage(tmp_path: Path) -> None:
+    torn = bytearray(whole())
+    torn[47] ^= 0x10  # the schema format number
+    (tmp_path / "journal.sqlite").write_bytes(torn)
     await live_on(tmp_path)
 
 

@@ -1,0 +1,302 @@
+"""From the memory of the feeds to what voltage and current say: one sign, with its place. Pure, no clock.
+
+What a change means is decided by stationd.core.line.change, where a fault lies by stationd.core.line.locate. Here it is decided
+which readings are compared, and whether the far end is to be believed: on every line of this kind a change moves both ends by
+about as much, so that a far end that moves alone, or not at all, contradicts what this end measures and is left out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from stationd.core.line.cable import line_v, repeater_v
+from stationd.core.line.change import Cause, Finding, what_changed
+from stationd.core.line.locate import locate_cut, locate_shunt, residual_v
+from stationd.core.line.plan import LinePlan
+from stationd.core.line.uncertainty import Ends, NotVisible, Uncertainty
+from stationd.core.line.words import Cable, End, Feed, Location
+from stationd.core.verdict.evidence import Electric, Power, Sign
+from stationd.core.verdict.feeds import BothEnds, FeedWatch
+
+MOVED_V = 4.0  # against the normal state: less is weather, electrodes and meters (diurnal earth potential is 1 to 3 V)
+EARTH_V = 5.0  # of the sum: an earth potential that is worth telling (assumption)
+AGREE_V, AGREE_SHARE = 25.0, 0.10  # both ends move by as much, but for bare ends in the sea (10 ohm each) and the model (assumption)
+STILL_V = 2.0  # this end has not moved
+WHOLE_SHARE = 0.85  # of the voltage of the whole line: this end carries it, where nothing from before is known (assumption)
+PLAUSIBLE_V_PER_KM = 0.15  # of the sum: earth potential 0.1 V/km (rule of thumb), resistance and repeaters off by 3 % (assumption)
+CREEPS_S = 600.0  # what came without a step has taken longer than any step
+FAR_TRIES_S = 3.0  # so long after a step the far end's next readings are waited for: its period and that of its messages
+REPEATER_SHARE = 0.2  # of the voltage of a repeater, by pump load and droop (assumption)
+REPEATER_KM = 0.5  # slack and chart (assumption)
+SAME_V, SAME_MA = 0.5, 0.2  # readings that differ by less give the same place
+SIGNS = {
+    Cause.NOTHING: Sign.NONE,
+    Cause.SHUNT: Sign.SHUNT,
+    Cause.CUT: Sign.SHUNT,
+    Cause.MIS_SET: Sign.MIS_SET,
+    Cause.EARTH_POTENTIAL: Sign.EARTH,
+    Cause.REPEATER: Sign.REPEATER,
+    Cause.OPEN: Sign.OPEN,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """A place that was computed, and for which readings."""
+
+    cut: bool
+    after: BothEnds
+    count: int
+    found: Location | NotVisible
+
+
+class Electricity:
+    """What the feeds say, with the memory of the last finding of both ends. `cable` may be replaced by a learnt one."""
+
+    def __init__(self, plan: LinePlan, feeds: FeedWatch) -> None:
+        self.cable = plan.cable
+        self.known = replace(
+            Uncertainty(),
+            current_resolution_ma=plan.meter_ma,
+            voltage_resolution_v=plan.meter_v,
+        )
+        self._end = plan.end
+        self._feeds = feeds
+        self._placed: _Placed | None = None
+        self._kept: Electric | None = None
+
+    def assess(self, now: float, *, dark_t: float | None, far_over_voltage: bool, over_voltage: bool) -> Electric:
+        """Say what voltage and current mean now. `dark_t`: since then all fibres are dark, so that a fault is a cut."""
+        feeds = self._feeds
+        fresh, awaited = self._freshness(now)
+        found = Electric(
+            here=feeds.here,
+            there=feeds.there() if fresh else Power.UNKNOWN,
+            near=feeds.near,
+            far=feeds.far,
+            over_voltage_here=over_voltage,
+            over_voltage_there=far_over_voltage,
+            settling=awaited,
+        )
+        if feeds.here is Power.ABSENT or feeds.near is None:
+            return replace(found, sign=Sign.UNKNOWN)
+        if feeds.here is not Power.FEEDING:
+            return replace(found, sign=Sign.OPEN if feeds.here is Power.AT_LIMIT else Sign.UNCLEAR)
+        if feeds.normal.near is None and feeds.onset is None:
+            return self._without_past(found)
+        return self._kept_or(self._compare(found, now, dark_t))
+
+    def _freshness(self, now: float) -> tuple[bool, bool]:
+        """Return whether the far feed's last words are of after what this end has seen, and whether such words can still come."""
+        feeds = self._feeds
+        changed_t = feeds.here_t if feeds.here in (Power.OFF, Power.AT_LIMIT) else None
+        if changed_t is None and feeds.onset is not None and feeds.onset.near_saw:
+            changed_t = feeds.onset.t
+        if feeds.far is None or changed_t is None:
+            return feeds.far is not None, False
+        fresh = feeds.far.t >= changed_t
+        return fresh, not fresh and now < changed_t + FAR_TRIES_S
+
+    # With a past.
+
+    def _compare(self, found: Electric, now: float, dark_t: float | None) -> Electric:
+        before, after = self._feeds.before(), self._feeds.after(now, dark_t)
+        if after.near is None or before.near is None:
+            return replace(found, sign=Sign.UNCLEAR, settling=True, candidates=())
+        steps = _step(before.near, after.near), _step(before.far, after.far)
+        residual = residual_v(self.cable, _ends(self._end, after))
+        shifts = self._shift(before.near, after.near), self._shift(before.far, after.far)
+        found = replace(found, step_v=steps[0], far_step_v=steps[1], residual_v=residual, own_shift_ma=shifts[0], far_shift_ma=shifts[1])
+        doubtful = _contradict(steps) or (residual is not None and abs(residual) > PLAUSIBLE_V_PER_KM * self.cable.length_km)
+        if doubtful:
+            before, after = replace(before, far=None), replace(after, far=None)
+            found = replace(found, contradicted=True, far_step_v=None, residual_v=None)
+        if self._as_normal(after) or not self._moved(steps[0], doubtful=doubtful):
+            found = replace(found, sign=Sign.NONE, ends=1 + (after.far is not None))
+            return found if dark_t is None else self._located(found, before, after, cut=True)
+        finding = self._finding(before, after)
+        settling = after.far is None and not doubtful and self._far_may_come(now)
+        found = self._named(found, finding, settling=settling, ends=1 + (after.far is not None and before.far is not None))
+        cut = dark_t is not None
+        place = (cut and found.sign is not Sign.FAR_TRIP) or found.sign is Sign.SHUNT
+        return self._located(found, before, after, cut=cut) if place else found
+
+    def _moved(self, step_v: float | None, *, doubtful: bool) -> bool:
+        """Return whether this end has moved at all; what only the far end shows is never a fault of the line."""
+        limit = STILL_V if self._feeds.onset is not None or not doubtful else MOVED_V
+        return step_v is not None and (abs(step_v) > limit or (self._feeds.onset is not None and self._feeds.onset.near_saw))
+
+    def _as_normal(self, after: BothEnds) -> bool:
+        normal = self._feeds.normal
+        near, far = _step(normal.near, after.near), _step(normal.far, after.far)
+        shift = _step_ma(normal.near, after.near)
+        if near is None or shift is None or abs(shift) > 2.0:  # 0.2 % of an ampere: current in its band
+            return False
+        return abs(near) <= MOVED_V and (far is None or abs(far) <= MOVED_V)
+
+    def _finding(self, before: BothEnds, after: BothEnds) -> Finding:
+        """Compare; a step is at once, whenever its readings were averaged, and what is no step creeps."""
+        onset = self._feeds.onset
+        if onset is None:
+            long_ago = min(each.t for each in (after.near, after.far) if each is not None) - CREEPS_S
+            before = BothEnds(_at(before.near, long_ago), _at(before.far, long_ago))
+        else:
+            after = BothEnds(_at(after.near, onset.t), _at(after.far, onset.t), after.count)
+            before = BothEnds(_at(before.near, onset.after), _at(before.far, onset.after))
+        return what_changed(self.cable, _ends(self._end, before), _ends(self._end, after), self._averaged(after.count))
+
+    def _averaged(self, count: int) -> Uncertainty:
+        """Return the uncertainty of the averages that are compared: noise and rounding shrink with the root of their number."""
+        share = max(count, 1) ** -0.5
+        known = self.known
+        return replace(
+            known,
+            current_noise_ma=known.current_noise_ma * share,
+            voltage_noise_v=known.voltage_noise_v * share,
+            current_resolution_ma=known.current_resolution_ma * share,
+            voltage_resolution_v=known.voltage_resolution_v * share,
+        )
+
+    def _named(self, found: Electric, finding: Finding, *, settling: bool, ends: int) -> Electric:
+        far_trip = Cause.trip(self._end.other)
+        signs = tuple(dict.fromkeys(Sign.FAR_TRIP if each is far_trip else SIGNS.get(each, Sign.UNCLEAR) for each in finding.candidates))
+        if not signs:
+            return replace(found, sign=Sign.UNCLEAR, settling=settling, ends=ends)
+        sign = signs[0]
+        if sign is Sign.EARTH and abs(_sum(found) or 2 * abs(found.step_v or 0.0)) < EARTH_V:
+            return replace(found, sign=Sign.NONE, ends=ends)
+        if sign is Sign.REPEATER and not self._one_repeater(found):
+            sign, signs = Sign.UNCLEAR, tuple(each for each in signs if each is not Sign.REPEATER)
+        sure = len(signs) == 1 or self._prefers(sign, found, ends=ends)
+        if settling and sign is not Sign.FAR_TRIP:
+            sure = False
+        return replace(found, sign=sign if sure else Sign.UNCLEAR, candidates=signs, settling=settling, ends=ends)
+
+    def _prefers(self, sign: Sign, found: Electric, *, ends: int) -> bool:
+        """Say whether the likeliest of several is taken: this end alone carrying the line; alone, a step speaks for a shunt."""
+        if sign is Sign.FAR_TRIP:
+            return True
+        if sign is Sign.REPEATER:
+            return ends == 2
+        stepped = self._feeds.onset is not None and self._feeds.onset.near_saw
+        return sign is Sign.SHUNT and stepped and (ends == 1 or found.contradicted)
+
+    def _one_repeater(self, found: Electric) -> bool:
+        """Return whether the voltage that is missing is that of one repeater, which is shorted then."""
+        near = found.near
+        step_v = _sum(found) if found.far_step_v is not None else 2 * (found.step_v or 0.0)
+        drop_v = repeater_v(self.cable, near.current_ma / 1000) if near is not None else 0.0
+        return step_v is not None and drop_v > 0 and abs(step_v + drop_v) <= REPEATER_SHARE * drop_v
+
+    def _far_may_come(self, now: float) -> bool:
+        """Return whether the far end speaks and its readings since the step can still be on their way."""
+        onset = self._feeds.onset
+        return self._feeds.far is not None and onset is not None and now < onset.t + FAR_TRIES_S
+
+    def _shift(self, before: Feed | None, after: Feed | None) -> float | None:
+        """Return how far an end left its own droop line, in mA: its set point moved."""
+        volts, current = _step(before, after), _step_ma(before, after)
+        return None if volts is None or current is None else current + 1000 * self.known.droop_s * volts
+
+    # The place.
+
+    def _located(self, found: Electric, before: BothEnds, after: BothEnds, *, cut: bool) -> Electric:
+        place = self._place(before, after, cut=cut)
+        if isinstance(place, NotVisible):
+            return replace(found, visible=False)
+        return replace(found, location=place)
+
+    def _place(self, before: BothEnds, after: BothEnds, *, cut: bool) -> Location | NotVisible:
+        """Locate anew only where the readings say something new: it costs some tens of milliseconds."""
+        tier = next(each for each in (10, 3, 0) if after.count >= each)
+        last = self._placed
+        if last is not None and (last.cut, last.count) == (cut, tier) and _as_one(last.after, after):
+            return last.found
+        ends, known = _ends(self._end, after), self._averaged(after.count)
+        placed = locate_cut(self.cable, ends, known) if cut else locate_shunt(self.cable, ends, _ends(self._end, before), known)
+        placed = placed if isinstance(placed, NotVisible) else _with_repeaters(placed, self.cable)
+        self._placed = _Placed(cut, after, tier, placed)
+        return placed
+
+    # Memory.
+
+    def _kept_or(self, found: Electric) -> Electric:
+        """What both ends have shown together stays known when the far end falls silent, as long as this end shows the same."""
+        kept = self._kept
+        if found.sign is Sign.NONE or found.here is not Power.FEEDING:
+            self._kept = None
+            return found
+        if found.ends == 2 and found.sign is not Sign.UNCLEAR:
+            self._kept = found
+            return found
+        if kept is None or found.ends == 2 or kept.near is None or found.near is None:
+            return found
+        still = abs(kept.near.voltage_v - found.near.voltage_v) <= MOVED_V
+        return replace(kept, near=found.near, far=found.far, there=found.there, contradicted=found.contradicted) if still else found
+
+    # Without a past.
+
+    def _without_past(self, found: Electric) -> Electric:
+        """Judge the first readings by the model alone: healthy, carrying the whole line, or not to be told."""
+        near, far = self._feeds.near, self._feeds.far
+        assert near is not None
+        whole_v = line_v(self.cable, near.current_ma / 1000)
+        if found.there is not Power.FEEDING and near.voltage_v >= WHOLE_SHARE * whole_v:
+            return replace(found, sign=Sign.FAR_TRIP, ends=1)
+        if far is None or found.there is not Power.FEEDING:
+            likely = 0.15 * whole_v <= near.voltage_v <= 0.85 * whole_v
+            return replace(found, sign=Sign.NONE if likely else Sign.UNCLEAR, ends=1, candidates=())
+        residual = residual_v(self.cable, _ends(self._end, BothEnds(near, far)))
+        fits = residual is not None and abs(residual) <= PLAUSIBLE_V_PER_KM * self.cable.length_km
+        equal = abs(near.current_ma - far.current_ma) <= 0.6  # a shunt of some ohms far from the middle makes more (assumption)
+        return replace(found, sign=Sign.NONE if fits and equal else Sign.UNCLEAR, ends=2, residual_v=residual, candidates=())
+
+
+def _with_repeaters(found: Location, cable: Cable) -> Location:
+    """Let the interval cover a repeater at its edge: where a repeater lies is known no better than to REPEATER_KM."""
+    place = found.place
+    near = [km for km in cable.repeaters_km if place.low_km - REPEATER_KM <= km <= place.high_km + REPEATER_KM]
+    return replace(found, place=replace(place, low_km=min(place.low_km, *near), high_km=max(place.high_km, *near))) if near else found
+
+
+def _ends(end: End, both: BothEnds) -> Ends:
+    return Ends(both.near, both.far) if end is End.A else Ends(both.far, both.near)
+
+
+def _step(before: Feed | None, after: Feed | None) -> float | None:
+    return None if before is None or after is None else after.voltage_v - before.voltage_v
+
+
+def _step_ma(before: Feed | None, after: Feed | None) -> float | None:
+    return None if before is None or after is None else after.current_ma - before.current_ma
+
+
+def _sum(found: Electric) -> float | None:
+    return None if found.step_v is None or found.far_step_v is None else found.step_v + found.far_step_v
+
+
+def _contradict(steps: tuple[float | None, float | None]) -> bool:
+    """Return whether both ends cannot have moved so on one line: one far more than the other, or the far one alone."""
+    near, far = steps
+    if near is None or far is None:
+        return False
+    larger = max(abs(near), abs(far))
+    alone = abs(near) <= STILL_V and abs(far) > MOVED_V + STILL_V
+    return alone or abs(abs(near) - abs(far)) > AGREE_V + AGREE_SHARE * larger
+
+
+def _as_one(one: BothEnds, other: BothEnds) -> bool:
+    """Return whether both give the same place."""
+    return _same(one.near, other.near) and _same(one.far, other.far)
+
+
+def _same(one: Feed | None, other: Feed | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return abs(one.voltage_v - other.voltage_v) <= SAME_V and abs(one.current_ma - other.current_ma) <= SAME_MA
+
+
+def _at(feed: Feed | None, t: float) -> Feed | None:
+    return None if feed is None else replace(feed, t=t)
+
+

@@ -1,0 +1,317 @@
+"""The line watch: readings, light and the far end in; the verdict and the alarms of the line out. Pure, no clock.
+
+    readings, light --> last values, chronicle --> feeds: before and after --> electric --.
+    far end ----------> its last words -----------------------------------> pairs --------+--> evidence --> judge --> verdict
+
+It judges at once when something happens (light lost, a step, a message of the far end), and otherwise every tenth of a second at
+most while readings come. A fault is told as soon as it is seen; that it is over, when that has held for a while. Old values are
+unknown: Readings that the station restates belong here like all others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from stationd.core.alarm.type import AlarmKey
+from stationd.core.alarm.words import Signal
+from stationd.core.light.pair import PairLight
+from stationd.core.light.watch import LightWatch
+from stationd.core.line.cable import virtual_earth_km
+from stationd.core.line.far import FarLine, FarSilent
+from stationd.core.line.learn import Learner
+from stationd.core.line.locate import residual_v
+from stationd.core.line.plan import LinePlan
+from stationd.core.line.uncertainty import Ends
+from stationd.core.line.words import End
+from stationd.core.model import Event, LightEvent, LightKind, LinkChanged, PointId, Reading
+from stationd.core.verdict.baselines import take
+from stationd.core.verdict.chronicle import Chronicle
+from stationd.core.verdict.electric import Electricity
+from stationd.core.verdict.evidence import Evidence, Power, Sign
+from stationd.core.verdict.feeds import BothEnds, FeedWatch
+from stationd.core.verdict.judge import judge
+from stationd.core.verdict.line_alarms import LineAlarms
+from stationd.core.verdict.state import Parts, put_back, saved_state
+from stationd.core.verdict.station_side import StationSide
+from stationd.core.verdict.steadiness import Steadiness
+from stationd.core.verdict.told import BaselineOutcome, BaselineTaken, TakeBaseline, VerdictChanged
+from stationd.core.verdict.view import LineView, NearEnd, PairView, far_light, pair_view
+from stationd.core.verdict.words import Kind, Verdict
+
+__all__ = ["LineView", "LineWatch", "NearEnd", "PairView"]
+
+JUDGE_S = 0.1  # what does not press waits so long for more of its kind
+AT_LEAST_S = 1.0  # and so often it is judged in any case: what follows from time alone
+GATHER_S = 0.3  # channels that go dark together are seen together (a cut is dark on all pairs within milliseconds)
+DEAD_S = 0.5  # so long after the power the last repeater is dark (assumption: its capacitors hold tens of milliseconds)
+LEARN_S = 60.0  # a sample for the learnt cable so often
+BEFORE_S = 10.0  # what happened so long before a verdict changed belongs to it
+Effect = Signal | VerdictChanged
+
+
+class LineWatch:
+    """One line of one station. `handle` takes one event; `deadline` is when a Tick is due if nothing else happens."""
+
+    def __init__(self, plan: LinePlan, now: float) -> None:
+        self.plan = plan
+        self._values: dict[PointId, Reading] = {}
+        self._points = plan.points()
+        self._feed_points = frozenset(point for feed in plan.feeds for point in feed.points())
+        self.feeds = FeedWatch(plan)
+        self.light = LightWatch(plan, self._look)
+        self.electricity = Electricity(plan, self.feeds)
+        self.learner = Learner(plan.cable, self.electricity.known, plan.end)
+        self._side = StationSide(plan, self._look)
+        self._chronicle = Chronicle(plan)
+        self._alarms = LineAlarms(plan)
+        self.steadiness = Steadiness(now)
+        self._parts = Parts(self.feeds, self.light, self.learner, self.steadiness)
+        self._far: FarLine | None = None
+        self._far_why = "nothing heard since the start"
+        self._evidence: Evidence | None = None
+        self._judged_t = now
+        self._due: float | None = now + AT_LEAST_S
+        self._learnt_t = now
+        self._stepped_t = float("-inf")
+
+    def _look(self, point: PointId | None) -> Reading | None:
+        return None if point is None else self._values.get(point)
+
+    # What comes in.
+
+    def handle(self, event: Event | Signal, now: float) -> list[Effect]:
+        """Take one event and return what follows from it. `now` is never earlier than the event."""
+        effects: list[Effect] = []
+        if self._take(event):
+            self._due = now
+        effects += self._steps()
+        if self._due is not None and now >= self._due:
+            effects += self._judge(now)
+        return effects
+
+    def deadline(self) -> float | None:
+        """Return when a Tick is due if nothing else happens."""
+        return self._due
+
+    def _take(self, event: Event | Signal) -> bool:
+        """Take an event; return whether it presses."""
+        match event:
+            case Reading():
+                return event.point in self._points and self._read(event)
+            case LightEvent():
+                self.light.light(event)
+                self._chronicle.light(event)
+                return event.kind in (LightKind.LOST, LightKind.BACK)
+            case LinkChanged(bus, up, _, t):
+                self._side.link(bus, up=up)
+                self._soon(t)
+                return False
+            case FarLine():
+                self._far, self._far_why = event, ""
+                self.feeds.hear(event.feed)
+                self._chronicle.hear(event.events)
+                return True
+            case FarSilent(t, why):
+                self._far, self._far_why = None, why
+                self.feeds.hear(None)
+                return True
+            case _:
+                return False
+
+    def _read(self, reading: Reading) -> bool:
+        self._values[reading.point] = reading
+        self._chronicle.read(reading)
+        self.light.read(reading)
+        self._soon(reading.t)
+        return reading.point in self._feed_points and self.feeds.read(self._look)
+
+    def _soon(self, t: float) -> None:
+        due = max(t, self._judged_t) + JUDGE_S
+        self._due = due if self._due is None else min(self._due, due)
+
+    def _steps(self) -> Iterator[Effect]:
+        """Tell a step of our voltage to the desk, as soon as it is seen."""
+        onset = self.feeds.onset
+        if onset is None or not onset.near_saw or onset.t <= self._stepped_t:
+            return
+        self._stepped_t = onset.t
+        self._chronicle.stepped(self.feeds.device, onset.after, onset.t)
+        before, near = onset.before.near, self.feeds.near
+        if before is None or near is None or abs(near.current_ma - before.current_ma) > 0.002 * self.feeds.nominal_ma:
+            return
+        note = f"by {near.voltage_v - before.voltage_v:+.1f} V to {near.voltage_v:.1f} V"
+        for active in (True, False):
+            yield Signal(AlarmKey(self.feeds.device, "VOLTAGE-STEP"), active, near.t, near.voltage_v, note)
+
+    # The verdict.
+
+    @property
+    def verdict(self) -> Verdict:
+        """The answer as it stands."""
+        return self.steadiness.verdict
+
+    def _judge(self, now: float) -> list[Effect]:
+        self._judged_t, self._due = now, now + AT_LEAST_S
+        evidence = self._gather(now)
+        self._evidence = evidence
+        found = judge(evidence)
+        changed = self.steadiness.take(found, self._began(found, now), now)
+        self._settle(evidence, now)
+        due = self.steadiness.due
+        dues = (self._due, due, self._pressing(evidence, now), self.light.next_fade(now))
+        self._due = min(each for each in dues if each is not None and each > now)
+        effects: list[Effect] = [*self._alarms.look(evidence, self.verdict, now)]
+        return [*([changed] if changed is not None else []), *effects]
+
+    def _pressing(self, evidence: Evidence, now: float) -> float | None:
+        """Return when a pair that has just gone dark is to be looked at again."""
+        fresh = [pair.lost_t + GATHER_S for pair in evidence.pairs if pair.lost_t is not None and pair.lost_t + GATHER_S > now]
+        return min(fresh, default=None)
+
+    def _began(self, found: Verdict, now: float) -> float:
+        """Return when what is told began: at the first event of this end that belongs to it."""
+        if found.kind is Kind.HEALTHY:
+            return now
+        earliest = self._chronicle.earliest(now - BEFORE_S)
+        onset = self.feeds.onset
+        times = [each for each in (earliest, onset.after if onset is not None and onset.t >= now - BEFORE_S else None) if each is not None]
+        return min(times, default=now)
+
+    def _gather(self, now: float) -> Evidence:
+        far = self._far
+        pairs = self.light.pairs(now, far.light if far is not None else {}, far.t if far is not None else now)
+        self._chronicle.reflects((f"pair {pair.number}" for pair in pairs if pair.reflects), now)
+        pairs = tuple(
+            replace(pair, waiting=True) if pair.lost_t is not None and now < pair.lost_t + GATHER_S else pair for pair in pairs
+        )
+        known = [pair for pair in pairs if pair.receive_lost is not None]
+        dark = bool(known) and all(pair.receive_lost for pair in known) and len(known) >= min(2, len(pairs))
+        dark_t = max((pair.lost_t for pair in known if pair.lost_t is not None), default=now) if dark else None
+        alarms = far.alarms if far is not None else ()
+        side = self._side
+        electric = self.electricity.assess(
+            now, dark_t=dark_t, far_over_voltage=_over_voltage(alarms, far), over_voltage=side.over_voltage(self.feeds.here, now)
+        )
+        electric = replace(electric, powered=self._powered(pairs, now))
+        mute = side.mute()
+        since = self.verdict.since if self.verdict.kind is not Kind.HEALTHY else now
+        return Evidence(
+            end=self.plan.end, station=self.plan.station, far_station=self.plan.far_station, now=now, since=since,
+            length_km=self.plan.cable.length_km, demarcation_km=self.plan.demarcation_km, fed=self.plan.cable.fed, pairs=pairs,
+            electric=electric, contacts=side.contacts(), far_known=far is not None,
+            far_why=self._far_why, far_alarms=alarms, buses_lost=side.buses_lost(mute), mute=mute, ageing=self.light.ageing(),
+            faded=self.light.faded(pairs, now), events=self._chronicle.since(since - BEFORE_S, since + 6 * BEFORE_S),
+        )  # fmt: skip
+
+    def _powered(self, pairs: tuple[PairLight, ...], now: float) -> bool:
+        """Return whether light still comes through the repeaters although our feed is off."""
+        taps = any(pair.receive_tap is not None for pair in self.plan.pairs)
+        asked_s = DEAD_S if taps else DEAD_S + AT_LEAST_S
+        if self.feeds.here is not Power.OFF or not self.plan.cable.repeaters_km or now < self.feeds.here_t + asked_s:
+            return False
+        return any(pair.receive_lost is False for pair in pairs)
+
+    def _settle(self, evidence: Evidence, now: float) -> None:
+        """Learn what is normal from a line that is healthy, and nothing from any other."""
+        electric = evidence.electric
+        sound = electric.sign is Sign.NONE and not electric.contradicted and electric.here is Power.FEEDING
+        if sound and self.feeds.onset is not None and now > self.feeds.onset.t + BEFORE_S:
+            self.feeds.forget()
+        if self.verdict.kind is not Kind.HEALTHY:
+            if self.feeds.normal.near is None and sound and electric.candidates == ():
+                self.feeds.follow(now)
+            return
+        if now - self.steadiness.verdict.since >= AT_LEAST_S:
+            self.light.settle(self._far.light if self._far is not None else {})
+        if sound and self.feeds.onset is None:
+            self.feeds.follow(now)
+            self._learn(now)
+
+    def _learn(self, now: float) -> None:
+        if now < self._learnt_t + LEARN_S:
+            return
+        self._learnt_t = now
+        recent = self.feeds.recent(now)
+        if recent.near is None or recent.far is None or self.feeds.there() is not Power.FEEDING:
+            return
+        self.learner.offer(self._ends(recent), healthy=True, setpoint_ma=self._side.setpoint_ma())
+        learnt = self.learner.learnt()
+        self.electricity.cable, self.electricity.known = learnt.cable, learnt.uncertainty
+
+    def _ends(self, both: BothEnds) -> Ends:
+        return Ends(both.near, both.far) if self.plan.end is End.A else Ends(both.far, both.near)
+
+    # What is asked of it.
+
+    @property
+    def virtual_earth_km(self) -> float | None:
+        """Where the conductor is at the potential of the earth, from end a; None while that is not known."""
+        electric = self._evidence.electric if self._evidence is not None else None
+        sound = electric is not None and electric.sign in (Sign.NONE, Sign.EARTH, Sign.MIS_SET, Sign.FAR_TRIP)
+        if not sound or self.feeds.here is not Power.FEEDING:
+            return None
+        far = self.feeds.far if self.feeds.there() is Power.FEEDING else None
+        ends = self._ends(BothEnds(self.feeds.near, far))
+        return virtual_earth_km(self.electricity.cable, ends.a, ends.b)
+
+    @property
+    def residual_v(self) -> float | None:
+        """Both voltages together minus the model, in V; None unless both ends feed and are heard."""
+        if self.feeds.here is not Power.FEEDING or self.feeds.there() is not Power.FEEDING:
+            return None
+        return residual_v(self.electricity.cable, self._ends(BothEnds(self.feeds.near, self.feeds.far)))
+
+    def view(self) -> LineView:
+        """Return all that the screens show."""
+        learnt = self.learner.learnt()
+        sigma = learnt.resistance_sd
+        return LineView(
+            plan=self.plan,
+            verdict=self.verdict,
+            near=self.feeds.near,
+            far=self.feeds.far,
+            far_known=self._far is not None,
+            far_why=self._far_why,
+            far_heard_t=self._far.received if self._far is not None else None,
+            virtual_earth_km=self.virtual_earth_km,
+            residual_v=self.residual_v,
+            learnt=learnt.cable if sigma is not None else None,
+            learnt_sigma_ohm_per_km=None if sigma is None else sigma * learnt.cable.ohm_per_km,
+            pairs=tuple(pair_view(pair) for pair in self._evidence.pairs) if self._evidence is not None else (),
+            baseline=self.light.baseline,
+        )
+
+    def near_end(self, now: float) -> NearEnd:
+        """Return what is told to the far station about this end."""
+        pairs = self._evidence.pairs if self._evidence is not None else ()
+        return NearEnd(self.feeds.near, {pair.number: far_light(pair) for pair in pairs}, self._chronicle.told(now))
+
+    def take_baseline(self, order: TakeBaseline, now: float, utc_s: float | None = None) -> BaselineOutcome:
+        """Take what is measured now as the normal state, if all of it is known and the line feeds; else say what is missing."""
+        recent = self.feeds.recent(now)
+        far = self._far.light if self._far is not None else {}
+        outcome = take(order, self.plan, self._look, self.light.pairs(now, far, now), recent, self.feeds.here, self.verdict, now, utc_s)
+        if isinstance(outcome, BaselineTaken):
+            self.light.baseline = outcome.baseline
+            self.feeds.settle(recent)
+            self.feeds.forget()
+            self._due = now
+        return outcome
+
+    # What outlives it.
+
+    def saved(self, now: float) -> dict[str, Any]:
+        """Return what must be known after a restart, in plain types."""
+        return saved_state(self._parts, now)
+
+    def restore(self, saved: Mapping[str, Any], now: float, elapsed_s: float = 0.0) -> list[str]:
+        """Put back what `saved` gave, `elapsed_s` later, before the first event; return what of it could not be read."""
+        return put_back(self._parts, saved, now, elapsed_s)
+
+
+def _over_voltage(alarms: tuple[str, ...], far: FarLine | None) -> bool:
+    """Return whether the far station says that over-voltage has switched its feed off."""
+    said = any(each.split("/")[1:2] == ["PFE-PROTECTION"] and "over_voltage" in each for each in alarms)
+    return said or any(each.split("/")[1:2] == ["LINE-OVER-VOLTAGE-LIMIT"] for each in alarms)

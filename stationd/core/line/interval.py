@@ -128,7 +128,7 @@ def _place(problem: _Problem) -> tuple[Interval, int | None]:
             second = _divided(first, masses)
             masses, best = _masses(wider, second, fine=True)
             if best > _HOPELESS:
-                return _interval(second, masses)
+                return _interval(second, masses, problem.cable)
     length_km = problem.cable.length_km
     return Interval(length_km / 2, 0.0, length_km), None
 
@@ -363,15 +363,20 @@ def _cholesky(
     return aa, da, dd, qa, qd, sqrt(max(_FLOOR, together(q, q) + q.variance - qa * qa - qd * qd))
 
 
-def _interval(pieces: Sequence[_Piece], masses: Sequence[float]) -> tuple[Interval, int | None]:
-    """Median and k = 2 interval of the posterior, and the repeater that carries most of it, if one does."""
+def _interval(pieces: Sequence[_Piece], masses: Sequence[float], cable: Cable) -> tuple[Interval, int | None]:
+    """Median and k = 2 interval of the posterior, and the repeater that carries most of it, if one does.
+
+    An interval that ends among the tails of a repeater reaches to the repeater: it cannot tell one from the other.
+    """
     whole = sum(masses)
     low_km, km, high_km = (_quantile(pieces, masses, whole * share) for share in (_TAIL, 0.5, 1 - _TAIL))
-    at: dict[int, float] = {}
+    low_km = min([low_km, *(at for at in cable.repeaters_km if low_km - _REPEATER_KM / 2 <= at < low_km)])
+    high_km = max([high_km, *(at for at in cable.repeaters_km if high_km < at <= high_km + _REPEATER_KM / 2)])
+    inside: dict[int, float] = {}
     for piece, mass in zip(pieces, masses, strict=True):
         if piece.repeater is not None:
-            at[piece.repeater] = at.get(piece.repeater, 0.0) + mass
-    repeater = next((number for number, mass in at.items() if mass > whole / 2), None)
+            inside[piece.repeater] = inside.get(piece.repeater, 0.0) + mass
+    repeater = next((number for number, mass in inside.items() if mass > whole / 2), None)
     return Interval(min(max(km, low_km), high_km), low_km, high_km), repeater
 
 

@@ -8,7 +8,14 @@ from __future__ import annotations
 import os
 import sys
 
+import pytest
+
 from stationd.bench.shunt import KNOWN_LOW_OHM, Unknowns, tally
+from stationd.core.line.locate import locate_shunt
+from stationd.core.line.uncertainty import Uncertainty
+from stationd.core.line.words import Location
+from stationd.sim.cable import Shunt
+from tests.core.line.twin import CABLE, readings
 
 CASES = int(os.environ.get("STATIOND_SHUNT_CASES", "200"))
 
@@ -29,3 +36,12 @@ def test_it_is_as_honest_where_only_the_meters_are_in_error() -> None:
     assert 0.93 <= done.coverage <= 0.98
     assert done.median_half_km <= 3.5 * done.median_error_km
     assert done.median_half_km < 0.2
+
+
+@pytest.mark.parametrize("off_km", [-0.4, -0.1, 0.0, 0.1, 0.4])
+def test_an_interval_that_ends_among_the_tails_of_a_repeater_reaches_to_the_repeater(off_km: float) -> None:
+    for repeater_km in CABLE.repeaters_km:
+        found = locate_shunt(CABLE, readings(Shunt(repeater_km + off_km, 10.0)), readings(), Uncertainty(resistance_share=0.0))
+        assert isinstance(found, Location)
+        assert not 0.0 < repeater_km - found.place.high_km < 0.5
+        assert not 0.0 < found.place.low_km - repeater_km < 0.5

@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,7 +21,7 @@
 #define MOST_FILES 4096
 
 static atomic_uchar watched[MOST_FILES];
-static atomic_long calls, first_failing, failing_calls, hang_ms;
+static atomic_long calls, first_failing, failing_calls, hang_ms, directory_syncs;
 static atomic_int error_number;
 
 void failing_disk_arm(long n, int error, long count)
@@ -30,6 +31,12 @@ void failing_disk_arm(long n, int error, long count)
     atomic_store(&error_number, error);
     atomic_store(&failing_calls, count);
     atomic_store(&first_failing, n);
+}
+
+/* How many syncs of directories went well, since the start of the program: without one a rename need not outlast a power cut. */
+long failing_disk_directory_syncs(void)
+{
+    return atomic_load(&directory_syncs);
 }
 
 /* Let every sync take so long; 0 ends it. */
@@ -71,6 +78,13 @@ static void hang(void)
     struct timespec pause = {milliseconds / 1000, milliseconds % 1000 * 1000000};
     if (milliseconds > 0)
         nanosleep(&pause, NULL);
+}
+
+static void note_sync(int fd)
+{
+    struct stat found;
+    if (fstat(fd, &found) == 0 && S_ISDIR(found.st_mode))
+        atomic_fetch_add(&directory_syncs, 1);
 }
 
 static int note(int fd, const char *path)
@@ -118,6 +132,7 @@ static int note(int fd, const char *path)
             hang(); \
             if (fails()) \
                 return -1; \
+            note_sync(fd); \
         } \
         return next(fd); \
     }

@@ -1,10 +1,11 @@
 """The journal on a disk whose n-th call fails, for every n: run as a program of its own under failing_disk.c.
 
-    python -m stationd.bench.journal_faults DIRECTORY ERROR once|ever|hang [first [last]]
+    python -m stationd.bench.journal_faults DIRECTORY ERROR once|ever|damaged|hang [first [last [step]]]
 
 prints one JSON object for each n: which promise was broken, if any, and how regular a task beside it kept its period. A short life
 of a journal (start, records of every class, messages delivered, readings, end) is played with the n-th call failing, once or from
-there on until the disk is repaired; then it has to recover by itself, end whole, and be read back.
+there on until the disk is repaired; then it has to recover by itself, end whole, and be read back. `damaged`: the life begins with a
+damaged file, of which every state has to be saved although the disk fails once while that is done.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ import ctypes
 import errno
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -43,6 +46,8 @@ class Outcome:
     calls: int = 0
     failures: int = 0
     set_asides: int = 0
+    directory_syncs: int = 0
+    told: int = 0  # things about damage that people are told
     longest_beat_s: float = 0.0
     broken: str = ""
 
@@ -55,12 +60,12 @@ def library(directory: Path) -> Path:
     return built
 
 
-def play(directory: Path, error: int, mode: str, first: int = 0, last: int = EVER) -> Iterator[Outcome]:
+def play(directory: Path, error: int, mode: str, first: int = 0, last: int = EVER, step: int = 1) -> Iterator[Outcome]:
     """Run this module as a program on a failing disk and give what it says."""
     place = directory / WATCHED
     place.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, "LD_PRELOAD": str(library(directory)), "FAILING_DISK": WATCHED}
-    command = [sys.executable, "-m", __name__, str(place), errno.errorcode[error], mode, str(first), str(last)]
+    command = [sys.executable, "-m", __name__, str(place), errno.errorcode[error], mode, str(first), str(last), str(step)]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         for line in process.stdout:
@@ -89,13 +94,35 @@ class Disk:
         self._library.failing_disk_hang(ctypes.c_long(round(seconds * 1000)))
 
     @property
+    def directory_syncs(self) -> int:
+        """Return how many syncs of directories went well, ever."""
+        return int(self._library.failing_disk_directory_syncs())
+
+    @property
     def calls(self) -> int:
         """Return how many calls there were since the last order."""
         return int(self._library.failing_disk_calls())
 
 
-async def life(directory: Path, disk: Disk, outcome: Outcome, error: int, count: int) -> None:
+async def damaged(directory: Path) -> dict[str, str]:
+    """Leave a journal of which a small table is damaged; return the states that it remembers."""
+    path = directory / "journal.sqlite"
+    states = {f"old{n}": json.dumps({"n": n}) for n in range(20)}
+    journal = Journal.open(path, QUICK)
+    await journal.start()
+    await journal.append(Record(journal.stamp(), RecordClass.ALARM, "test", states=states))
+    await journal.close(PATIENCE_S)
+    with closing(sqlite3.connect(path)) as db:
+        (page,) = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'packing'").fetchone()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(bytes(range(256)) * 16)
+    return states
+
+
+async def life(directory: Path, disk: Disk, outcome: Outcome, error: int, count: int, old: Mapping[str, str]) -> None:
     """Play one life; raises AssertionError with the broken promise."""
+    before = disk.directory_syncs
     disk.fail(outcome.n, error, count)
     journal = Journal.open(directory / "journal.sqlite", QUICK)
     beat = asyncio.create_task(_beat(outcome))
@@ -119,8 +146,10 @@ async def life(directory: Path, disk: Disk, outcome: Outcome, error: int, count:
         clean = await journal.close(PATIENCE_S)
         outcome.failures = journal.statistics.failures
         outcome.set_asides = journal.statistics.set_asides
+        outcome.told = len(journal.health.set_aside) + len(journal.health.damage)
+        outcome.directory_syncs = disk.directory_syncs - before
     assert clean, "the journal did not end whole"
-    await _read_back(directory)
+    await _read_back(directory, old)
 
 
 async def hanging(directory: Path, disk: Disk, outcome: Outcome) -> None:
@@ -166,11 +195,12 @@ def _record(journal: Journal, record_class: RecordClass) -> Record:
     return Record(stamp, record_class, "test", json.dumps({"n": number}), states=states, messages=messages, audited=True)
 
 
-async def _read_back(directory: Path) -> None:
+async def _read_back(directory: Path, old: Mapping[str, str]) -> None:
     journal = Journal.open(directory / "journal.sqlite", QUICK)
     try:
         restored = await journal.start()
-        assert restored.states == {f"k{n}": json.dumps({"n": n}) for n, each in enumerate(CLASSES) if each is RecordClass.ALARM}
+        new = {f"k{n}": json.dumps({"n": n}) for n, each in enumerate(CLASSES) if each is RecordClass.ALARM}
+        assert restored.states == {**old, **new}, "states are lost"
         verified = await journal.verify_audit()
         assert verified is not None
         assert verified.intact, verified.why
@@ -186,31 +216,30 @@ async def _read_back(directory: Path) -> None:
         await journal.close(PATIENCE_S)
 
 
-async def lives(place: Path, error: int, mode: str, first: int, last: int) -> None:
+async def lives(place: Path, error: int, mode: str, numbers: range) -> None:
     """Play lives until the n-th call is beyond the end of one."""
     disk = Disk()
-    n = first
-    while n <= last:
+    for n in numbers:
         outcome = Outcome(n)
         directory = place / f"{mode}-{error}-{n}"
         try:
             if mode == "hang":
                 await hanging(directory, disk, outcome)
             else:
-                await life(directory, disk, outcome, error, 1 if mode == "once" else EVER)
+                old = await damaged(directory) if mode == "damaged" else {}
+                await life(directory, disk, outcome, error, EVER if mode == "ever" else 1, old)
         except (AssertionError, TimeoutError) as broken:
             outcome.broken = str(broken) or type(broken).__name__
         print(json.dumps(asdict(outcome)), flush=True)
         if outcome.calls < n:
             return
-        n += 1
 
 
 def main(arguments: list[str]) -> None:
     """Play what the command line says."""
     place, name, mode, *span = arguments
-    first, last = (int(each) for each in (*span, *("1", str(EVER))[len(span) :]))
-    asyncio.run(lives(Path(place), int(getattr(errno, name)), mode, first, last))
+    first, last, step = (int(each) for each in (*span, *("1", str(EVER), "1")[len(span) :]))
+    asyncio.run(lives(Path(place), int(getattr(errno, name)), mode, range(first, last + 1, step)))
 
 
 if __name__ == "__main__":

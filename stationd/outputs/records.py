@@ -201,14 +201,12 @@ class Recorder:
             return [], 0.0
         saved, elapsed_s = found.place, self._elapsed_s(found.place)
         utc_s = moment.utc_s if moment.synchronised else None
-        both: tuple[dict[str, Any], ...] = (saved["counts"], {})
-        for counts in both:  # they are read first: where they cannot be, only they begin anew
-            kept = Snapshot(float(saved["t"]), int(saved["number"]), found.rows, counts)
-            try:
-                return into_desk(kept, asyncio.get_running_loop().time(), elapsed_s, utc_s), elapsed_s
-            except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-                self._journal.say_damaged(f"the counts of the alarms cannot be read and begin anew: {error!r}")
-        return [], 0.0
+        kept = Snapshot(float(saved["t"]), int(saved["number"]), found.rows, saved["counts"])
+        try:
+            return into_desk(kept, asyncio.get_running_loop().time(), elapsed_s, utc_s), elapsed_s
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            self._journal.say_damaged(f"what is remembered of the alarms cannot be taken up; they are found anew: {error!r}")
+            return [], 0.0
 
     async def keep_on(self) -> None:
         """Keep now and then what changed although nothing happened: delays that run, what was told. Ends by cancellation."""

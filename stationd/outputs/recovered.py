@@ -88,7 +88,7 @@ def _row_of_text(text: str) -> Row | None:
 def _is_place(saved: Mapping[str, Any] | None) -> TypeGuard[dict[str, Any]]:
     """Return whether a value translates the times of rows."""
     try:
-        return saved is not None and math.isfinite(float(saved["t"])) and int(saved["number"]) >= 0 and saved["counts"] is not None
+        return saved is not None and math.isfinite(float(saved["t"])) and int(saved["number"]) >= 0 and isinstance(saved["counts"], dict)
     except (KeyError, TypeError, ValueError, OverflowError):
         return False
 

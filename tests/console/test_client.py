@@ -315,3 +315,17 @@ def test_help_and_bad_options_need_no_daemon(capsys: pytest.CaptureFixture[str])
 def test_options_stand_anywhere_and_after_two_dashes_nothing_is_one() -> None:
     found = options(["show", "--json", "alarms", "--socket=/x", "--timeout", "3", "--", "--strict"], "/s", 10.0)
     assert found == (("show", "alarms", "--strict"), "/x", 3.0, True, False, False, False)
+
+
+@pytest.mark.parametrize("words", [("ack", KEY, "seen"), ("shelve", KEY, "2h", REASON)])
+async def test_an_order_that_a_restart_would_forget_says_so_and_ends_like_one_whose_end_is_unknown(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with serving() as served:
+        served.desk.signal(DEVICE_LOST, True)
+        served.desk.durable = False
+        assert await typed(served, *words) == Exit.OUTCOME_UNKNOWN
+        assert "NOT ON DISK: this is lost if stationd restarts" in capsys.readouterr().err
+        served.desk.durable = True
+        assert await typed(served, "note", KEY, "looked at it") == Exit.DONE
+        assert "NOT ON DISK" not in capsys.readouterr().err

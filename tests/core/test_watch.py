@@ -276,6 +276,24 @@ def test_a_far_end_that_says_anything_turns_no_shunt_into_something_else_that_is
         assert not any(change.verdict.ours is Ours.YES for change in station.told)
 
 
+@pytest.mark.parametrize("volts", [-120.0, -60.0, 60.0, 120.0])
+def test_a_far_feed_that_moves_alone_contradicts_this_end_and_takes_certainty_away(volts: float) -> None:
+    lies: list[bool] = []
+
+    def moved(told: FarLine) -> FarLine:
+        feed = told.feed
+        return replace(told, feed=replace(feed, voltage_v=feed.voltage_v + volts)) if lies and feed is not None else told
+
+    line = healthy(moved)
+    lies.append(True)
+    line.wait(8.0)
+    for station in line.ends.values():
+        assert (station.verdict.kind, station.verdict.confidence, station.verdict.one_end) == (Kind.HEALTHY, Confidence.MEDIUM, True)
+    trip(line, End.B)
+    line.wait(8.0)
+    assert sure_and_wrong(line.ends[End.A], {Kind.HEALTHY, Kind.FEED_TRIP_FAR}) == []
+
+
 def test_without_any_word_of_the_far_end_the_line_is_never_surely_healthy() -> None:
     line = healthy(speaks=False)
     line.wait(30.0)

@@ -14,9 +14,9 @@ from stationd.core.line.change import Cause, Finding, what_changed
 from stationd.core.line.locate import locate_cut, locate_shunt, residual_v
 from stationd.core.line.plan import LinePlan
 from stationd.core.line.uncertainty import Ends, NotVisible, Uncertainty
-from stationd.core.line.words import Cable, End, Feed, Location
+from stationd.core.line.words import End, Feed, Location
 from stationd.core.verdict.evidence import Electric, Power, Sign
-from stationd.core.verdict.feeds import BothEnds, FeedWatch
+from stationd.core.verdict.feeds import TOGETHER_S, BothEnds, FeedWatch
 
 MOVED_V = 4.0  # against the normal state: less is weather, electrodes and meters (diurnal earth potential is 1 to 3 V)
 EARTH_V = 5.0  # of the sum: an earth potential that is worth telling (assumption)
@@ -27,7 +27,6 @@ PLAUSIBLE_V_PER_KM = 0.15  # of the sum: earth potential 0.1 V/km (rule of thumb
 CREEPS_S = 600.0  # what came without a step has taken longer than any step
 FAR_TRIES_S = 3.0  # so long after a step the far end's next readings are waited for: its period and that of its messages
 REPEATER_SHARE = 0.2  # of the voltage of a repeater, by pump load and droop (assumption)
-REPEATER_KM = 0.5  # slack and chart (assumption)
 SAME_V, SAME_MA = 0.5, 0.2  # readings that differ by less give the same place
 SIGNS = {
     Cause.NOTHING: Sign.NONE,
@@ -94,7 +93,7 @@ class Electricity:
             changed_t = feeds.onset.t
         if feeds.far is None or changed_t is None:
             return feeds.far is not None, False
-        fresh = feeds.far.t >= changed_t
+        fresh = feeds.far.t >= changed_t + (TOGETHER_S if feeds.here is not Power.FEEDING else 0.0)  # of a feed asked in two questions
         return fresh, not fresh and now < changed_t + FAR_TRIES_S
 
     # With a past.
@@ -214,7 +213,6 @@ class Electricity:
             return last.found
         ends, known = _ends(self._end, after), self._averaged(after.count)
         placed = locate_cut(self.cable, ends, known) if cut else locate_shunt(self.cable, ends, _ends(self._end, before), known)
-        placed = placed if isinstance(placed, NotVisible) else _with_repeaters(placed, self.cable)
         self._placed = _Placed(cut, after, tier, placed)
         return placed
 
@@ -250,13 +248,6 @@ class Electricity:
         fits = residual is not None and abs(residual) <= PLAUSIBLE_V_PER_KM * self.cable.length_km
         equal = abs(near.current_ma - far.current_ma) <= 0.6  # a shunt of some ohms far from the middle makes more (assumption)
         return replace(found, sign=Sign.NONE if fits and equal else Sign.UNCLEAR, ends=2, residual_v=residual, candidates=())
-
-
-def _with_repeaters(found: Location, cable: Cable) -> Location:
-    """Let the interval cover a repeater at its edge: where a repeater lies is known no better than to REPEATER_KM."""
-    place = found.place
-    near = [km for km in cable.repeaters_km if place.low_km - REPEATER_KM <= km <= place.high_km + REPEATER_KM]
-    return replace(found, place=replace(place, low_km=min(place.low_km, *near), high_km=max(place.high_km, *near))) if near else found
 
 
 def _ends(end: End, both: BothEnds) -> Ends:

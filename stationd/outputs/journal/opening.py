@@ -68,7 +68,8 @@ class Opener:
         self._place.hold_again()
         if len(self._damaged_at) >= CERTAIN:
             self._begin_anew(moment)
-        schema.adopt(schema.new_name(path), path)
+        if schema.adopt(schema.new_name(path), path):  # a kill or the disk came in between
+            self.say("a damaged file was set aside, and the new one took its place later")
         if not path.exists():
             self._begin(moment)
         store = Store(path, self._run, moment)
@@ -140,14 +141,13 @@ class Opener:
     def _salvage(self, path: Path) -> Salvaged:
         """Return what can be saved from a damaged file. A disk that fails as well gets some more chances first."""
         self._salvages += 1
-        despairing = self._salvages > MOST_SALVAGES
-        try:
-            with closing(schema.connect_to_salvage(path)) as db:
-                return salvage(db, despairing=despairing)
-        except schema.TROUBLE as error:
-            if not despairing and not schema.is_damage(error):
-                raise
-            return Salvaged()
+        best = Salvaged()
+        for _ in range(CERTAIN):
+            found = _salvaged(path, despairing=self._salvages > MOST_SALVAGES)
+            best = max(best, found, key=lambda each: each.much)
+            if found.complete:
+                break
+        return best
 
     def _replace_foreign(self, moment: Moment, why: str) -> Store:
         """Set the journal of another station aside and open a new one, with nothing of it."""
@@ -180,3 +180,13 @@ class Opener:
             log.error("the journal cannot be used; it was set aside and a new one is begun", reason=reason, file=str(aside))
         schema.adopt(made, path)
         self.last_committed = 0
+
+
+def _salvaged(path: Path, *, despairing: bool) -> Salvaged:
+    try:
+        with closing(schema.connect_to_salvage(path)) as db:
+            return salvage(db, despairing=despairing)
+    except schema.TROUBLE as error:
+        if not despairing and not schema.is_damage(error):
+            raise
+        return Salvaged(complete=False)

@@ -36,6 +36,12 @@ class Salvaged:
     torn_values: list[str] = field(default_factory=list)
     torn_messages: int = 0
     witnesses: list[KeptRecord] = field(default_factory=list)
+    complete: bool = True  # every table could be read to its end
+
+    @property
+    def much(self) -> int:
+        """Return how much was found."""
+        return len(self.states) + len(self.values) + len(self.messages)
 
     @property
     def torn(self) -> int:
@@ -77,6 +83,7 @@ def salvage(db: sqlite3.Connection, *, despairing: bool = False) -> Salvaged:
         except schema.TROUBLE as error:
             if not despairing and not schema.is_damage(error):
                 raise
+            found.complete = False
     return found
 
 

@@ -24,6 +24,7 @@ STEPS = 10_000  # instructions of SQLite between two looks at the clock
 WAL_LIMIT = 16 << 20
 AGAIN_MOST = 1000  # names to try when files are set aside within the same second
 SMALL = ("meta", "boots", "states", "outbox", "packing", "points")
+WORDS_OF_DAMAGE = ("no such", "malformed", "unsupported file format")  # where SQLite has no number of its own for it
 DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_MISMATCH}
 
 TABLES = """
@@ -100,7 +101,14 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
 def connect_to_salvage(path: Path) -> sqlite3.Connection:
     """Open a file that need not be whole, to read what is there; its WAL belongs to it. Nobody else may have it open."""
     connection = _read_only(f"{path.resolve().as_uri()}?mode=rw")
-    connection.execute("PRAGMA writable_schema=ON")  # lets SQLite go on where the end of the file is missing
+    try:
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except TROUBLE as error:
+        connection.close()
+        if not is_damage(error):
+            raise
+        connection = _read_only(f"{path.resolve().as_uri()}?mode=rw")
+        connection.execute("PRAGMA writable_schema=ON")  # lets SQLite go on where parts are missing; hides what a failing disk says
     return connection
 
 
@@ -119,7 +127,7 @@ def is_damage(error: Exception) -> bool:
         return True
     if isinstance(error, sqlite3.Error):
         code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF
-        return code in DAMAGE or (code == sqlite3.SQLITE_ERROR and str(error).startswith(("no such", "malformed", "unsupported file format")))
+        return code in DAMAGE or (code == sqlite3.SQLITE_ERROR and str(error).startswith(WORDS_OF_DAMAGE))
     return False
 
 
@@ -184,11 +192,13 @@ def clear(unfinished: Path) -> None:
             unfinished.with_name(unfinished.name + end).unlink()
 
 
-def adopt(made: Path, path: Path) -> None:
-    """Give a file that was made whole its name, if that is free: also when a kill came just after the damaged one was set aside."""
-    if not path.exists() and made.exists():
-        made.rename(path)
-        bring_to_disk(path.parent)
+def adopt(made: Path, path: Path) -> bool:
+    """Give a file that was made whole its name, if that is free; return whether that was so."""
+    if path.exists() or not made.exists():
+        return False
+    made.rename(path)
+    bring_to_disk(path.parent)
+    return True
 
 
 def set_aside(path: Path, utc_s: float) -> Path:

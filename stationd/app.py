@@ -36,7 +36,7 @@ from stationd.console.server import ControlSocket, Doors, handed_over, interface
 from stationd.core.alarm.desk import Alarms
 from stationd.core.model import Level, PointId, Value, WriteDone
 from stationd.core.station import Station
-from stationd.core.watch import LineWatch
+from stationd.core.watch.line_watch import LineWatch
 from stationd.device import Device
 from stationd.doors import StationAlarms, StationLine, StationStatus
 from stationd.driver import Driver

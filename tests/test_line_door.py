@@ -20,7 +20,7 @@ from stationd.core.line.plan import FeedPoints, LinePlan, PairPoints
 from stationd.core.line.words import Cable, End, Feed
 from stationd.core.model import GOOD, PointId, Reading
 from stationd.core.station import Station
-from stationd.core.watch import LineWatch
+from stationd.core.watch.line_watch import LineWatch
 from stationd.doors import StationLine
 from stationd.engine import Engine
 from stationd.outputs.clock import Clock

@@ -37,7 +37,7 @@ from stationd.core.model import (
     WriteDone,
 )
 from stationd.core.verdict.told import BaselineOutcome, BaselineRefused, TakeBaseline, VerdictChanged
-from stationd.core.watch import LineWatch
+from stationd.core.watch.line_watch import LineWatch
 
 Effect = Restate | Write | Announce | VerdictChanged | words.Effect
 STALE_PERIODS = 3.0

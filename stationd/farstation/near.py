@@ -11,7 +11,7 @@ from stationd.core.alarm.desk import Alarms
 from stationd.core.line.plan import FeedPoints, LinePlan
 from stationd.core.line.words import Feed
 from stationd.core.model import Level, Reading, Value
-from stationd.core.watch import NearEnd
+from stationd.core.watch.line_watch import NearEnd
 from stationd.farstation.words import ClockTold, FeedTold, Happened, Heard, LightTold, Message, Operation, Share, Told
 from stationd.outputs.document import Identity, plain
 from stationd.outputs.journal import Moment

@@ -8,7 +8,7 @@ from __future__ import annotations
 from stationd.core.light.baseline import Baseline
 from stationd.core.line.far import FarLight
 from stationd.core.line.words import Cable, Feed
-from stationd.core.watch import LineView, PairView
+from stationd.core.watch.line_watch import LineView, PairView
 from stationd.outputs.clock import Clock
 from stationd.outputs.document import Document, Identity
 from stationd.outputs.incidents import line_facts

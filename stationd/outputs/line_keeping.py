@@ -10,7 +10,7 @@ from stationd.board import Board
 from stationd.core.alarm.desk import Alarms
 from stationd.core.line.plan import LinePlan
 from stationd.core.line.words import End
-from stationd.core.watch import LineWatch
+from stationd.core.watch.line_watch import LineWatch
 from stationd.outputs.clock import Clock
 from stationd.outputs.document import Document, Identity
 from stationd.outputs.incidents import Incidents, JournalPast, line_facts, subject_of

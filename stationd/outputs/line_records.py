@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 
 from stationd.core.verdict.told import BaselineOutcome, BaselineTaken, VerdictChanged
-from stationd.core.watch import LineWatch
+from stationd.core.watch.line_watch import LineWatch
 from stationd.outputs.clock import Clock
 from stationd.outputs.document import Document, Identity
 from stationd.outputs.verdict_document import VerdictDocuments

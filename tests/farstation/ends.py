@@ -17,7 +17,7 @@ from stationd.core.line.far import FarEvent, FarLight, FarLine, FarSilent
 from stationd.core.line.plan import FeedPoints, LinePlan
 from stationd.core.line.words import Cable, End, Feed, Regulation
 from stationd.core.model import Level, PointId, Reading
-from stationd.core.watch import NearEnd
+from stationd.core.watch.line_watch import NearEnd
 from stationd.farstation.exchange import Deliver, Exchange
 from stationd.farstation.guard import Expected
 from stationd.farstation.link import FarLink, Posted, Settings

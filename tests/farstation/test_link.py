@@ -11,7 +11,7 @@ import pytest
 from stationd.core.alarm.words import Signal
 from stationd.core.line.words import Feed, Regulation
 from stationd.core.model import Level, LinkChanged
-from stationd.core.watch import NearEnd
+from stationd.core.watch.line_watch import NearEnd
 from stationd.farstation.link import LOST, REJECTED
 from stationd.farstation.message import decoded, encoded
 from stationd.farstation.words import Heard, Message, Rejection, Result, Share

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 
-
 @dataclass
 class ScriptedBroker:
     """What it got, in order, as (topic, payload). `silent_about`: of these topics it acknowledges nothing and hangs up.

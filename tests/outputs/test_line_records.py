@@ -17,7 +17,7 @@ from stationd.core.line.words import End
 from stationd.core.model import PointId
 from stationd.core.station import Station
 from stationd.core.verdict.told import BaselineRefused, BaselineTaken, TakeBaseline, VerdictChanged
-from stationd.core.watch import LineWatch
+from stationd.core.watch.line_watch import LineWatch
 from stationd.engine import Engine, Ordered
 from stationd.outputs.alarm_document import AlarmDocuments
 from stationd.outputs.document import Documents, Identity, Mode
@@ -25,7 +25,7 @@ from stationd.outputs.journal import Journal, RecordClass, SystemClock
 from stationd.outputs.line_records import LineRecords
 from stationd.outputs.records import Recorder
 from stationd.outputs.verdict_document import VerdictDocuments
-from tests.core.watched_line import plan
+from tests.core.watch.watched_line import plan
 
 IDENTITY = Identity("aktau", "Aktau", Mode.SIM)
 

@@ -16,7 +16,7 @@ from stationd.core.line.words import Cable, End
 from stationd.core.model import GOOD, Level, LightEvent, LightKind, PointId, Quality, Reading, Reason, Tick, Value
 from stationd.core.verdict.told import VerdictChanged
 from stationd.core.verdict.words import Kind, Verdict
-from stationd.core.watch import LineWatch
+from stationd.core.watch.line_watch import LineWatch
 from stationd.sim import cable as sim
 from stationd.sim.solver import solve
 

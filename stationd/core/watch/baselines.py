@@ -9,9 +9,9 @@ from stationd.core.light.pair import Look, PairLight, number_of
 from stationd.core.line.plan import LinePlan, PairPoints
 from stationd.core.model import PointId
 from stationd.core.verdict.evidence import Power
-from stationd.core.verdict.feeds import BothEnds
 from stationd.core.verdict.told import BaselineOutcome, BaselineRefused, BaselineTaken, TakeBaseline
 from stationd.core.verdict.words import Kind, Verdict
+from stationd.core.watch.feeds import BothEnds
 
 NOT_NORMAL = frozenset({Kind.CABLE_CUT, Kind.SHUNT, Kind.OPEN, Kind.BOTH_OFF, Kind.FEED_TRIP_HERE, Kind.FEED_TRIP_FAR, Kind.FIBRE_BREAK})
 

@@ -26,19 +26,19 @@ from stationd.core.line.plan import LinePlan
 from stationd.core.line.uncertainty import Ends
 from stationd.core.line.words import End
 from stationd.core.model import Event, LightEvent, LightKind, LinkChanged, PointId, Reading
-from stationd.core.verdict.baselines import take
-from stationd.core.verdict.chronicle import Chronicle
-from stationd.core.verdict.electric import Electricity
 from stationd.core.verdict.evidence import Evidence, Power, Sign
-from stationd.core.verdict.feeds import BothEnds, FeedWatch
 from stationd.core.verdict.judge import judge
-from stationd.core.verdict.line_alarms import LineAlarms
-from stationd.core.verdict.state import Parts, put_back, saved_state
-from stationd.core.verdict.station_side import StationSide
-from stationd.core.verdict.steadiness import Steadiness
 from stationd.core.verdict.told import BaselineOutcome, BaselineTaken, TakeBaseline, VerdictChanged
-from stationd.core.verdict.view import LineView, NearEnd, PairView, far_light, pair_view
 from stationd.core.verdict.words import Kind, Verdict
+from stationd.core.watch.baselines import take
+from stationd.core.watch.chronicle import Chronicle
+from stationd.core.watch.electric import Electricity
+from stationd.core.watch.feeds import BothEnds, FeedWatch
+from stationd.core.watch.line_alarms import LineAlarms
+from stationd.core.watch.state import Parts, put_back, saved_state
+from stationd.core.watch.station_side import StationSide
+from stationd.core.watch.steadiness import Steadiness
+from stationd.core.watch.view import LineView, NearEnd, PairView, far_light, pair_view
 
 __all__ = ["LineView", "LineWatch", "NearEnd", "PairView"]
 

@@ -12,13 +12,13 @@ from stationd.core.light.watch import FADED_S
 from stationd.core.line.far import FarEvent, FarLight, FarLine
 from stationd.core.line.words import End, Feed
 from stationd.core.model import GOOD, Level, LinkChanged, PointId, Quality, Reading, Reason, Tick
-from stationd.core.verdict.feeds import KEPT
-from stationd.core.verdict.steadiness import HOLD_S, SLOW_HOLD_S
 from stationd.core.verdict.told import BaselineRefused, BaselineTaken, TakeBaseline
 from stationd.core.verdict.words import Confidence, Kind, Ours
-from stationd.core.watch import LineWatch
+from stationd.core.watch.feeds import KEPT
+from stationd.core.watch.line_watch import LineWatch
+from stationd.core.watch.steadiness import HOLD_S, SLOW_HOLD_S
 from stationd.sim.cable import Cut, Shunt
-from tests.core.watched_line import PAIRS, Line, Station, healthy, plan, trip
+from tests.core.watch.watched_line import PAIRS, Line, Station, healthy, plan, trip
 
 AT_ONCE_S = 3.0
 BOTH = list(End)

@@ -13,9 +13,9 @@ from stationd.core.light import baseline as baselines
 from stationd.core.light.watch import LightWatch
 from stationd.core.line.learn import Learner
 from stationd.core.model import PointId
-from stationd.core.verdict.feeds import BothEnds, FeedWatch, feed_as_plain, feed_from_plain
-from stationd.core.verdict.steadiness import Steadiness
 from stationd.core.verdict.words import Kind
+from stationd.core.watch.feeds import BothEnds, FeedWatch, feed_as_plain, feed_from_plain
+from stationd.core.watch.steadiness import Steadiness
 
 VERSION = 1
 

@@ -16,7 +16,7 @@ from stationd.core.line.plan import LinePlan
 from stationd.core.line.uncertainty import Ends, NotVisible, Uncertainty
 from stationd.core.line.words import End, Feed, Location
 from stationd.core.verdict.evidence import Electric, Power, Sign
-from stationd.core.verdict.feeds import TOGETHER_S, BothEnds, FeedWatch
+from stationd.core.watch.feeds import TOGETHER_S, BothEnds, FeedWatch
 
 MOVED_V = 4.0  # against the normal state: less is weather, electrodes and meters (diurnal earth potential is 1 to 3 V)
 EARTH_V = 5.0  # of the sum: an earth potential that is worth telling (assumption)

@@ -205,7 +205,12 @@ class App:
     def _make_signals(self) -> OwnSignals:
         known, state = self.alarms.plan.rules, Path(self._config.station.state)
         sampler = self.sampler.statistics if self.sampler else None
-        return OwnSignals(self.engine.post, self.journal, self._clock, known, state, self.mqtt, sampler, self._buses_up)
+        line = self._line
+        return OwnSignals(
+            self.engine.post, self.journal, self._clock, known, state, self.mqtt, sampler, self._buses_up,
+            sparkplug=self._sparkplug_statistics if self._node is not None else None,
+            incidents_gone=(lambda: line.incidents.statistics.deleted_pinned) if line is not None else int,
+        )  # fmt: skip
 
     async def _remember(self, ending: contextlib.AsyncExitStack) -> None:
         """Begin with what the journal remembers; leave it in order at the end."""

@@ -8,9 +8,16 @@ from __future__ import annotations
 import asyncio
 import random
 import ssl
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
+
+import structlog
+from aiomqtt import MqttError
+
+log = structlog.get_logger()
 
 KEEPALIVE_S = 10
 FIRST_PAUSE_S = 1.0
@@ -40,9 +47,48 @@ class Broker:
         return cls(parts.hostname, parts.port or (8883 if tls else 1883), tls, username, password)
 
 
+@dataclass(slots=True)
+class Standing:
+    """How a connection stands. `failures` are those in a row: a connection that ended before it was steady is one."""
+
+    connected: bool = False
+    connections: int = 0
+    connected_t: float = 0.0
+    failures: int = 0
+    reason: str = ""  # why the last one failed or ended
+
+    def came(self, now: float) -> None:
+        """Note that a connection was made."""
+        self.connected, self.connected_t = True, now
+        self.connections += 1
+
+    def lost(self, now: float) -> bool:
+        """Return whether messages cannot be relied upon to leave: no connection, or one after another that does not last."""
+        return not self.connected or (self.failures > 1 and now < self.connected_t + STEADY_S)
+
+
 def pause_s(failures: int) -> float:
     """Return how long to wait for the next connection after so many failures in a row: growing, and never in step."""
     return min(FIRST_PAUSE_S * 2.0 ** min(failures, 10), LONGEST_PAUSE_S) * random.uniform(0.5, 1.0)
+
+
+async def stay_connected(name: str, address: str, standing: Standing, connection: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Serve one connection after another, each in a task of its own (see `check_cancelled`), until cancelled."""
+    loop = asyncio.get_running_loop()
+    while True:
+        begun, connections, standing.reason = loop.time(), standing.connections, ""
+        try:
+            await asyncio.create_task(connection())
+        except* (MqttError, OSError) as lost:
+            standing.reason = sentence(lost)
+        check_cancelled()  # one that came together with the end of the connection
+        was_connected = standing.connections > connections
+        if was_connected:
+            log.warning("connection to the broker ended", what=name, broker=address, reason=standing.reason)
+        elif standing.failures == 0:  # said once, however long it lasts
+            log.warning("broker not reached", what=name, broker=address, reason=standing.reason)
+        await asyncio.sleep(pause_s(standing.failures))
+        standing.failures = 0 if was_connected and loop.time() - begun >= STEADY_S else standing.failures + 1
 
 
 def check_cancelled() -> None:

@@ -28,6 +28,7 @@ from stationd.driver import AMPLIFIER, POWER_FEED, TAP
 from stationd.links.sampler import SamplerStatistics
 from stationd.links.statistics import BusStatistics, Priority
 from stationd.links.statistics import Histogram as Durations
+from stationd.outputs.broker import Standing
 from stationd.outputs.captures import CaptureStatistics
 from stationd.outputs.clock import Clock
 from stationd.outputs.document import Identity
@@ -109,11 +110,9 @@ class Line(Protocol):
 
 
 @dataclass(slots=True)
-class MqttStatistics:
+class MqttStatistics(Standing):
     """What the connection to the broker counts. A document that a newer one replaced before it was sent is dropped."""
 
-    connected: bool = False
-    connections: int = 0
     published: int = 0
     dropped: int = 0
     events: int = 0

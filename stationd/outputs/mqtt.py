@@ -37,7 +37,7 @@ from aiomqtt import Client, Message, MqttError, Will
 
 from stationd.board import Board
 from stationd.outputs.alarm_document import CLEARED, TOPIC
-from stationd.outputs.broker import STEADY_S, Broker, check_cancelled, pause_s, sentence, trust
+from stationd.outputs.broker import Broker, check_cancelled, stay_connected, trust
 from stationd.outputs.clock import Clock
 from stationd.outputs.document import Document, Documents, Identity, encode
 from stationd.outputs.journal import Undelivered
@@ -177,7 +177,7 @@ class JsonPublisher:
         """Follow the board and keep the connection up; when cancelled, say that the station is offline."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow_board())
-            tasks.create_task(self._stay_connected())
+            tasks.create_task(stay_connected("mqtt", self._address, self._statistics, self._connection))
 
     async def _follow_board(self) -> None:
         loop = asyncio.get_running_loop()
@@ -203,29 +203,10 @@ class JsonPublisher:
             self._head = head
             self._waiting.mark(AUDIT_HEAD)
 
-    async def _stay_connected(self) -> None:
-        loop = asyncio.get_running_loop()
-        failures = 0
-        while True:
-            begun, connections, reason = loop.time(), self._statistics.connections, ""
-            try:
-                await asyncio.create_task(self._connection())
-            except* (MqttError, OSError) as lost:
-                reason = sentence(lost)
-            check_cancelled()  # one that came together with the end of the connection
-            was_connected = self._statistics.connections > connections
-            if was_connected:
-                log.warning("mqtt broker lost", broker=self._address, reason=reason)
-            elif failures == 0:  # said once, however long it lasts
-                log.warning("mqtt broker not reached", broker=self._address, reason=reason)
-            await asyncio.sleep(pause_s(failures))
-            failures = 0 if was_connected and loop.time() - begun >= STEADY_S else failures + 1
-
     async def _connection(self) -> None:
         """Serve one connection until it ends, which is always an exception. A task of its own, see `check_cancelled`."""
         async with await self._client() as client:
-            self._statistics.connected = True
-            self._statistics.connections += 1
+            self._statistics.came(asyncio.get_running_loop().time())
             log.info("mqtt broker connected", broker=self._address)
             try:
                 await self._publish(client, AVAILABILITY, ONLINE)

@@ -19,6 +19,7 @@ from stationd.core.alarm.words import Signal
 from stationd.links.sampler import SamplerStatistics
 from stationd.outputs.journal import Health, Journal, Moment, State
 from stationd.outputs.metrics import MqttStatistics
+from stationd.outputs.sparkplug.client import SparkplugStatistics
 
 LOOK_S = 1.0
 DISK_EVERY_S = 10.0
@@ -51,7 +52,11 @@ class OwnSignals:
         buses_up: Callable[[], Mapping[str, bool]] = dict,
         opened_s: float = OPENED_S,
         space: Callable[[Path], tuple[float, float] | None] | None = None,
+        sparkplug: SparkplugStatistics | None = None,
+        incidents_gone: Callable[[], int] = int,
     ) -> None:
+        self._sparkplug = sparkplug
+        self._incidents_gone = incidents_gone
         self._opened_s = opened_s
         self._space = space or free_space
         self._known = known
@@ -105,8 +110,7 @@ class OwnSignals:
             memory = "" if self._journal.restored.known else "; the alarms began without what they were before the start"
             yield "STORAGE-FAILED", not health.good, "" if health.good else f"{health.reason}{memory}"
         yield "CLOCK-UNSYNC", not self._clock().synchronised, ""
-        if self._mqtt is not None:
-            yield "BROKER-LOST", not self._mqtt.connected, ""
+        yield from self._connections(asyncio.get_running_loop().time())
         yield "DISK-FULL", self._full, ""
         yield "STORAGE-SLOW", self._is_slow(), ""
         now = asyncio.get_running_loop().time()
@@ -117,6 +121,15 @@ class OwnSignals:
             yield "SAMPLES-MISSED", self._grown("missed", self._sampler().counts["missed"]), ""
         if self.audit is not None:
             yield "AUDIT", not self.audit, "the chain does not hold" if not self.audit else ""
+
+    def _connections(self, now: float) -> Iterator[Found]:
+        """Return how the connections to the broker stand; one that waits for its primary host sends nothing either."""
+        if self._mqtt is not None:
+            lost = self._mqtt.lost(now)
+            yield "BROKER-LOST", lost, self._mqtt.reason if lost else ""
+        if self._sparkplug is not None:
+            lost = self._sparkplug.lost(now) or not self._sparkplug.online
+            yield "SPARKPLUG-LOST", lost, (self._sparkplug.reason or "no birth was sent") if lost else ""
 
     def _moments(self, health: Health) -> Iterator[tuple[str, str]]:
         damage = [*health.set_aside[self._told_aside :], *health.damage[self._told_damage :]]
@@ -130,6 +143,8 @@ class OwnSignals:
         dropped = statistics.history_lost + statistics.history_crowded + statistics.gathered.thinned
         if self._grown("history", dropped):
             yield "HISTORY-DROPPED", f"{dropped} readings since the start"
+        if self._grown("incidents", self._incidents_gone()):
+            yield "INCIDENTS-DROPPED", f"{self._incidents_gone()} records since the start"
         if self._sampler is not None and self._grown("jumps", self._sampler().counts["time_jumps"]):
             yield "SAMPLER-TIME-JUMP", ""
         moment = self._clock()

@@ -14,9 +14,11 @@ import pytest
 from stationd.core.alarm.builtin import plan
 from stationd.core.alarm.plan import Facts
 from stationd.core.alarm.words import Signal
+from stationd.outputs.broker import STEADY_S
 from stationd.outputs.journal import Health, Journal, Moment, Record, RecordClass, State
 from stationd.outputs.metrics import MqttStatistics
 from stationd.outputs.signals import OwnSignals
+from stationd.outputs.sparkplug.client import SparkplugStatistics
 
 GOOD = Health(State.GOOD)
 PLAN = plan(Facts((), buses=("pfe",)))
@@ -30,6 +32,8 @@ class Own:
     folder: Path
     moment: Moment = field(default_factory=lambda: Moment(1_795_000_000.0, True, 100.0))
     mqtt: MqttStatistics = field(default_factory=lambda: MqttStatistics(connected=True))
+    sparkplug: SparkplugStatistics = field(default_factory=lambda: SparkplugStatistics(connected=True, online=True))
+    incidents_gone: int = 0
     said: list[Signal] = field(default_factory=list)
     buses: dict[str, bool] = field(default_factory=dict)
     opened_s: float = 0.0
@@ -38,8 +42,9 @@ class Own:
     def __post_init__(self) -> None:
         state = (PLAN.rules, self.folder, self.mqtt, None)
         self.signals = OwnSignals(
-            self.post, self.journal, lambda: self.moment, *state, lambda: self.buses, self.opened_s, lambda _: self.space
-        )
+            self.post, self.journal, lambda: self.moment, *state, lambda: self.buses, self.opened_s, lambda _: self.space,
+            self.sparkplug, lambda: self.incidents_gone,
+        )  # fmt: skip
 
     def post(self, signals: Sequence[Signal]) -> None:
         self.said += signals
@@ -72,6 +77,35 @@ async def test_each_states_once_how_things_are_and_then_only_what_changes(tmp_pa
         assert here.news() == {"BROKER-LOST": [True]}
         here.mqtt.connected = True
         assert here.news() == {"BROKER-LOST": [False]}
+
+
+async def test_a_broker_that_throws_us_out_again_and_again_is_lost_until_a_connection_lasts(tmp_path: Path) -> None:
+    async with own(tmp_path) as here:
+        here.news()
+        here.mqtt.failures, here.mqtt.connected_t, here.mqtt.reason = 2, asyncio.get_running_loop().time() - 1.0, "session taken over"
+        assert here.news() == {"BROKER-LOST": [True]}
+        assert here.said[0].note == "session taken over"
+        here.mqtt.connected_t -= STEADY_S
+        assert here.news() == {"BROKER-LOST": [False]}
+
+
+async def test_a_sparkplug_connection_that_waits_for_its_host_or_is_refused_is_told(tmp_path: Path) -> None:
+    async with own(tmp_path) as here:
+        here.news()
+        here.sparkplug.online = False
+        assert here.news() == {"SPARKPLUG-LOST": [True]}
+        here.sparkplug.online, here.sparkplug.connected, here.sparkplug.reason = True, False, "not authorised"
+        assert here.news() == {"SPARKPLUG-LOST": [True]}
+        assert here.said[0].note == "not authorised"
+        here.sparkplug.connected = True
+        assert here.news() == {"SPARKPLUG-LOST": [False]}
+
+
+async def test_records_of_incidents_that_had_to_go_within_their_year_are_told(tmp_path: Path) -> None:
+    async with own(tmp_path) as here:
+        here.news()
+        here.incidents_gone = 2
+        assert here.news() == {"INCIDENTS-DROPPED": [True, False]}
 
 
 async def test_a_disk_that_fails_is_an_alarm_with_its_reason_until_it_works_again(tmp_path: Path) -> None:

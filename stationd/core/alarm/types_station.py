@@ -82,6 +82,15 @@ STATION_TYPES = (
         "Check network and broker; nothing to do at the plant", delays=Delays(30.0, 10.0), limits="assumption: 30 s without connection",
     ),
     AlarmType(
+        "SPARKPLUG-LOST", MINOR, "Nothing is sent over Sparkplug B", "To its hosts the station looks dead; readings are kept and sent later",
+        "Check broker, login and primary host; nothing to do at the plant", delays=Delays(30.0, 10.0),
+        limits="assumption: 30 s without a birth that stands", suppressed_by=(Cause("BROKER-LOST", Reach.STATION),),
+    ),
+    AlarmType(
+        "INCIDENTS-DROPPED", WARNING, "Records of incidents were deleted within their year", "The oldest incidents can no longer be shown",
+        "Save what is still needed: support fault; enlarge the disk", delays=AT_ONCE, latching=True,
+    ),
+    AlarmType(
         "OUTBOX-REDUCED", MINOR, "Too much waits to be sent: readings are thinned out",
         "Alarms, commands and audit records are all kept; readings of the outage get coarser", "Restore the connection to the broker",
         delays=AT_ONCE,

@@ -21,7 +21,7 @@ import structlog
 from aiomqtt import Client, MqttError, ProtocolVersion, Will
 
 from stationd.core.model import PointId
-from stationd.outputs.broker import STEADY_S, Broker, check_cancelled, pause_s, sentence, trust
+from stationd.outputs.broker import Broker, Standing, check_cancelled, stay_connected, trust
 from stationd.outputs.clock import TIME_OF_DAY, Clock
 from stationd.outputs.sparkplug.catalogue import Sample
 from stationd.outputs.sparkplug.memory import BirthNumbers, History
@@ -42,17 +42,15 @@ INCOMING = 100  # messages that may wait for us; more are commands of a host tha
 REFUSED = 128  # of a subscription, MQTT 3.1.1 section 3.9.3
 
 
-class HostOffline(Exception):
+class HostOffline(MqttError):
     """The primary host has gone, and the connection with it."""
 
 
 @dataclass(slots=True)
-class SparkplugStatistics:
+class SparkplugStatistics(Standing):
     """What the connection counts beside the NodeCounts of its node. `online`: births are out. `caught_up`: see Replay."""
 
-    connected: bool = False
     online: bool = False
-    connections: int = 0
     caught_up: int = 0
 
 
@@ -93,7 +91,7 @@ class SparkplugPublisher:
         self._take(self._plant.everything(Clock.read()))
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow_plant())
-            tasks.create_task(self._stay_connected())
+            tasks.create_task(stay_connected("sparkplug", self._address, self._statistics, self._connection))
 
     # The plant.
 
@@ -130,24 +128,6 @@ class SparkplugPublisher:
         if last is not None:
             self._node.restore(last)
 
-    async def _stay_connected(self) -> None:
-        loop = asyncio.get_running_loop()
-        failures = 0
-        while True:
-            begun, connections, reason = loop.time(), self._statistics.connections, ""
-            try:
-                await asyncio.create_task(self._connection())
-            except* (MqttError, OSError, HostOffline) as lost:
-                reason = sentence(lost)
-            check_cancelled()  # a cancellation that came together with the end of the connection
-            was_connected = self._statistics.connections > connections
-            if was_connected:
-                log.warning("sparkplug connection ended", broker=self._address, reason=reason)
-            elif failures == 0:  # said once, however long it lasts
-                log.warning("sparkplug broker not reached", broker=self._address, reason=reason)
-            await asyncio.sleep(pause_s(failures))
-            failures = 0 if was_connected and loop.time() - begun >= STEADY_S else failures + 1
-
     async def _connection(self) -> None:
         """Serve one connection until it ends, which is always an exception. A task of its own, see `check_cancelled`."""
         will = self._node.connecting(_moment())
@@ -155,8 +135,7 @@ class SparkplugPublisher:
             await kept("birth number", self._numbers.save(self._node.birth_number))
             async with await self._client(will) as client:
                 check_cancelled()
-                self._statistics.connected = True
-                self._statistics.connections += 1
+                self._statistics.came(asyncio.get_running_loop().time())
                 log.info("sparkplug broker connected", broker=self._address, birth_number=self._node.birth_number)
                 try:
                     await self._serve(client)

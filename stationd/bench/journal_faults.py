@@ -46,7 +46,6 @@ class Outcome:
     calls: int = 0
     failures: int = 0
     set_asides: int = 0
-    directory_syncs: int = 0
     told: int = 0  # things about damage that people are told
     longest_beat_s: float = 0.0
     broken: str = ""
@@ -60,13 +59,17 @@ def library(directory: Path) -> Path:
     return built
 
 
+def environment(directory: Path) -> dict[str, str]:
+    """Return the environment of a program for which every file below a directory named WATCHED may fail."""
+    return {**os.environ, "LD_PRELOAD": str(library(directory)), "FAILING_DISK": WATCHED}
+
+
 def play(directory: Path, error: int, mode: str, first: int = 0, last: int = EVER, step: int = 1) -> Iterator[Outcome]:
     """Run this module as a program on a failing disk and give what it says."""
     place = directory / WATCHED
     place.mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, "LD_PRELOAD": str(library(directory)), "FAILING_DISK": WATCHED}
     command = [sys.executable, "-m", __name__, str(place), errno.errorcode[error], mode, str(first), str(last), str(step)]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, env=environment(directory), stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         for line in process.stdout:
             if line.startswith("{"):
@@ -122,7 +125,6 @@ async def damaged(directory: Path) -> dict[str, str]:
 
 async def life(directory: Path, disk: Disk, outcome: Outcome, error: int, count: int, old: Mapping[str, str]) -> None:
     """Play one life; raises AssertionError with the broken promise."""
-    before = disk.directory_syncs
     disk.fail(outcome.n, error, count)
     journal = Journal.open(directory / "journal.sqlite", QUICK)
     beat = asyncio.create_task(_beat(outcome))
@@ -147,7 +149,6 @@ async def life(directory: Path, disk: Disk, outcome: Outcome, error: int, count:
         outcome.failures = journal.statistics.failures
         outcome.set_asides = journal.statistics.set_asides
         outcome.told = len(journal.health.set_aside) + len(journal.health.damage)
-        outcome.directory_syncs = disk.directory_syncs - before
     assert clean, "the journal did not end whole"
     await _read_back(directory, old)
 

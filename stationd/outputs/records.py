@@ -212,14 +212,14 @@ class Recorder:
         """Keep now and then what changed although nothing happened: delays that run, what was told. Ends by cancellation."""
         while True:
             await asyncio.sleep(TIDY_S)
-            if self._late and self._journal.restored.known:
-                self._late = False
-                taken_up = self._take_up(self._journal.restored, self._desk.recall, late=True)
-                taken_up.add_done_callback(lambda _: None if self._taken_up.done() else self._taken_up.set_result(None))
             self.keep_states()
 
     def keep_states(self) -> None:
-        """Keep what has changed since the last record."""
+        """Keep what has changed since the last record; take up first what a late journal remembers."""
+        if self._late and self._journal.restored.known:
+            self._late = False
+            taken_up = self._take_up(self._journal.restored, self._desk.recall, late=True)
+            taken_up.add_done_callback(lambda _: None if self._taken_up.done() else self._taken_up.set_result(None))
         states, values = self._states()
         values |= self._line_values(pressing=False)
         if states or values:

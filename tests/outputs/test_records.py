@@ -246,15 +246,12 @@ async def test_a_kill_before_the_late_memory_was_taken_up_forgets_nothing(tmp_pa
             two.recorder.keep_states()
             release()
             await kept
-            two.recorder.keep_states()
             await two.journal.append(Record(two.journal.stamp(), RecordClass.ALARM, "mark"))
             assert states(tmp_path) == before
             assert not ordered.done(), "an order is not answered before a restart would know of it"
-            keeping = asyncio.create_task(two.recorder.keep_on())
-            async with asyncio.timeout(30.0):
-                await ordered
+            two.recorder.keep_states()
+            await ordered
             assert states(tmp_path) != before
-            keeping.cancel()
     async with run(tmp_path) as three:
         assert three.letters()[str(REBUILT)] is Letter.ACKNOWLEDGED
 
@@ -273,6 +270,26 @@ def edit(folder: Path, statement: str) -> None:
 
 TORN_ROW = "UPDATE states SET body = replace(body, 'ac----', 'a-----') WHERE key = 'station/TASK-REBUILT'"
 TORN_DESK = "UPDATE meta SET value = replace(value, '1', '2') WHERE key = 'value:desk'"
+
+
+TORN_NAMES = [
+    "UPDATE states SET key = 'station/TASK-REBUIMT' WHERE key = 'station/TASK-REBUILT'",
+    "UPDATE meta SET key = 'value:desl' WHERE key = 'value:desk'",
+]
+
+
+async def test_rows_whose_names_are_torn_are_replaced_and_told_once(tmp_path: Path) -> None:
+    async with run(tmp_path) as one:
+        await one.signal(REBUILT, True)
+        await one.order(Acknowledge((Target(REBUILT),), "bekov", "seen"))
+    for statement in TORN_NAMES:
+        edit(tmp_path, statement)
+    async with run(tmp_path) as two:
+        assert two.letters()[str(REBUILT)] is Letter.ACKNOWLEDGED
+        assert "TASK-REBUIMT" in " ".join(two.journal.health.damage)
+    async with run(tmp_path) as three:
+        assert three.letters()[str(REBUILT)] is Letter.ACKNOWLEDGED
+        assert three.journal.health.damage == ()
 
 
 @pytest.mark.parametrize("damage", [[TORN_ROW], [TORN_DESK], [TORN_ROW, TORN_DESK]], ids=["row", "desk", "both"])

@@ -26,6 +26,11 @@ async def test_what_the_file_remembers_is_told_also_when_it_opens_late_and_somet
             release()
             assert await kept is Kept.COMMITTED
             assert journal.restored.states == {"k": '"of before"'}
+            with locked(tmp_path):
+                kept = journal.append(record(journal, states={"k": '"of still later"'}))
+                await until(lambda: not journal.health.good)
+            assert await kept is Kept.COMMITTED
+            assert journal.restored.states == {"k": '"of before"'}, "what this run has written is not of before"
 
 
 async def test_after_the_disk_has_failed_what_stood_in_the_log_is_written_anew_before_it_counts_as_good(tmp_path: Path) -> None:
@@ -118,7 +123,10 @@ async def test_a_dead_disk_never_silences_the_station_while_the_broker_takes_wha
 
     async def deliver(journal: Journal, wanted: int) -> None:
         while len(got) < wanted:
+            lost = await journal.outbox.next(20)
+            journal.outbox.rewind()
             messages = await journal.outbox.next(20)
+            assert messages[: len(lost)] == lost, "what a lost connection has not delivered comes again"
             got.extend(int(each.payload.rpartition(b"-")[2]) for each in messages)
             journal.outbox.done(each.id for each in messages)
 

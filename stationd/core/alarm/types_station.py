@@ -65,9 +65,9 @@ STATION_TYPES = (
         "Look for a failing disk", delays=LEVEL, limits="assumption: a write takes more than 1 s",
     ),
     AlarmType(
-        "JOURNAL-DAMAGED", MAJOR, "The journal was damaged and has been set aside",
-        "Acknowledgements, shelves and history of before are not in use; alarms were found anew from readings",
-        "Keep the file that was set aside for the analysis; go through all alarms once", latching=True, delays=AT_ONCE,
+        "JOURNAL-DAMAGED", MAJOR, "The journal was damaged, missing or of another station",
+        "What could not be read is gone: acknowledgements, shelves or history of before; the note names it",
+        "Go through all alarms once; keep a file that was set aside for the analysis", latching=True, delays=AT_ONCE,
     ),
     AlarmType(
         "AUDIT", MAJOR, "The chain of audit records is broken or cannot be written", "Who did what can no longer be proved",

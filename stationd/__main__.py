@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Coroutine
@@ -136,6 +137,7 @@ def _report(problems: tuple[Any, ...]) -> int:
 
 def _check(path: Path | None, list_defaults: bool) -> int:
     from stationd import app, config
+    from stationd.config.far_station import key_trouble
 
     if list_defaults:
         print(config.defaults(), end="")
@@ -149,6 +151,8 @@ def _check(path: Path | None, list_defaults: bool) -> int:
     if loaded.config is None:
         return FAILED
     print(f"{path}: no mistakes; {len(loaded.config.device)} devices on {len(loaded.config.bus)} buses")
+    if trouble := key_trouble(loaded.config, os.environ):
+        print(f"{path}: on this machine the far station would stay unknown: no key: {trouble}")
     return OK
 
 

@@ -121,6 +121,7 @@ class App:
         TIME_OF_DAY.set(lambda: self._clock().utc_s)
         self.journal = self._open_journal(Path(config.station.state) / JOURNAL)
         line = line_plan(config, drivers)
+        self.far: FarLink | None = None
         self.watch = LineWatch(line, asyncio.get_running_loop().time()) if line else None
         self._line = self._keep_line()
         self._documents = Documents(self._identity, self.board, self._line.status if self._line else lambda _: {})
@@ -242,8 +243,11 @@ class App:
         """Return what is made of the line watch for people; None where the station has no line."""
         if self.watch is None:
             return None
-        path, threads = Path(self._config.station.state) / JOURNAL, self._around.threads
-        return keep_line(self.watch, self._identity, self.board, self.alarms, self.journal, path, self._clock, threads=threads)
+        path = Path(self._config.station.state) / JOURNAL
+        return keep_line(
+            self.watch, self._identity, self.board, self.alarms, self.journal, path, self._clock,
+            heard=lambda: self.far.statistics if self.far is not None else None, threads=self._around.threads,
+        )  # fmt: skip
 
     def _make_far(self) -> FarLink | None:
         """Return the link to the far station, over the JSON connection unless something else was given."""

@@ -24,6 +24,7 @@ SOCKET = "/run/stationd/io.stationd"
 TIMEOUT_S = 10.0
 LONGEST_ANSWER_BYTES = 16 * 1024 * 1024
 ROWS = 23  # of a terminal with 24, whose last one is for the next prompt
+FEWEST_ROWS = 19  # of a smaller terminal a screen takes no fewer: the answer itself needs them
 Form = dict[str, Any]
 
 
@@ -175,7 +176,7 @@ def _show_status(line: Line, status: Form, asked: Options) -> Exit:
     elif asked.plain:
         _print(screens.status_lines(status, alarms))
     else:
-        _print(screens.status_screen(status, alarms, _rows() or ROWS))
+        _print(screens.status_screen(status, alarms, _rows()))
     return _judged(status, asked)
 
 
@@ -185,7 +186,7 @@ def _show_alarms(listing: Form, status: Form, asked: Options) -> Exit:
     elif asked.plain:
         _print(screens.alarm_lines(listing))
     else:
-        _print(screens.alarms_screen(status, listing, _rows()))
+        _print(screens.alarms_screen(status, listing, _rows(), " ".join(asked.words)))
     return _judged(listing, asked)
 
 
@@ -267,7 +268,8 @@ def _rows() -> int | None:
     if not sys.stdout.isatty():
         return None
     with contextlib.suppress(OSError):
-        return max(os.get_terminal_size(sys.stdout.fileno()).lines - 1, ROWS)
+        known = os.get_terminal_size(sys.stdout.fileno()).lines  # 0: a serial console that never said
+        return max(known - 1, FEWEST_ROWS) if known else ROWS
     return ROWS
 
 

@@ -23,6 +23,7 @@ OURS = {
 LABEL = 12
 METHOD, WHY = 29, 53
 MOST_WHY, MOST_NEXT = 4, 2
+LEAST_BODY = 4  # rows of methods and sequence that reasons and steps leave at least
 
 
 def shown(kind: Kind, answer: Form, status: Form, rows: int | None = ROWS) -> list[str]:
@@ -58,7 +59,7 @@ def line_screen(line: Form, rows: int | None = ROWS) -> list[str]:
     far = _form(line.get("far_station"))
     body = [
         *_end(str(line.get("station") or "--"), line.get("near"), ""),
-        *_end(str(far.get("name") or "--"), line.get("far"), "" if far.get("known") else f"unknown: {far.get('why') or 'silent'}"),
+        *_end(str(far.get("name") or "--"), line.get("far"), _silence(far, line.get("far"))),
         *_row("MODEL", _figures(line)),
         *_row("BASELINE", _baseline_line(line.get("baseline"))),
         RULE,
@@ -69,6 +70,16 @@ def line_screen(line: Form, rows: int | None = ROWS) -> list[str]:
 
 LEVELS = ("receive", "receive_change", "transmit", "transmit_change")
 PAIR_HEAD = f"{'Pair':<5}{'receive':>9}{'change':>8}{'transmit':>10}{'change':>8}  {'light':8}{'far rx':>8}  remark"
+
+
+def _silence(far: Form, feed: object) -> str:
+    """Return why the far end, or its feed, is not known, and when it was heard last."""
+    if not far.get("known"):
+        last = "" if far.get("age") is None else f"; last heard {_number(far.get('age'), 0)} ago"
+        return f"unknown: {far.get('why') or 'silent'}{last}"
+    if feed is not None or not isinstance(far.get("shared"), Sequence):
+        return ""
+    return "its feed cannot be read there" if "feed" in far["shared"] else "its feed is not shared"
 
 
 def _end(name: str, feed: object, why: str) -> list[str]:
@@ -119,9 +130,14 @@ def fault_screen(fault: Form, now: str = "", rows: int | None = ROWS) -> list[st
     origin = str(_form(line.get("ends")).get("a") or "end a")
     top += _row("CONCLUSION", f"{verdict.get('sentence') or '--'}. {place_words(verdict)}".strip())
     top += [row for text in _where(fault, origin) for row in wrapped(text, " " * LABEL)]
-    top += [RULE, f" {'Method':<{METHOD}}{'km':>7}{'+-':>6}  weight  why", *_methods(fault)]
-    end = [RULE, *_row("OURS?", _ours(verdict)), *_end_lines(fault, verdict)]
-    return _bounded(top, _sequence(fault), end, rows, "show fault")
+    body = [RULE, f" {'Method':<{METHOD}}{'km':>7}{'+-':>6}  weight  why", *_methods(fault), *_sequence(fault)]
+    ends = (
+        [RULE, *_row("OURS?", _ours(verdict, whys)), *_end_lines(fault, verdict, steps)]
+        for whys, steps in ((MOST_WHY, MOST_NEXT), (2, MOST_NEXT), (1, 1), (0, 0))
+    )
+    shortest = [RULE, *_row("OURS?", _ours(verdict, 0))]
+    end = next((each for each in ends if rows is None or len(top) + LEAST_BODY + len(each) <= rows), shortest)
+    return _bounded(top, body, end, rows, f"show fault {fault.get('id') or ''}".rstrip())
 
 
 def _where(fault: Form, origin: str) -> list[str]:
@@ -168,15 +184,16 @@ def _more(row: Form) -> str:
     return f"to {str(row.get('until')).rpartition(' ')[2]} ({count})" if isinstance(count, int) and count > 1 else ""
 
 
-def _ours(verdict: Form) -> str:
-    why = "; ".join(str(each) for each in (verdict.get("why") or ())[:MOST_WHY])
+def _ours(verdict: Form, most: int) -> str:
+    why = "; ".join(str(each) for each in (verdict.get("why") or ())[:most])
     alone = " Rests on this end alone." if verdict.get("one_end") else ""
     confidence = str(verdict.get("confidence") or "--").upper()
     return f"{OURS.get(str(verdict.get('ours')), '--')}, confidence {confidence}.{alone} {why}".rstrip()
 
 
-def _end_lines(fault: Form, verdict: Form) -> list[str]:
-    steps = "  |  ".join(str(each) for each in (verdict.get("next") or ())[:MOST_NEXT])
+def _end_lines(fault: Form, verdict: Form, most: int) -> list[str]:
+    """Return what to do next, without a hint at this very screen, and where the file is."""
+    steps = "  |  ".join(str(each).removesuffix(": show fault") for each in (verdict.get("next") or ())[:most])
     kept = "" if fault.get("complete") else "   (the record is complete 10 minutes after the event)"
     return [*(_row("NEXT", steps) if steps else []), *_row("FILE", f"support fault {fault.get('id', '')}{kept}")]
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from stationd.console.folding import folded, keys_shown
 from stationd.console.typeset import COLUMNS, age, ascii_only, beside, clock, is_value, value, wrapped
 
 ROWS = 24
@@ -22,6 +23,7 @@ INDENT = 31
 VERDICT = " " * 8
 HEALTHY = "healthy"
 MOST_FEEDS, MOST_AMPLIFIERS, MOST_TAPS, ALARM_ROWS = 4, 3, 2, 5
+ALARMS = "show alarms"
 STAYS = {
     "A": "it is over (state A)",
     "C": "it stays active (state C)",
@@ -33,13 +35,13 @@ Form = Mapping[str, Any]
 # The station.
 
 
-def status_screen(status: Form, alarms: Form | None = None, rows: int = ROWS) -> list[str]:
-    """Return the station at a glance. `alarms` is the answer to List, where there is an alarm desk."""
+def status_screen(status: Form, alarms: Form | None = None, rows: int | None = ROWS) -> list[str]:
+    """Return the station at a glance; without `rows` as long as it is. `alarms` is the answer to List, where there is an alarm desk."""
     told = verdict_rows(status.get("verdict"))
     top, end = [*_head(status), *([RULE, *told] if told else [])], [RULE, *wrapped(_next(status, alarms))]
-    alarm_rows = [] if alarms is None else [RULE, *_alarm_summary(alarms)]
+    alarm_rows = [] if alarms is None else [RULE, *_alarm_summary(alarms, None if rows is None else ALARM_ROWS)]
     plant = [*_feeds(status), *_far_end(status), *_amplifiers(status), *_taps(status), *_buses(status)]
-    room = rows - len(top) - len(end) - len(alarm_rows) - 1
+    room = None if rows is None else rows - len(top) - len(end) - len(alarm_rows) - 1
     return [*top, RULE, *_fitted(plant, room), *alarm_rows, *end]
 
 
@@ -110,8 +112,11 @@ def _far_end(status: Form) -> list[str]:
         return []
     feed = far.get("feed")
     if not far.get("known"):
-        return wrapped(f"UNKNOWN: {far.get('why') or 'nothing heard'}", _label("FAR", ascii_only(far.get("name") or "--")))
-    said = ["no feed is shared"]
+        known = far.get("age")
+        last = f"; last heard {age(float(_plain(known)))} ago" if isinstance(_plain(known), int | float) else ""
+        return wrapped(f"UNKNOWN: {far.get('why') or 'nothing heard'}{last}", _label("FAR", ascii_only(far.get("name") or "--")))
+    shared = far.get("shared")
+    said = ["no feed is shared" if isinstance(shared, Sequence) and "feed" not in shared else "its feed cannot be read"]
     if isinstance(feed, Mapping):
         state = {True: "ON", False: "OFF"}.get(feed.get("on"), "output ?")  # type: ignore[arg-type]
         said = [state, value(feed.get("current")), value(feed.get("voltage"))]
@@ -158,30 +163,32 @@ def _troubles(amplifier: Form) -> list[str]:
     return found + [f"{point} {value(form)}" for point, form in amplifier.items() if _offered(form) and form["q"] in ("stale", "bad")]
 
 
-def _alarm_summary(alarms: Form) -> list[str]:
+def _alarm_summary(alarms: Form, room: int | None) -> list[str]:
     listed = alarms["alarms"]
     counts = Counter(alarm["severity"] for alarm in listed)
     hidden = sum(int(_plain(alarm["hides"]) or 0) for alarm in listed)
     said = "  ".join(f"{counts[word]} {word}" for word in SEVERITIES if counts[word]) or "none"
     lines = wrapped(said + (f"     {hidden} suppressed by their causes" if hidden else ""), "ALARMS  ")
     today = str(alarms["asOf"]["t"])
-    starts = [f" {alarm['letter']} {SHORT[alarm['severity']]:5} {clock(alarm['since'], today):>11}  " for alarm in listed]
-    blocks = [wrapped(f"{alarm['key']}  {alarm['text']}", start) for alarm, start in zip(listed, starts, strict=True)]
-    return lines + (_whole_blocks(blocks, ALARM_ROWS) if blocks else [])
+    groups = folded(listed)
+    starts = [f" {alarm['letter']} {SHORT[alarm['severity']]:5} {clock(alarm['since'], today):>11}  " for alarm, *_ in groups]
+    blocks = [wrapped(f"{keys_shown(group)}  {group[0]['text']}", start) for group, start in zip(groups, starts, strict=True)]
+    return lines + (_whole_blocks(blocks, room, [len(group) for group in groups]) if blocks else [])
 
 
 def _next(status: Form, alarms: Form | None) -> str:
     verdict = status.get("verdict")
     told = isinstance(verdict, Mapping) and verdict.get("kind") not in (None, HEALTHY)
-    waiting = [alarm["key"] for alarm in (alarms or {}).get("alarms", ()) if alarm["letter"] in "BDE"]
-    return "Next:  " + ("show fault  |  support fault  |  " if told else "") + "show alarms" + (f"  |  ack {waiting[0]}" if waiting else "")
+    waiting = folded(alarm for alarm in (alarms or {}).get("alarms", ()) if alarm["letter"] in "BDE")
+    acked = f"  |  ack {' '.join(str(alarm['key']) for alarm in waiting[0][:2])}" if waiting else ""
+    return "Next:  " + ("show fault  |  support fault  |  " if told else "") + "show alarms" + acked
 
 
 # The alarms.
 
 
-def alarms_screen(status: Form, listing: Form, rows: int | None = ROWS) -> list[str]:
-    """Return a list of alarms; with `rows`, as many as fit and the number of the others."""
+def alarms_screen(status: Form, listing: Form, rows: int | None = ROWS, command: str = ALARMS) -> list[str]:
+    """Return a list of alarms; with `rows`, as many as fit and the number of the others, which `command` shows."""
     today, alarms = str(listing["asOf"]["t"]), listing["alarms"]
     counts = Counter(alarm["letter"] for alarm in alarms)
     head = f"{today[:10]} {today[11:19]}Z   {len(alarms)} shown of {listing.get('total', len(alarms))}"
@@ -190,9 +197,10 @@ def alarms_screen(status: Form, listing: Form, rows: int | None = ROWS) -> list[
     end = [RULE, *([LEGEND] if set(counts) & set("BCDEF") or not counts else []), *([HIDDEN_LEGEND] if set(counts) & set("GHI") else [])]
     first = next((alarm["key"] for alarm in alarms if alarm["firstOut"]), None)
     end += wrapped(f"First out: {first}") if first else []
-    blocks = [_alarm_block(alarm, today) for alarm in alarms]
+    groups = folded(alarms)
+    blocks = [_alarm_block(group, today) for group in groups]
     room = None if rows is None else rows - len(top) - len(end)
-    return [*top, *_whole_blocks(blocks, room), *end]
+    return [*top, *_whole_blocks(blocks, room, [len(group) for group in groups], command), *end]
 
 
 def alarm_lines(listing: Form) -> list[str]:
@@ -200,7 +208,7 @@ def alarm_lines(listing: Form) -> list[str]:
     return [
         ascii_only(
             f"{alarm['letter']} {alarm['severity']} {_since(alarm)} {alarm['key']}#{alarm['occurrence']} {alarm['text']};"
-            f" first: {alarm['firstAction']}"
+            f"{' ' + alarm['note'] + ';' if alarm.get('note') else ''} first: {alarm['firstAction']}"
         )
         for alarm in listing["alarms"]
     ]
@@ -228,12 +236,14 @@ def why_lines(why: str, to_do: str) -> list[str]:
     return [*wrapped(why, " why     "), *(wrapped(to_do, " to do   ") if to_do else [])]
 
 
-def _alarm_block(alarm: Form, today: str) -> list[str]:
+def _alarm_block(group: Sequence[Form], today: str) -> list[str]:
+    alarm = group[0]
     marks = ("!" if alarm["letter"] == "B" else "") + ("?" if alarm["unknown"] else "")
     start = f"{alarm['letter'] + marks:3} {SHORT[alarm['severity']]:5} {clock(alarm['since'], today):12} {_age(alarm):7} "
-    lines = wrapped(f"{alarm['key']}  {alarm['text']}", start)
+    lines = wrapped(f"{keys_shown(group)}  {alarm['text']}", start)
     indent = " " * len(start)
-    hides = int(_plain(alarm["hides"]) or 0)
+    lines += wrapped(f"({alarm['note']})", indent) if alarm.get("note") else []
+    hides = sum(int(_plain(each["hides"]) or 0) for each in group)
     if hides:
         lines += wrapped(f"hides {hides} alarms of this cause (show alarms suppressed)", indent)
     return lines + wrapped(_what_to_do(alarm, today), indent)
@@ -259,8 +269,8 @@ def _what_to_do(alarm: Form, today: str) -> str:
             return f"-> {alarm['firstAction']}"
 
 
-def _whole_blocks(blocks: Sequence[list[str]], room: int | None) -> list[str]:
-    """Return the blocks, none cut in two, as many as there is room for; the last row counts the others."""
+def _whole_blocks(blocks: Sequence[list[str]], room: int | None, counts: Sequence[int], command: str = ALARMS) -> list[str]:
+    """Return the blocks, none cut in two, as many as there is room for; the last row counts the alarms of the others."""
     if not blocks:
         return ["none"]
     if room is None or sum(map(len, blocks)) <= room:
@@ -268,7 +278,7 @@ def _whole_blocks(blocks: Sequence[list[str]], room: int | None) -> list[str]:
     lines: list[str] = []
     for number_shown, block in enumerate(blocks):
         if len(lines) + len(block) > room - 1:
-            return [*lines, f"and {len(blocks) - number_shown} more: stationctl --plain show alarms"]
+            return [*lines, f"and {sum(counts[number_shown:])} more: stationctl --plain {command}"]
         lines += block
     return lines
 
@@ -318,10 +328,10 @@ def _left_out(items: Sequence[object], most: int, what: str) -> list[str]:
     return [f"  and {len(items) - most} more {what}"] if len(items) > most else []
 
 
-def _fitted(lines: Iterable[str], room: int) -> list[str]:
+def _fitted(lines: Iterable[str], room: int | None) -> list[str]:
     """Return the lines, or as many as there is room for and the number of the others."""
     every = list(lines)
-    if len(every) <= room:
+    if room is None or len(every) <= room:
         return every
     kept = max(room - 1, 0)
     return [*every[:kept], f"  and {len(every) - kept} more rows: stationctl --plain show status"]

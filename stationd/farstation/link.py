@@ -6,6 +6,8 @@
 It only ever hands on what it has: what cannot be sent now is forgotten (the next second brings a newer one), and what comes is judged
 on the spot in a time that its size bounds. It never waits for the broker, for the disk or for anybody but the clock. What comes from
 the far end may refuse or hold here, and never starts or raises anything but the two alarms about the far station itself.
+
+Without a key nothing is said and nothing heard: the far end is unknown for that reason, and the rest of the station works.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from stationd.farstation.message import decoded, encoded
 from stationd.farstation.near import NearStation
 from stationd.farstation.unit import FarUnit
 from stationd.farstation.words import ClockTold, Heard, Message, Rejection, Result
+from stationd.outputs.clock import Clock
 from stationd.outputs.journal import Moment
 
 log = structlog.get_logger()
@@ -59,6 +62,8 @@ class FarStatistics:
     received_t: float | None = None
     clocks: Difference | None = None
     uncertainty_s: float | None = None
+    received_utc_s: float | None = None
+    shared: frozenset[str] | None = None  # by the last message; None: none has come
     why: str = NEVER_HEARD
 
     def age_s(self, now: float) -> float | None:
@@ -73,10 +78,14 @@ class FarStatistics:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Who is expected to speak, and the secret of both stations; how it is read and checked: stationd.config.secret."""
+    """Who is expected to speak, and the secret of both stations; how it is read and checked: stationd.config.secret.
+
+    `no_key` says why there is none; `key` is empty then, and nothing is signed or believed with it.
+    """
 
     expected: Expected
     key: bytes
+    no_key: str = ""
 
     @property
     def own_topic(self) -> str:
@@ -116,10 +125,14 @@ class FarLink:
         self._sent: OrderedDict[int, float] = OrderedDict()
         self._refusals = _Refusals()
         self._said_silent = False
+        self._said_result: Result | None = None
         self._call_at: float | None = None
 
     async def run(self) -> None:
         """Speak and listen until cancelled."""
+        if self._settings.no_key:
+            self._without_key(self._clock().t)
+            await asyncio.get_running_loop().create_future()
         self._exchange.subscribe(self._settings.far_topic, self.receive)
         loop = asyncio.get_running_loop()
         due = loop.time()
@@ -131,6 +144,13 @@ class FarLink:
             self._look(self._clock().t)
             wake = due if self._said_silent else min(due, self._silent_at())
             await asyncio.sleep(max(0.0, wake - loop.time()))
+
+    def _without_key(self, now: float) -> None:
+        """Say once why the far end stays unknown; nobody waits here for what cannot come."""
+        why = f"no key: {self._settings.no_key}"
+        self.statistics.why, self._said_silent = why, True
+        log.error("far station unknown", station=self._settings.expected.far_station, reason=why)
+        self._post([FarSilent(now, why), LinkChanged(_link(self._unit), False, (self._unit.name,), now), Signal(LOST, True, now, note=why)])
 
     # ------------------------------------------------------------------ our end
 
@@ -184,8 +204,10 @@ class FarLink:
             news = [LinkChanged(_link(self._unit), True, (self._unit.name,), moment.t), *news, Signal(LOST, False, moment.t)]
         statistics.results[Result.ACCEPTED] += 1
         statistics.heard, statistics.why, self._said_silent, self._refusals.last = True, "", False, ""
+        self._refusals.result = None
         self._call_at = None
-        statistics.sent_t, statistics.received_t = min(line.t, moment.t), moment.t
+        statistics.sent_t, statistics.received_t, statistics.received_utc_s = min(line.t, moment.t), moment.t, moment.utc_s
+        statistics.shared = line.shared
         statistics.clocks, statistics.uncertainty_s = clocks, known_s
         self._post(news)
 
@@ -206,6 +228,9 @@ class FarLink:
         news: list[Posted] = []
         if not self._said_silent and now >= self._silent_at():
             news = self._silence(now)
+        elif self._said_silent and self._refusals.result is not self._said_result:
+            self._said_result, self.statistics.why = self._refusals.result, self._why()
+            news = [FarSilent(now, self.statistics.why)]
         if self._call_at is not None and now >= self._call_at:
             self._call_at = None
             self.statistics.why = self._why()
@@ -216,13 +241,14 @@ class FarLink:
             self._post(news)
 
     def _why(self) -> str:
-        never, limit_s = self.statistics.sent_t is None, self._settings.expected.max_age_s
-        said = NEVER_HEARD if never else f"nothing valid has come for {limit_s:g} s"
+        """Return why the far end is unknown: since when, which stays true, and what was wrong with what came since."""
+        last_utc_s = self.statistics.received_utc_s
+        said = NEVER_HEARD if last_utc_s is None else f"no valid message since {_second(last_utc_s)}"
         return "; ".join(filter(None, (said, self._refusals.last)))
 
     def _silence(self, now: float) -> list[Posted]:
         statistics, expected = self.statistics, self._settings.expected
-        statistics.why = self._why()
+        statistics.why, self._said_result = self._why(), self._refusals.result
         statistics.heard, statistics.clocks, statistics.uncertainty_s, self._said_silent = False, None, None, True
         log.warning("far station unknown", station=expected.far_station, reason=statistics.why)
         self._call_at = now + STARTED_S if statistics.sent_t is None else now
@@ -234,13 +260,14 @@ class _Refusals:
 
     def __init__(self) -> None:
         self.last = ""  # since the last valid message
+        self.result: Result | None = None  # its kind
         self._t = -inf
         self._active = False
         self._logged: dict[Result, float] = {}
 
     def take(self, rejection: Rejection, now: float) -> bool:
         """Count one; return True when the log has to say it."""
-        self._t = now
+        self._t, self.result = now, rejection.result
         self.last = f"the last message was rejected ({rejection.result.value}): {rejection.detail}"
         if now < self._logged.get(rejection.result, -inf) + LOG_EVERY_S:
             return False
@@ -259,6 +286,11 @@ class _Refusals:
 def _link(unit: FarUnit) -> str:
     """Return the name of the way to the far station; no bus has such a name."""
     return f"far station {unit.name}"
+
+
+def _second(utc_s: float) -> str:
+    """Return a time of day with its date, to the second."""
+    return f"{Clock(utc_s, 0.0).written(0.0)[:19].replace('T', ' ')}Z"
 
 
 def _told(moment: Moment) -> ClockTold:

@@ -1,9 +1,13 @@
 """The line as JSON: both ends, what follows from them, the fibre pairs against the baseline. Pure.
 
-Kilometres count from end a. What is not known is null; a far end that is silent is null with the reason, never its last value.
+Kilometres count from end a. What is not known is null; a far end that is silent is null with the reason and the time of its last
+message, never with its last value.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
 
 from stationd.core.light.baseline import Baseline
 from stationd.core.line.far import FarLight
@@ -17,12 +21,25 @@ from stationd.outputs.verdict_document import VerdictDocuments
 UNITS = (("_dbm", "dBm"), ("power", "dBm"), ("voltage", "V"), ("current", "mA"), ("return_loss", "dB"), ("gain", "dB"))
 
 
-class LineDocuments:
-    """Writes what the line watch sees. `verdicts` writes the verdict and all figures."""
+class Heard(Protocol):
+    """What the link knows of the last valid message of the far station; None: none has come."""
 
-    def __init__(self, identity: Identity, verdicts: VerdictDocuments) -> None:
+    @property
+    def received_t(self) -> float | None:
+        """When it came, by the monotonic clock."""
+
+    @property
+    def shared(self) -> frozenset[str] | None:
+        """What the far station shares."""
+
+
+class LineDocuments:
+    """Writes what the line watch sees. `verdicts` writes the verdict and all figures, `heard` gives what the link knows."""
+
+    def __init__(self, identity: Identity, verdicts: VerdictDocuments, heard: Callable[[], Heard | None] = lambda: None) -> None:
         self._identity = identity
         self._verdicts = verdicts
+        self._heard = heard
 
     def line(self, view: LineView, clock: Clock) -> Document:
         """Return the line as it stands."""
@@ -76,7 +93,8 @@ class LineDocuments:
         }
 
     def _far_station(self, view: LineView, clock: Clock) -> Document:
-        heard = view.far_heard_t
+        last = self._heard()
+        heard = last.received_t if last is not None and view.far_heard_t is None else view.far_heard_t
         at = clock.written(clock.now)
         return {
             "name": view.plan.far_station,
@@ -84,6 +102,7 @@ class LineDocuments:
             "why": view.far_why,
             "heard": None if heard is None else clock.written(heard),
             "age": None if heard is None else self._verdicts.figure(_age_s(heard, clock), "s", at),
+            "shared": None if last is None or last.shared is None else sorted(last.shared),
         }
 
     def _learnt(self, cable: Cable, sigma_ohm_per_km: float | None, at: str) -> Document:

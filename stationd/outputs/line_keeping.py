@@ -15,7 +15,7 @@ from stationd.outputs.clock import Clock
 from stationd.outputs.document import Document, Identity
 from stationd.outputs.incidents import Incidents, JournalPast, line_facts, subject_of
 from stationd.outputs.journal import Journal, Moment
-from stationd.outputs.line_document import LineDocuments
+from stationd.outputs.line_document import Heard, LineDocuments
 from stationd.outputs.verdict_document import VerdictDocuments
 
 
@@ -43,9 +43,13 @@ def keep_line(
     path: Path,
     clock: Callable[[], Moment],
     *,
+    heard: Callable[[], Heard | None] = lambda: None,
     threads: bool = True,
 ) -> LineKeeping:
-    """Return what is made of a line watch. `path` is the journal's file; the incidents stand in directories beside it."""
+    """Return what is made of a line watch. `path` is the journal's file; the incidents stand in directories beside it.
+
+    `heard` gives what the link knows of the far station's last message.
+    """
     plan = watch.plan
     verdicts = VerdictDocuments(identity.mode, origin(plan))
     subject = subject_of(identity, board, line_facts(plan))
@@ -54,7 +58,7 @@ def keep_line(
         return tuple(str(view.key) for view in desk.views(lambda view: view.active))
 
     incidents = Incidents(path.parent, subject, JournalPast(journal, path), clock, verdicts, standing, threads=threads)
-    return LineKeeping(watch, verdicts, LineDocuments(identity, verdicts), incidents)
+    return LineKeeping(watch, verdicts, LineDocuments(identity, verdicts, heard), incidents)
 
 
 def origin(plan: LinePlan) -> str:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import json
+import os
+import pty
 import socket
+import struct
 import subprocess
 import sys
+import termios
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,7 +23,8 @@ import pytest
 from stationd.console.client import main
 from stationd.console.exits import Exit, refusal
 from stationd.console.words import LISTS, ORDERS, Kind, Usage, options, understood
-from tests.console.desk import CRITICAL, DEVICE_LOST, MINOR, VIEWER, Served, serving
+from stationd.core.alarm.type import AlarmKey
+from tests.console.desk import CRITICAL, DEVICE_LOST, MINOR, VIEWER, Desk, Served, serving
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = str(DEVICE_LOST)
@@ -275,6 +281,37 @@ def test_an_output_that_cannot_be_written_is_said_and_no_traceback() -> None:
     assert done.returncode == Exit.FAILED
     assert done.stderr.startswith("stationctl: the output cannot be written: No space left on device")
     assert "Traceback" not in done.stderr
+
+
+def on_a_terminal(words: list[str], rows: int) -> list[str]:
+    """Return what a command writes on a terminal of so many rows."""
+    leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", rows, 80, 0, 0))
+    program = [sys.executable, "-m", "stationd.console.client", *words]
+    with subprocess.Popen(program, stdout=follower, cwd=ROOT) as running, os.fdopen(leader, "rb", buffering=0) as screen:
+        os.close(follower)
+        written = bytearray()
+        with contextlib.suppress(OSError):  # the end of a terminal is an error of its reader
+            while more := screen.read(65536):
+                written += more
+        assert running.wait() == Exit.DONE
+    return written.decode().splitlines()
+
+
+async def test_on_a_terminal_the_list_of_alarms_fits_and_says_how_to_see_the_rest_and_in_a_pipe_it_is_whole(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    desk = Desk(tuple(AlarmKey(f"fp{number}-booster", "LOW-OUTPUT") for number in range(12)))
+    for key in desk.keys:
+        desk.signal(key, True)
+    async with serving(desk=desk) as served:
+        shown = await asyncio.to_thread(on_a_terminal, ["--socket", str(served.path), "show", "alarms", "all"], 24)
+        assert await typed(served, "show", "alarms", "all") == Exit.DONE
+    whole = capsys.readouterr().out.splitlines()
+    assert len(shown) <= 23
+    assert any("more: stationctl --plain show alarms all" in line for line in shown)
+    assert not any("more: stationctl" in line for line in whole)
+    assert all(any(str(key) in line for line in whole) for key in desk.keys)
 
 
 def test_without_a_daemon_it_says_what_to_look_at(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

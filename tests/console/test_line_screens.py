@@ -193,4 +193,40 @@ def test_the_status_shows_the_far_end_or_why_it_is_unknown() -> None:
     far = {"name": "siyazan", "known": True, "why": "", "age": value(1.9, "s"), "feed": feed}
     assert "FAR     siyazan  ON   1000 mA   +252.8 V   age 1.9 s" in screens.status_screen({**STATUS, "far_end": far})
     lost = {**far, "known": False, "why": "silent for 4 s"}
-    assert "FAR     siyazan  UNKNOWN: silent for 4 s" in screens.status_screen({**STATUS, "far_end": lost})
+    assert "FAR     siyazan  UNKNOWN: silent for 4 s; last heard 1s ago" in screens.status_screen({**STATUS, "far_end": lost})
+
+
+LONG = {
+    "id": "F-2026-11-22-1", "opened": "2026-11-22T22:01:07.123Z", "line": {},
+    "verdict": {
+        "sentence": "Conductor open: voltage to the limit, no current", "where": "sea cable", "ours": "no", "confidence": "high",
+        "why": [f"reason {number} that goes on and on until it fills most of its row" for number in range(4)],
+        "next": ["do not raise the voltage limit", "locate it: show fault"],
+    },
+    "methods": [{"method": f"method {number}", "weight": "low", "why": "a reason that takes more than one row"} for number in range(6)],
+    "sequence": [{"t": "2026-11-22T22:01:07.388123Z", "what": "light-lost", "where": f"aktau fp{number}-rx"} for number in range(20)],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("rows", [19, 23, 30])
+def test_a_fault_that_does_not_fit_still_says_whose_it_is_what_to_do_and_how_to_see_the_rest(rows: int) -> None:
+    lines = line_screens.fault_screen(LONG, rows=rows)
+    assert fits(lines, rows)
+    assert any(line.startswith("OURS?       NO") for line in lines)
+    assert any(line.startswith("NEXT") for line in lines)
+    assert any(line.endswith("more rows: stationctl --plain show fault F-2026-11-22-1") for line in lines)
+
+
+def test_the_screen_of_a_fault_does_not_send_its_reader_to_itself() -> None:
+    assert not any(": show fault" in line for line in line_screens.fault_screen({**LONG, "methods": [], "sequence": []}, rows=None))
+
+
+def test_a_far_end_that_is_unknown_says_when_it_was_heard_last_and_one_that_hides_its_feed_from_one_that_cannot_read_it() -> None:
+    silent = {"name": "Siyazan", "known": False, "why": "no valid message since 22:01:07Z", "age": value(14.2, "s")}
+    status = {**STATUS, "far_end": {**silent, "feed": None}}
+    for shown in (line_screens.line_screen({"far_station": silent}), screens.status_screen(status)):
+        assert "last heard 14" in " ".join(" ".join(shown).split())
+    for shares, said in (([], "shared"), (["feed"], "cannot be read")):
+        far = {"name": "Siyazan", "known": True, "why": "", "age": value(0.2, "s"), "shared": shares}
+        for shown in (line_screens.line_screen({"far_station": far}), screens.status_screen({**STATUS, "far_end": {**far, "feed": None}})):
+            assert said in "\n".join(shown)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stationd.console import screens, typeset
+from stationd.console import folding, screens, typeset
 from tests.console.desk import CRITICAL, DEVICE_LOST, KEYS, STATUS, Desk, serving, value
 
 NAMES = st.text(max_size=40) | st.sampled_from(["fp1-booster", "pfe-a", "усилитель", "a\x1b[2Jb"])
@@ -89,6 +89,7 @@ def fits(lines: list[str], rows: int | None = 24) -> bool:
 @given(status=STATUSES, alarms=LISTINGS | st.none())
 def test_the_status_of_any_station_fits_the_screen(status: dict[str, Any], alarms: dict[str, Any] | None) -> None:
     assert fits(screens.status_screen(status, alarms))
+    assert fits(screens.status_screen(status, alarms, 19), 20)
     assert all(" " <= sign <= "~" for line in screens.status_lines(status, alarms) for sign in line)
 
 
@@ -99,16 +100,84 @@ def test_any_list_of_alarms_fits_the_screen_and_each_alarm_is_on_it_or_counted(s
     assert fits(lines)
     every = screens.alarms_screen(status, alarms, rows=None)
     assert fits(every, None)
-    assert told(lines) == told(every) == len(alarms["alarms"])
+    assert told(lines, alarms["alarms"]) == told(every, alarms["alarms"]) == len(alarms["alarms"])
     assert len(screens.alarm_lines(alarms)) == len(alarms["alarms"])
 
 
-def told(lines: list[str]) -> int:
-    """Return how many alarms a screen shows or counts."""
+def told(lines: list[str], alarms: list[dict[str, Any]]) -> int:
+    """Return how many alarms a screen shows, one row for those that are one event, or counts."""
     begin = next(number for number, line in enumerate(lines) if line.startswith("--- ----- "))
     rows = lines[begin + 1 : lines.index(screens.RULE)]
     more = sum(int(row.split()[1]) for row in rows if row.startswith("and "))
-    return more + sum(1 for row in rows if row[0] in "BCDEFGHI")
+    shown = sum(1 for row in rows if row[0] in "BCDEFGHI")
+    return more + sum(len(group) for group in folding.folded(alarms)[:shown])
+
+
+def alarm(key: str, since: str, **more: Any) -> dict[str, Any]:
+    usual = {"key": key, "letter": "B", "severity": "critical", "unknown": False, "since": {"t": since, "synchronised": True}, "seen": None}
+    usual |= {"age": value(12.0, "s"), "text": "Power feed has tripped", "firstAction": "call", "hides": value(1, ""), "firstOut": False}
+    return {**usual, "causes": [], "occurrence": 1, "shelf": None, "outage": None, **more}
+
+
+def listing(*alarms: dict[str, Any]) -> dict[str, Any]:
+    return {"alarms": list(alarms), "asOf": {"t": "2026-11-22T22:05:09.000Z", "synchronised": True}, "total": len(alarms)}
+
+
+TRIP, CONTACT = alarm("pfe/PFE-TRIP", "2026-11-22T22:05:01.584Z"), alarm("io/PFE-TRIP/di8", "2026-11-22T22:05:01.194Z")
+
+
+def test_alarms_of_the_same_type_and_onset_are_one_row_with_all_their_keys_and_the_desk_counts_each() -> None:
+    both = listing(CONTACT, TRIP)
+    shown = "\n".join(screens.alarms_screen(STATUS, both))
+    assert shown.count("Power feed has") == 1
+    assert "io/PFE-TRIP/di8 + pfe/PFE-TRIP" in shown
+    assert "hides 2 alarms" in shown
+    glance = "\n".join(screens.status_screen(STATUS, both))
+    assert "2 critical" in glance
+    assert glance.count("PFE-TRIP") == 4  # both keys on one row, and in the order that acknowledges both
+    assert len(screens.alarm_lines(both)) == 2
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        alarm("io/PFE-TRIP/di8", "2026-11-22T22:05:04.000Z"), alarm("io/MAINS-FAIL", "2026-11-22T22:05:01.584Z"),
+        {**CONTACT, "letter": "C"}, {**CONTACT, "severity": "major"}, {**CONTACT, "since": None},
+    ],
+    ids=["later", "another type", "acknowledged", "less severe", "no time"],
+)  # fmt: skip
+def test_alarms_that_differ_in_more_than_their_source_are_rows_of_their_own(other: dict[str, Any]) -> None:
+    assert len(folding.folded([TRIP, other])) == 2
+
+
+def test_what_an_alarm_says_of_itself_this_time_is_on_the_screen_and_in_the_plain_line() -> None:
+    lost = listing(alarm("station/FAR-STATION-LOST", "2026-11-22T22:05:01.000Z", note="no key: file:/x is empty"))
+    assert "(no key: file:/x is empty)" in "\n".join(screens.alarms_screen(STATUS, lost))
+    assert "no key: file:/x is empty; first:" in screens.alarm_lines(lost)[0]
+
+
+def test_a_flood_of_one_type_is_one_row_that_names_some_and_counts_the_others() -> None:
+    many = [alarm(f"fp{pair}-preamp/LIGHT-LOST", "2026-11-22T22:05:01.000Z") for pair in range(1, 25)]
+    lines = screens.alarms_screen(STATUS, listing(*many))
+    assert fits(lines)
+    assert "and 21 more" not in "\n".join(lines)
+    assert "+ 21 more" in " ".join(" ".join(lines).split())
+
+
+def test_the_list_that_does_not_fit_names_the_command_that_shows_that_list_whole() -> None:
+    many = [alarm(f"u{number}/T-{number}", "2026-11-22T22:05:01.000Z") for number in range(30)]
+    lines = screens.alarms_screen(STATUS, listing(*many), 23, "show alarms suppressed")
+    assert fits(lines, 23)
+    assert any(row.endswith("more: stationctl --plain show alarms suppressed") for row in lines)
+
+
+def test_a_status_without_a_screen_is_whole() -> None:
+    many = {f"amp-{number:02}": {"up": True, "los": value(True, "")} for number in range(3)}
+    status = {**STATUS, "amplifiers": many, "taps": {f"tap-{n}": {"los": value(True, "")} for n in range(2)}}
+    alarms = listing(*(alarm(f"u{number}/T-{number}", "2026-11-22T22:05:01.000Z") for number in range(30)))
+    whole = screens.status_screen(status, alarms, None)
+    assert len(whole) > 40
+    assert not any("more rows" in row or row.startswith("and ") for row in whole)
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False, min_value=-1e5, max_value=1e5), st.sampled_from(["dBm", "mA", "V", "", "degC"]))

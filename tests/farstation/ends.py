@@ -185,7 +185,7 @@ class Station:
 
 def station(
     name: str, far: str, exchange: Exchange, key: bytes = KEY, *, boot: str = "", shared: frozenset[Share] = frozenset(Share),
-    expected: Expected = EXPECTED,
+    expected: Expected = EXPECTED, no_key: str = "",
 ) -> Station:  # fmt: skip
     """Make an end of the line, in the running loop."""
     feed = FeedPoints("pfe-a", PointId("pfe-a", "output_current"), PointId("pfe-a", "output_voltage"))
@@ -195,5 +195,5 @@ def station(
     clock, post, known = SetClock(), Post(), KnownEnd()
     feed_unit = Tap("pfe-a", PFE, role="pfe")
     near = NearStation(Identity(name, name, expected.mode), plan, Board((unit, feed_unit), now), desk, known, shared)
-    settings = Settings(replace(expected, station=name, far_station=far), key)
+    settings = Settings(replace(expected, station=name, far_station=far), key, no_key)
     return Station(FarLink(settings, near, unit, exchange, post, clock, boot), clock, post, unit, known)

@@ -4,11 +4,13 @@ import asyncio
 import contextlib
 import tracemalloc
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from stationd.core.alarm.words import Signal
+from stationd.core.line.far import FarSilent
 from stationd.core.line.words import Feed, Regulation
 from stationd.core.model import Level, LinkChanged
 from stationd.core.watch.line_watch import NearEnd
@@ -16,7 +18,7 @@ from stationd.farstation.link import LOST, REJECTED
 from stationd.farstation.message import decoded, encoded
 from stationd.farstation.words import Heard, Message, Rejection, Result, Share
 from tests import virtual_time
-from tests.farstation.ends import KEY, Replayed, Station, Way, message, retained, silent, station, unsigned, usual
+from tests.farstation.ends import KEY, NOW, Replayed, Station, Way, message, retained, silent, station, unsigned, usual
 
 OTHER_KEY = b"the key of somebody else"
 
@@ -57,6 +59,11 @@ def after(seconds: float, prepare: Callable[[Line], None] = lambda line: None, *
 
 def results(end: Station) -> dict[Result, int]:
     return {result: count for result, count in end.link.statistics.results.items() if count}
+
+
+def written(t: float) -> str:
+    """Return a second of virtual time as it is told to people."""
+    return datetime.fromtimestamp(NOW + t - 1000.0, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 def test_each_end_knows_the_other_within_a_second_and_then_once_a_second() -> None:
@@ -101,10 +108,39 @@ def test_a_far_end_that_falls_silent_is_unknown_after_the_limit_and_known_again_
     here = virtual_time.run(live()).here
     (_, silence), before = here.post.silences, [line for line in here.post.lines if line.t < 1005.5]
     assert silence.t == pytest.approx(before[-1].t + 2.0, abs=0.01)
-    assert silence.why == "nothing valid has come for 2 s"
+    assert silence.why == f"no valid message since {written(1005.03)}"
     assert [signal.active for signal in here.post.signals(LOST)] == [False, True, False]
     assert [change.up for change in here.post.of(LinkChanged)] == [False, True, False, True]
     assert here.link.statistics.heard
+
+
+def test_what_is_rejected_after_the_silence_began_is_told_as_its_reason_once() -> None:
+    async def live() -> Line:
+        line = Line()
+        async with line.running():
+            await asyncio.sleep(5.5)
+            line.theirs.passes = silent
+            await asyncio.sleep(5.0)
+            line.theirs.passes = unsigned
+            await asyncio.sleep(5.0)
+        return line
+
+    here = virtual_time.run(live()).here
+    told = [silence.why for silence in here.post.silences[1:]]
+    assert len(told) == 2
+    assert told[0] == f"no valid message since {written(1005.03)}"
+    assert told[1].startswith(f"{told[0]}; the last message was rejected (unsigned)")
+    assert here.link.statistics.received_t == pytest.approx(1005.03, abs=0.01)
+    assert here.link.statistics.shared == frozenset(share.value for share in Share)
+
+
+def test_without_a_key_the_far_end_is_unknown_for_that_reason_and_nothing_is_said_or_believed() -> None:
+    line = after(8.0, prepare=lambda line: setattr(line, "here", station("aktau", "siyazan", line.ours, b"", no_key="file:/x: is empty")))
+    here = line.here
+    assert [silence.why for silence in here.post.silences] == ["no key: file:/x: is empty"]
+    assert [(signal.active, signal.note) for signal in here.post.signals(LOST)] == [(True, "no key: file:/x: is empty")]
+    assert (line.ours.sent, line.ours.readers, here.post.lines) == ([], {}, [])
+    assert here.link.statistics.why == "no key: file:/x: is empty"
 
 
 @pytest.mark.parametrize(("passes", "result"), [(unsigned, Result.UNSIGNED), (retained, Result.RETAINED)])
@@ -112,7 +148,7 @@ def test_what_is_not_signed_or_was_kept_by_the_broker_is_counted_and_known_to_no
     line = after(5.0, lambda line: setattr(line.theirs, "passes", passes))
     assert results(line.here) == {result: 5}
     assert not line.here.post.lines
-    assert not [each for each in line.here.post.taken if not isinstance(each[1], Signal | LinkChanged)][1:]
+    assert not [each for _, each in line.here.post.taken if not isinstance(each, Signal | LinkChanged | FarSilent)]
 
 
 def test_the_messages_of_another_key_are_counted_and_known_to_nobody() -> None:

@@ -7,7 +7,8 @@
     plots/*.svg          voltage and current of both ends; the levels of each fibre pair
     SHA256SUMS           of every other file, as sha256sum -c reads it
 
-A value that could not be trusted has an empty field, never 0 and never the old one. Pure but for the file that it is given.
+A value that could not be trusted has an empty field, never 0 and never the old one. What was not measured on a plant says so in every
+file: the word of its quality, the page, the titles of the pictures. Pure but for the file that it is given.
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
+from stationd.core.model import Level
+from stationd.outputs.document import Mode, quality_word
 from stationd.outputs.incidents.fault import fault_document
-from stationd.outputs.incidents.page import Content, page
+from stationd.outputs.incidents.page import Content, origin, page
 from stationd.outputs.incidents.plot import Curve, Frame, plot
 from stationd.outputs.incidents.record import Series
 
@@ -58,7 +61,7 @@ def _parts(head: Mapping[str, Any], series: Sequence[Series]) -> Iterator[tuple[
     yield "incident.json", "everything but the readings", json.dumps(document, indent=1, ensure_ascii=True).encode()
     for name in dict.fromkeys(each.quantity.name for each in series):
         own = [each for each in series if each.quantity.name == name]
-        yield f"csv/{_file_name(name)}.csv", f"{len(own)} x {name}", _csv(own, float(head["opened_utc_s"]))
+        yield f"csv/{_file_name(name)}.csv", f"{len(own)} x {name}", _csv(own, float(head["opened_utc_s"]), good_word(head))
     yield "events.csv", "alarms, light, verdicts", _events_csv(head)
     for name, what, picture in pictures(head, series):
         yield f"plots/{name}.svg", what, picture.encode(errors="replace")
@@ -69,14 +72,15 @@ def pictures(head: Mapping[str, Any], series: Sequence[Series]) -> Iterator[tupl
     before_s, after_s = head["window_s"]
     opened = float(head["opened_utc_s"])
     frame = Frame(round(before_s * 1000), round(after_s * 1000), opened, f"{head['id']} {_utc(opened)[11:19]}")
+    shown = f" ({origin(head)})" if origin(head) else ""
     for point, what, unit in FEED_PLOTS:
         own = [each for each in series if each.quantity.name == point]
-        title = f"{what.capitalize()} of both ends"
+        title = f"{what.capitalize()} of both ends{shown}"
         yield what, title, plot(title, what, unit, [_curve(each) for each in own], frame)
     levels = [each for each in series if each.quantity.unit == "dBm"]
     for pair in sorted({each.quantity.fibre_pair or 0 for each in levels}):
         own = [each for each in levels if (each.quantity.fibre_pair or 0) == pair]
-        title = f"Levels of fibre pair {pair}" if pair else "Levels without a fibre pair"
+        title = (f"Levels of fibre pair {pair}" if pair else "Levels without a fibre pair") + shown
         yield f"levels-pair-{pair:02}", title, plot(title, "level", "dBm", [_curve(each) for each in own], frame)
 
 
@@ -86,7 +90,12 @@ def _curve(series: Series) -> Curve:
     return Curve(f"{own.device} {own.name}" + (" (far)" if own.far else ""), list(zip(series.ms, numbers, strict=True)))
 
 
-def _csv(series: Sequence[Series], opened_utc_s: float) -> bytes:
+def good_word(head: Mapping[str, Any]) -> str:
+    """Return the word for a value that is plainly good: that of the station's mode."""
+    return quality_word(Level.GOOD, Mode(head["mode"])) if head.get("mode") else Level.GOOD.value
+
+
+def _csv(series: Sequence[Series], opened_utc_s: float, good: str) -> bytes:
     out = io.StringIO(newline="")
     writer = csv.writer(out)
     writer.writerow(COLUMNS)
@@ -94,7 +103,7 @@ def _csv(series: Sequence[Series], opened_utc_s: float) -> bytes:
         own = each.quantity
         pair = "" if own.fibre_pair is None else own.fibre_pair
         for index, (ms, value) in enumerate(zip(each.ms, each.v, strict=True)):
-            level, why = each.remarks.get(index, ("good", ""))
+            level, why = each.remarks.get(index, (good, ""))
             shown = "" if value is None else _plain(value)
             writer.writerow((_utc(opened_utc_s + ms / 1000), f"{ms / 1000:.3f}", own.device, pair, shown, own.unit, level, why))
         time.sleep(BREATH_S)
@@ -107,10 +116,19 @@ def _events_csv(head: Mapping[str, Any]) -> bytes:
     writer.writerow(EVENT_COLUMNS)
     for each in head.get("events") or ():
         body = each.get("body") or {}
-        told = [_cell(body.get(name, "")) for name in ("event", "severity", "text")]
+        told = map(_cell, _told(body))
         at = _utc(float(head["opened_utc_s"]) + each["ms"] / 1000)
         writer.writerow((at, f"{each['ms'] / 1000:.3f}", each["id"], _cell(each["what"]), _cell(each["subject"]), *told))
     return out.getvalue().encode(errors="replace")
+
+
+def _told(body: Mapping[str, Any]) -> tuple[object, object, object]:
+    """Return the event, its severity and its text; of a verdict what it says now, how sure it is, and the whole sentence."""
+    verdict = body.get("verdict")
+    if not isinstance(verdict, Mapping):
+        return body.get("event", ""), body.get("severity", ""), body.get("text", "")
+    said = [str(verdict[name]) for name in ("sentence", "where") if verdict.get(name)]
+    return verdict.get("kind", ""), f"confidence {verdict.get('confidence')}", "; ".join([*said, f"ours: {verdict.get('ours')}"])
 
 
 def _plain(value: float | bool | str) -> str:

@@ -10,21 +10,21 @@ from datetime import datetime
 from typing import Any
 
 from stationd.core.line.words import Fault
-from stationd.core.verdict.words import Kind
 from stationd.outputs.document import Document
+from stationd.outputs.incidents.saying import says_most
 
 MOST_ROWS = 20  # of a sequence; more is in the record
-HEALTHY, CANNOT_TELL = Kind.HEALTHY.value, Kind.CANNOT_TELL.value
 MOMENT_S = 0.05  # inputs that go dark within it do so together (a cut: milliseconds)
 LIGHT = ("light-lost", "step-down", "source-lost")
 MEASURED = {Fault.OPEN.value: "charging slope"}
+BEFORE_S = 5.0  # of an incident that took over from another: what came earlier belongs to that one (assumption)
 AGREE_KM = 0.5  # two methods that differ by no more than this agree although their intervals are narrower (assumption)
 Head = Mapping[str, Any]
 
 
 def summary(head: Head) -> Document:
     """Return an incident in one line: when, what, whose, where, and whether it still stands."""
-    told = decisive(head)
+    told = says_most(head["verdicts"])
     return {
         "id": head["id"],
         "opened": head["opened"],
@@ -46,7 +46,7 @@ def summary(head: Head) -> Document:
 
 def fault_document(head: Head) -> Document:
     """Return an incident with everything that a screen shows of it."""
-    told = decisive(head)
+    told = says_most(head["verdicts"])
     line = head.get("line") or {}
     return {
         **summary(head),
@@ -60,16 +60,6 @@ def fault_document(head: Head) -> Document:
         "section": section(told, line),
         "sequence": sequence(head, told),
     }
-
-
-def decisive(head: Head) -> Head:
-    """Return the verdict that says most: the last one that names a fault, with a location if any has one; else the first."""
-    verdicts: list[Head] = head["verdicts"]
-    named = [each for each in verdicts if each["kind"] not in (HEALTHY, CANNOT_TELL)]
-    if not named:
-        return verdicts[0]
-    located = [each for each in named if each["kind"] == named[-1]["kind"] and each.get("location")]
-    return located[-1] if located else named[-1]
 
 
 def methods(told: Head, line: Head) -> Iterator[Document]:
@@ -124,10 +114,17 @@ def sequence(head: Head, told: Head) -> list[Document]:
     known = {_event_name(row) for row in rows}
     for event in head.get("events") or ():
         row = _event_row(event)
-        if row is not None and _event_name(row) not in known:
+        if row is not None and _belongs(row, head) and _event_name(row) not in known:
             known.add(_event_name(row))
             rows.append(row)
     return _gathered(sorted(rows, key=lambda row: (_utc(row["t"]), not row["first"])))[:MOST_ROWS]
+
+
+def _belongs(row: Head, head: Head) -> bool:
+    """Return whether an event is of this incident and neither of the one before it nor of the one that took over, in the same window."""
+    t, ended = _utc(row["t"]), head.get("ended_utc_s")
+    early = bool(head.get("before")) and t < float(head["opened_utc_s"]) - BEFORE_S
+    return not early and (ended is None or t <= float(ended))
 
 
 def _event_name(row: Head) -> tuple[str, str]:

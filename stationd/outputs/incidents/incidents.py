@@ -106,8 +106,8 @@ class Incidents:
             self._early.append((change, since_t, moment, standing))
             return
         before = len(self._course.incidents)
-        if self._course.heard(change, since_t, moment, standing):
-            self.statistics.opened += len(self._course.incidents) > before
+        self._course.heard(change, since_t, moment, standing)
+        self.statistics.opened += len(self._course.incidents) - before
         self._news.set()
 
     async def run(self) -> None:
@@ -164,6 +164,7 @@ class Incidents:
     async def _settle(self) -> None:
         """Bring to the disk what is not there yet; write what is due; have done with what is over."""
         assert self._course is not None
+        self.statistics.opened += self._course.settle(self._clock())
         ended = self._course.end(self._clock())
         for incident in tuple(self._course.incidents.values()):
             if self._kept.get(incident.id) != incident:

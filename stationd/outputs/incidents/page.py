@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from stationd.outputs.document import Document
+from stationd.outputs.document import Document, Mode
 from stationd.outputs.incidents.plot import text
 
 STYLE = (
@@ -14,6 +14,12 @@ STYLE = (
     "td,th{border:1px solid #bbb;padding:.2em .6em;text-align:left;vertical-align:top}img{max-width:100%}code{font-size:12px}"
 )
 OURS = {"yes": "YES", "no": "NO", "cannot-tell": "cannot be told", "nothing-wrong": "nothing is wrong"}
+
+ORIGIN = {Mode.SIM.value: "SIMULATED", Mode.HIL.value: "TEST BENCH"}
+NOT_REAL = {
+    Mode.SIM.value: "SIMULATED: nothing here was measured on a cable; the line and its fault exist in a simulation only.",
+    Mode.HIL.value: "TEST BENCH: real equipment and no cable; the line and its fault exist on a bench only.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +32,20 @@ class Content:
     sha256: str
 
 
+def origin(head: Mapping[str, Any]) -> str:
+    """Return in a word where the values come from if not from a plant, else ""."""
+    return ORIGIN.get(str(head.get("mode")), "")
+
+
 def page(head: Mapping[str, Any], fault: Mapping[str, Any], contents: Sequence[Content]) -> str:
     """Return the page."""
     verdict = fault["verdict"]
-    title = f"{fault['id']} {head.get('title') or head.get('station')}"
+    title = f"{fault['id']} {head.get('title') or head.get('station')}" + (f" ({origin(head)})" if origin(head) else "")
     parts = [
         "<!DOCTYPE html>",
         f'<html lang="en"><head><meta charset="utf-8"/><title>{text(title)}</title><style>{STYLE}</style></head><body>',
         f"<h1>{text(title)}</h1>",
+        *([f"<p><strong>{text(NOT_REAL[str(head['mode'])])}</strong></p>"] if origin(head) else []),
         f"<p><strong>{text(verdict.get('sentence', ''))}</strong> {text(verdict.get('where', ''))}</p>",
         *_table((("what", "is"), *_facts(head, fault))),
         *_list("Why", verdict.get("why") or ()),

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stationd.core.verdict.words import Kind
-from stationd.outputs.incidents.course import MOST_CHANGES, Course, Incident, Settings, incident_of
+from stationd.outputs.incidents.course import AT_ONCE, MOST_CHANGES, Course, Incident, Settings, incident_of
+from stationd.outputs.incidents.saying import HELD_S
 from stationd.outputs.journal import Moment
 
 BEGIN = 1_795_000_000.0  # 2026-11-18T11:06:40Z
@@ -22,8 +23,12 @@ def course(*open_ones: Incident, known: tuple[str, ...] = (), t: float = 0.0) ->
     return Course(Settings(), frozenset(known), open_ones, at(t))
 
 
-def tell(target: Course, kind: Kind, t: float, since: float | None = None) -> bool:
-    return target.heard({"kind": kind.value}, t if since is None else since, at(t))
+def tell(target: Course, kind: Kind, t: float, since: float | None = None, **more: object) -> bool:
+    return target.heard({"kind": kind.value, "confidence": "high", **more}, t if since is None else since, at(t))
+
+
+def around(km: float) -> dict[str, object]:
+    return {"low_km": {"v": km - 2.0}, "high_km": {"v": km + 2.0}}
 
 
 def record_all(target: Course, t: float) -> list[str]:
@@ -64,13 +69,94 @@ def test_the_record_is_due_when_the_window_is_over_and_on_the_disk() -> None:
     assert record_all(target, 619.0) == ["F-2026-11-18-1"]
 
 
-def test_what_comes_within_the_window_belongs_to_the_incident() -> None:
+def test_a_fault_after_a_healthy_verdict_is_an_incident_of_its_own_within_the_window_of_the_one_before() -> None:
     target = course()
-    for t, kind in enumerate((Kind.CABLE_CUT, Kind.HEALTHY, Kind.SHUNT, Kind.CANNOT_TELL)):
-        tell(target, kind, float(t))
+    tell(target, Kind.SHUNT, 100.0, since=99.0)
+    tell(target, Kind.HEALTHY, 130.0)
+    tell(target, Kind.SHUNT, 150.0, since=149.0)
+    first, second = target.incidents.values()
+    assert (first.healthy_utc_s, first.ended_utc_s) == (BEGIN + 130.0, BEGIN + 149.0)
+    assert (second.opened_utc_s, second.before) == (BEGIN + 149.0, first.id)
+    assert record_all(target, 99.0 + 615.0) == [first.id]
+    assert record_all(target, 149.0 + 615.0) == [second.id]
+
+
+def test_another_kind_in_the_place_of_a_fault_that_stands_is_an_incident_as_soon_as_it_has_held() -> None:
+    target = course()
+    tell(target, Kind.FEED_TRIP_HERE, 0.0)
+    tell(target, Kind.CABLE_CUT, 5.0, since=4.5)
+    assert target.deadline() == 5.0 + HELD_S
+    assert not target.settle(at(4.9 + HELD_S))
+    assert target.settle(at(5.0 + HELD_S))
+    first, second = target.incidents.values()
+    assert [each["kind"] for each in first.changes] == ["feed-trip-here"]
+    assert (second.kind, second.opened_utc_s, second.before) == ("cable-cut", BEGIN + 4.5, first.id)
+
+
+@pytest.mark.parametrize(("before", "after"), [({"pairs": [3]}, {"pairs": [3, 5]}), ({"place": around(50.0)}, {"place": around(250.0)})])
+def test_another_pair_and_another_place_are_another_incident(before: dict[str, object], after: dict[str, object]) -> None:
+    target = course()
+    tell(target, Kind.SHUNT, 0.0, **before)
+    tell(target, Kind.SHUNT, 60.0, **after)
+    target.settle(at(70.0))
+    assert len(target.incidents) == 2
+    tell(target, Kind.SHUNT, 80.0, **after)
+    target.settle(at(90.0))
+    assert len(target.incidents) == 2
+
+
+def test_a_word_that_does_not_hold_while_the_line_comes_back_is_a_step_of_the_incident() -> None:
+    target = course()
+    tell(target, Kind.CABLE_CUT, 0.0, pairs=[1, 2])
+    tell(target, Kind.CONNECTOR, 60.0, pairs=[2])
+    tell(target, Kind.HEALTHY, 63.0)
+    target.settle(at(80.0))
     (incident,) = target.incidents.values()
-    assert len(incident.changes) == 4
-    assert incident.kind == "shunt"
+    assert [each["kind"] for each in incident.changes] == ["cable-cut", "connector-open", "healthy"]
+    assert incident.healthy_utc_s == BEGIN + 63.0
+
+
+def test_a_fault_that_flaps_and_a_cut_that_is_mended_pair_by_pair_stay_one_incident() -> None:
+    target = course()
+    tell(target, Kind.CABLE_CUT, 0.0, pairs=[1, 2, 3])
+    tell(target, Kind.FIBRE_BREAK, 20.0, pairs=[2, 3])
+    for t in range(40, 400, 10):
+        tell(target, Kind.HEALTHY, t)
+        tell(target, Kind.FIBRE_BREAK, t + 5.0, pairs=[3])
+    target.settle(at(400.0))
+    assert len(target.incidents) == 1
+
+
+def test_a_better_word_for_a_guess_or_for_what_could_not_be_told_belongs_to_the_incident() -> None:
+    guessed, untold = course(), course()
+    tell(guessed, Kind.FEED_TRIP_FAR, 0.0, confidence="low")
+    tell(guessed, Kind.SHUNT, 8.0)
+    tell(untold, Kind.HEALTHY, 0.0)
+    tell(untold, Kind.CANNOT_TELL, 10.0)
+    tell(untold, Kind.SHUNT, 40.0)
+    for target in (guessed, untold):
+        target.settle(at(60.0))
+        assert [each.kind for each in target.incidents.values()] == ["shunt"]
+
+
+def test_an_incident_that_is_given_the_time_of_the_fault_before_it_opens_when_it_was_found() -> None:
+    target = course()
+    tell(target, Kind.SHUNT, 100.0, since=99.0)
+    tell(target, Kind.HEALTHY, 120.0)
+    tell(target, Kind.CABLE_CUT, 160.0, since=99.0)
+    assert [each.opened_utc_s for each in target.incidents.values()] == [BEGIN + 99.0, BEGIN + 160.0]
+
+
+def test_an_incident_is_told_by_what_was_said_most_surely_and_longest_not_by_the_last_word() -> None:
+    told = [
+        {"kind": "cable-cut", "confidence": "medium", "at": "2026-11-18T11:00:00Z"},
+        {"kind": "cable-cut", "confidence": "high", "location": {"ends": 2}, "at": "2026-11-18T11:00:02Z"},
+        {"kind": "sensor-fault", "confidence": "high", "at": "2026-11-18T11:05:00Z"},
+        {"kind": "healthy", "at": "2026-11-18T11:05:06Z"},
+    ]
+    incident = Incident("F-2026-11-18-1", BEGIN, True, tuple(told))
+    assert incident.kind == "cable-cut"
+    assert Incident("F-2026-11-18-1", BEGIN, True, tuple(told[2:])).kind == "sensor-fault"
 
 
 def test_another_fault_after_the_window_is_another_incident_that_names_the_one_before() -> None:
@@ -116,21 +202,25 @@ def test_a_clock_that_was_set_over_a_restart_delays_a_record_by_no_more_than_its
 
 
 @given(st.lists(st.tuples(st.sampled_from(Kind), st.floats(0.5, 400.0)), max_size=80))
-def test_whatever_the_verdict_does_there_are_no_more_records_than_windows_and_each_fault_is_in_one(told: list[tuple[Kind, float]]) -> None:
+def test_whatever_the_verdict_does_the_windows_that_run_at_a_time_are_few_and_each_fault_is_in_one(told: list[tuple[Kind, float]]) -> None:
     target, t, opened, made = course(), 0.0, set[str](), list[str]()
     for kind, wait_s in told:
         t += wait_s
+        target.settle(at(t))
         made += record_all(target, t)
         for over in target.end(at(t)):
             target.forget(over.id)
         tell(target, kind, t)
+        t += HELD_S
+        target.settle(at(t))
         opened |= set(target.incidents)
+        assert sum(not each.recorded for each in target.incidents.values()) <= AT_ONCE
         if kind in FAULTS:
             assert target.standing is not None
             assert target.standing.changes[-1]["kind"] == kind.value
     made += record_all(target, t + 700.0)
     assert sorted(made) == sorted(opened)
-    assert len(made) <= 1 + t / Settings().after_s
+    assert len(made) <= AT_ONCE * (1 + t / Settings().after_s)
 
 
 def test_a_verdict_that_flaps_is_counted_and_not_kept_without_end() -> None:

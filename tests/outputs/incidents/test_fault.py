@@ -8,7 +8,8 @@ from stationd.core.line.words import Fault, Interval, Location
 from stationd.core.verdict.words import First, Kind
 from stationd.outputs.clock import Clock
 from stationd.outputs.incidents import line_facts
-from stationd.outputs.incidents.fault import decisive, fault_document, methods, section, sequence
+from stationd.outputs.incidents.fault import fault_document, methods, section, sequence
+from stationd.outputs.incidents.saying import says_most
 from tests.outputs.incidents.scene import DOCUMENTS, PLAN, cut, verdict
 
 CLOCK = Clock(1_795_000_000.0, 100.0)
@@ -26,11 +27,11 @@ def head(*verdicts: Any, events: tuple[dict[str, Any], ...] = ()) -> dict[str, A
     }  # fmt: skip
 
 
-def test_the_last_fault_that_has_a_place_is_the_one_that_is_told() -> None:
+def test_the_last_of_the_best_located_verdicts_is_the_one_that_is_told() -> None:
     bare = verdict(Kind.CABLE_CUT, 100.0)
-    assert decisive(head(bare, cut(100.0), bare, verdict(Kind.HEALTHY, 100.0)))["location"] is not None
-    assert decisive(head(cut(100.0), verdict(Kind.SHUNT, 100.0), verdict(Kind.CANNOT_TELL, 100.0)))["kind"] == "shunt"
-    assert decisive(head(verdict(Kind.CANNOT_TELL, 100.0)))["kind"] == "cannot-tell"
+    assert says_most(told(bare, cut(100.0), bare, verdict(Kind.HEALTHY, 100.0)))["location"] is not None
+    assert says_most(told(cut(100.0), verdict(Kind.SHUNT, 100.0), verdict(Kind.CANNOT_TELL, 100.0)))["kind"] == "cable-cut"
+    assert says_most(told(verdict(Kind.CANNOT_TELL, 100.0)))["kind"] == "cannot-tell"
 
 
 def test_each_end_and_both_together_are_methods_with_their_own_kilometre() -> None:
@@ -86,3 +87,15 @@ def test_a_record_of_an_older_version_without_its_newer_fields_is_still_shown() 
     document = fault_document(bare)
     assert document["methods"] == []
     assert document["sequence"] == []
+
+
+def test_what_happened_in_the_window_and_belongs_to_the_fault_before_or_after_is_not_in_the_sequence() -> None:
+    times = {"BEFORE": "2026-11-18T11:06:20Z", "OWN": "2026-11-18T11:06:41Z", "AFTER": "2026-11-18T11:08:00Z"}
+    raised = tuple(
+        {"what": "raise", "body": {"kind": "alarm", "event": "raise", "type": kind, "resource": "pfe", "t": t}} for kind, t in times.items()
+    )
+    whole = head(verdict(Kind.SHUNT, 100.0), events=raised) | {"opened_utc_s": 1_795_000_000.0}
+    first = whole | {"ended_utc_s": 1_795_000_030.0}
+    second = whole | {"before": "F-0"}
+    assert [row["what"] for row in sequence(first, whole["verdicts"][0])] == ["BEFORE", "OWN"]
+    assert [row["what"] for row in sequence(second, whole["verdicts"][0])] == ["OWN", "AFTER"]

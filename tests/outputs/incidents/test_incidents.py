@@ -13,6 +13,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -22,7 +23,22 @@ from stationd.core.verdict.words import Kind
 from stationd.outputs.incidents import Incidents, NoSuchIncident, NotWritten
 from stationd.outputs.incidents.record import read_through
 from stationd.outputs.journal import Wanted
-from tests.outputs.incidents.scene import LONG, VOLTAGE, Scene, changed, cut, healthy, names, now, running, scene, until, verdict
+from tests.outputs.incidents.scene import (
+    LONG,
+    SOON,
+    VOLTAGE,
+    Scene,
+    changed,
+    cut,
+    healthy,
+    names,
+    now,
+    numbered,
+    running,
+    scene,
+    until,
+    verdict,
+)  # fmt: skip
 
 ROOT = Path(__file__).resolve().parents[3]
 KILLED = """
@@ -202,3 +218,16 @@ async def test_a_station_that_starts_and_cannot_tell_yet_has_no_incident(tmp_pat
         for name in ("../journal", "F-2026-01-01-1", "last "):
             with pytest.raises(NoSuchIncident):
                 await incidents.bundle(name)
+
+
+async def test_another_fault_that_holds_has_a_file_and_a_record_of_its_own_although_nothing_more_is_said(tmp_path: Path) -> None:
+    settings = replace(SOON, after_s=1.0, held_s=0.1)
+    async with scene(tmp_path, settings) as here, running(here.make()) as incidents:
+        incidents.heard(changed(verdict(Kind.FEED_TRIP_HERE, now())))
+        await until(lambda: len(names(tmp_path)) == 1)
+        incidents.heard(changed(cut(now())))
+        await until(lambda: len(set(numbered(tmp_path))) == 2)
+        assert incidents.statistics.opened == 2
+        second, first = [await incidents.fault(str(each["id"])) for each in await incidents.faults()]
+    assert [(each["kind"], each["before"]) for each in (first, second)] == [("feed-trip-here", ""), ("cable-cut", first["id"])]
+    assert first["ended_utc_s"] == second["opened_utc_s"]

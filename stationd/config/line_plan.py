@@ -7,9 +7,11 @@ has no plan: no verdict is given, and that is said once at the start.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
-from stationd.config.model import Device, Line, PowerFeed, Profile, Role, StationConfig
+from stationd.config.model import Device, FedFrom, Line, PowerFeed, Profile, Role, StationConfig
 from stationd.core.line.plan import AmplifierPoints, Contact, FeedPoints, LinePlan, PairPoints, PumpPoints
+from stationd.core.line.uncertainty import HIGHEST_DROOP_S, Droop, Uncertainty
 from stationd.core.line.words import Cable, End
 from stationd.core.model import PointId
 from stationd.driver import Driver, Missing
@@ -46,6 +48,8 @@ def line_plan(config: StationConfig, drivers: Mapping[str, Driver]) -> LinePlan 
         contacts=tuple(_contacts(config)),
         demarcation_km=line.demarcation_km,
         buses=buses,
+        fed_from=frozenset(End) if line.fed_from is FedFrom.BOTH else frozenset({End(line.fed_from.value)}),
+        known=_known(line, tuple(config.pfe.values())),
     )
 
 
@@ -56,8 +60,26 @@ def cable_of(line: Line) -> Cable:
         ohm_per_km=line.conductor_ohm_per_km,
         repeaters_km=line.repeaters_km,
         repeater_drop_v=line.repeater_drop_v,
+        sea_earth_ohm=line.sea_earth_ohm,
+        capacitance_uf_per_km=line.capacitance_uf_per_km,
         fed=line.profile is Profile.REPEATERED,
     )
+
+
+def _known(line: Line, feeds: tuple[PowerFeed, ...]) -> Uncertainty:
+    """Return what the file says of the line's uncertainty. The droop of the far end is in the far station's file."""
+    known, droop = Uncertainty(sea_earth_ohm=line.sea_earth_doubt_ohm), _droop(feeds)
+    return replace(known, droop_a=droop) if End(line.end.value) is End.A else replace(known, droop_b=droop)
+
+
+def _droop(feeds: tuple[PowerFeed, ...]) -> Droop:
+    """Return the bounds of all feeds of this station together: any of them may be the one in service."""
+    told = [(feed.droop_ma_per_kv, feed.droop_doubt_ma_per_kv) for feed in feeds if feed.droop_ma_per_kv is not None]
+    if not told:
+        return Droop()
+    low_s, high_s = min(droop - doubt for droop, doubt in told) * 1e-6, max(droop + doubt for droop, doubt in told) * 1e-6
+    every = len(told) == len(feeds)
+    return Droop(max(0.0, low_s) if every else 0.0, high_s if every else max(high_s, HIGHEST_DROOP_S), known=every)
 
 
 def _pairs(config: StationConfig, drivers: Mapping[str, Driver]) -> Iterator[PairPoints]:

@@ -46,6 +46,14 @@ class End(Enum):
     B = "b"
 
 
+class FedFrom(Enum):
+    """Which ends drive a current into the line by design."""
+
+    BOTH = "both"
+    A = "a"
+    B = "b"
+
+
 class Parity(Enum):
     """The parity bit of a serial line."""
 
@@ -144,6 +152,14 @@ class Line(BaseModel):
         tuple[PositionKm, ...], Field(strict=False, description="positions from end a, ascending")
     ] = ()
     repeater_drop_v: Annotated[float, Field(ge=0.0, le=500.0, description="voltage of one repeater at nominal current")] = 40.0
+    fed_from: Annotated[
+        FedFrom, Field(strict=False, description="which ends feed by design: both | a | b; the other one is the way to the earth")
+    ] = FedFrom.BOTH
+    # 2-5 ohm at each station [E]; what it may be off by is part of the stated interval of a fault.
+    sea_earth_ohm: Annotated[float, Field(ge=0.0, le=100.0, description="resistance of the earth bed of each station")] = 3.5
+    sea_earth_doubt_ohm: Annotated[float, Field(ge=0.0, le=100.0, description="each bed is within so much of sea_earth_ohm")] = 1.5
+    # 0.18-0.27 uF/km by the coaxial formula with usual dimensions [E]; only an insulated break is located by it.
+    capacitance_uf_per_km: Annotated[float, Field(gt=0.0, le=5.0, description="capacitance of the conductor to the sea")] = 0.2
     demarcation_km: Annotated[
         float, Field(ge=0.0, le=20_000.0, description="from here on it is sea cable: is the fault ours?")
     ] = 0.0
@@ -216,6 +232,11 @@ class PowerFeed(BaseModel):
     nominal_ma: Annotated[float, Field(gt=0.0, le=5_000.0, description="line current in service")] = 1000.0
     max_v: Annotated[float, Field(gt=0.0, le=15_000.0, description="highest voltage that is ever asked for")] = 800.0
     ramp_ma_per_s: Annotated[float, Field(gt=0.0, le=100.0, description="slope of a ramp; 10 mA/s is an assumption")] = 10.0
+    # 3.3 mA per kV was published for a 1978 system; a feed whose droop nobody has told or learnt may have 0 to 10.
+    droop_ma_per_kv: Annotated[
+        float | None, Field(ge=0.0, le=1_000.0, description="current given up per 1000 V of the line; not set: unknown, until learnt")
+    ] = None
+    droop_doubt_ma_per_kv: Annotated[float, Field(ge=0.0, le=1_000.0, description="the droop is within so much of droop_ma_per_kv")] = 0.3
     interlocks: Annotated[
         tuple[str, ...] | Literal["hardware-only"],
         PlainValidator(values.interlocks),

@@ -42,6 +42,8 @@ AMPLIFIER_PORTS = (
     ("amonics-aedfa", Port(protocol=Protocol.TEXT, baud=19200)),
     ("edfa68", Port(protocol=Protocol.FRAME68, baud=115200)),
 )
+LAGS_S = (0.2, 0.3, 0.1, 0.5)  # how late they notice lost light, in the same order (assumption: 0.1 to 0.5 s)
+SHUTDOWNS_S: tuple[float | None, ...] = (None, 0.55, None, 0.9)  # and shut off: not all have it; off within 1 s
 REPEATERED: tuple[Amplifies, ...] = ("booster", "preamp")
 UNREPEATERED: tuple[Amplifies, ...] = (*REPEATERED, "raman", "ropa-pump")
 IO_PORT = Port(link="tcp", protocol=Protocol.MODBUS_TCP)
@@ -73,7 +75,11 @@ def _station(name: str, end: End, fibre_pairs: int, repeatered: bool) -> Iterato
         yield f"{name}-pfe", port, Device(port=f"{name}-pfe", driver=driver, end=end, role="pfe", ratings=RATINGS[driver])
     yield f"{name}-io", IO_PORT, Device(port=f"{name}-io", driver="modbus-io", end=end, role="io")
     for pair in range(1, fibre_pairs + 1):
-        driver, port = AMPLIFIER_PORTS[(pair - 1) % len(AMPLIFIER_PORTS)]
+        make = (pair - 1) % len(AMPLIFIER_PORTS)
+        driver, port = AMPLIFIER_PORTS[make]
         for role in REPEATERED if repeatered else UNREPEATERED:
-            unit = f"{name}-fp{pair}-{role}"
-            yield unit, port, Device(port=unit, driver=driver, end=end, role=role, fibre_pair=pair)
+            unit, shutdown_s = f"{name}-fp{pair}-{role}", SHUTDOWNS_S[make] if role == "booster" else None
+            lag_s = LAGS_S[make] if role in REPEATERED else 0.0
+            yield unit, port, Device(
+                port=unit, driver=driver, end=end, role=role, fibre_pair=pair, los_lag_s=lag_s, shutdown_s=shutdown_s
+            )

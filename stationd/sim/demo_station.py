@@ -52,6 +52,7 @@ def station_file(
     yield f'[line]\nname = "{LINE_NAMES[route]}"\nprofile = "{profile}"\nlength_km = {cable.length_km}\nend = "{end.value}"'
     yield f'far_station = "{station(route, end.other)}"\nfibre_pairs = {rig.cable.fibre_pairs}'
     yield f"conductor_ohm_per_km = {cable.conductor_ohm_per_km}\nrepeaters_km = {list(cable.repeaters_km)}"
+    yield f"sea_earth_ohm = {cable.sea_earth_ohm}"
     yield f"repeater_drop_v = {cable.repeater_drop_v}\ndemarcation_km = {DEMARCATION_KM}"
     yield f"capacity_tbps = {round(rig.cable.fibre_pairs * PAIR_TBPS, 1)}"
     yield f'[far_station]\nkey = "file:{_far_key(home)}"'

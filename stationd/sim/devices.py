@@ -21,6 +21,7 @@ from stationd.sim.device_spellman import Spellman
 from stationd.sim.device_text import Responder
 from stationd.sim.modbus_server import ModbusUnit
 from stationd.sim.rig import Device
+from stationd.sim.shutdown import Shutdown
 from stationd.sim.stage import AmplifierDesk, FeedDesk, Stage
 
 ModbusPanel = EaSupply | IoModule | RegisterBlock
@@ -64,7 +65,7 @@ def _alone(
             return Fug(stage, feed_desk(stage, first), first.dialect or "lf")
         case "spellman-xrv":
             return Spellman(stage, feed_desk(stage, first))
-    desks = {device.channel: AmplifierDesk(stage, *device.amplifier) for device in devices.values()}
+    desks = {device.channel: amplifier_desk(stage, device) for device in devices.values()}
     match first.driver:
         case "keopsys-cefa":
             return Keopsys(stage, desks[first.channel], first.dialect or "cr")
@@ -75,6 +76,16 @@ def _alone(
         case "edfa68":
             return Edfa68(stage, desks)
     raise ValueError(f"{first.driver} does not speak text")
+
+
+def amplifier_desk(stage: Stage, device: Device) -> AmplifierDesk:
+    """Return the electronics of an amplifier, with the lag and the automatic shutdown of its section."""
+    end, pair, role = device.amplifier
+    if device.shutdown_s is not None:
+        shutdown = Shutdown(stage.plant, end, pair, device.shutdown_s)
+        stage.shutdowns.append(shutdown)
+        stage.enlist(shutdown.advance)
+    return AmplifierDesk(stage, end, pair, role, device.los_lag_s)
 
 
 def feed_desk(stage: Stage, device: Device) -> FeedDesk:

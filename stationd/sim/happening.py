@@ -284,4 +284,6 @@ class Before:
                 panel.latch = Latch.NONE
         for place, settings in self.amplifiers.items():
             plant.set_amplifier(*place, settings)
+        for shutdown in stage.shutdowns:
+            shutdown.restart()
         simulation.reconnect()

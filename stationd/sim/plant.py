@@ -117,6 +117,7 @@ class Plant:
         places: list[Place] = [(end, pair, role) for end in End for pair in range(1, fibre_pairs + 1) for role in roles]
         self._settings = {place: default_settings(place[2], self.fibre) for place in places}
         self._los = dict.fromkeys(self._settings, False)
+        self._shut: frozenset[Place] = frozenset()
         self._electrical: Electrical | None = None
         self._states: dict[Place, AmplifierState] = {}
 
@@ -258,6 +259,13 @@ class Plant:
             self._settings[place] = settings
             self._changed()
 
+    def shut(self, place: Place, *, off: bool) -> None:
+        """Let the automatic shutdown of an amplifier switch it off, or on again as it is set."""
+        wanted = self._shut | {place} if off else self._shut - {place}
+        if wanted != self._shut:
+            self._shut = wanted
+            self._changed()
+
     def amplifier(self, end: End, pair: int, role: Role, now: float) -> AmplifierState:
         """What the amplifier shows at `now`. Loss of signal keeps its hysteresis from reading to reading."""
         place = self._place(end, pair, role)
@@ -299,6 +307,7 @@ class Plant:
         else:
             input_dbm = DARK_DBM if TransmitterOff(end, pair) in self._events else self.fibre.transmitter_dbm
         self._los[place] = lost(settings, input_dbm, self._los[place])
+        settings = replace(settings, pump_on=False) if place in self._shut else settings
         return amplify(settings, input_dbm, self._los[place], pump_lost=pump_lost, line_open=line_open)
 
     def _pump_gain_db(self, end: End, pair: int) -> float:

@@ -107,6 +107,8 @@ class Device(BaseModel):
     illegal: Annotated[frozenset[int], Field(strict=False)] = frozenset()  # holding registers that a Modbus unit does not have
     registers: Annotated[int, Field(ge=1, le=10_000)] = 40  # of driver "registers"
     answer_ms: Annotated[float, Field(ge=0.0, le=60_000.0)] = 0.0  # longer thinking before each answer
+    los_lag_s: Annotated[float, Field(ge=0.0, le=10.0)] = 0.0  # an amplifier notices lost light so much later
+    shutdown_s: Annotated[float, Field(gt=0.0, le=10.0)] | None = None  # a booster is off so long after its pair receives nothing
 
     @property
     def amplifier(self) -> tuple[End, int, Role]:
@@ -310,6 +312,8 @@ def _check_variant(device: Device, rule: Rule) -> Iterator[str]:
 def _check_amplifier(rig: Rig, device: Device, unrepeatered: bool) -> Iterator[str]:
     if device.role is None:
         yield f"role: is missing; {' or '.join(AMPLIFIERS)}"
+    if device.shutdown_s is not None and device.role != "booster":
+        yield f"shutdown_s: only a booster shuts off when its pair receives nothing, not {device.role}"
     if device.role in ("raman", "ropa-pump") and not unrepeatered:
         yield f"role: {device.role} exists on a line without repeaters only"
     if device.fibre_pair is None:

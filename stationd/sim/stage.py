@@ -18,6 +18,7 @@ from stationd.sim.amplifier import AmplifierSettings, AmplifierState
 from stationd.sim.cable import End, PowerFeed, Regulation
 from stationd.sim.optics import Role
 from stationd.sim.plant import Plant
+from stationd.sim.shutdown import Lag, Shutdown
 
 COURSE_STEP_S = 1.0  # how often what changes slowly changes; each time is a new state of the whole line
 TRIP_S = 0.05  # an over-voltage trip takes 10 to 100 ms
@@ -49,6 +50,7 @@ class Stage:
         self._clock = clock
         self._begin = clock()
         self.feeds: dict[End, FeedDesk] = {}
+        self.shutdowns: list[Shutdown] = []
         self._running: list[_Running] = []
         self._advances: list[Callable[[float], None]] = []
         self._looks: list[Callable[[], None]] = []
@@ -247,9 +249,12 @@ class FeedDesk:
 class AmplifierDesk:
     """One amplifier of the plant as its own electronics see it."""
 
-    def __init__(self, stage: Stage, end: End, pair: int, role: Role) -> None:
+    def __init__(self, stage: Stage, end: End, pair: int, role: Role, lag_s: float = 0.0) -> None:
         self.place = (end, pair, role)
         self._stage = stage
+        self._lag = Lag(stage.plant, self.place, lag_s, stage.now) if lag_s > 0.0 else None
+        if self._lag is not None:
+            stage.plant.on_change(self._note)
 
     @property
     def settings(self) -> AmplifierSettings:
@@ -258,7 +263,12 @@ class AmplifierDesk:
 
     def state(self) -> AmplifierState:
         """Return what it measures now."""
-        return self._stage.plant.amplifier(*self.place, self._stage.now)
+        state = self._stage.plant.amplifier(*self.place, self._stage.now)
+        return state if self._lag is None else self._lag.shown(state, self._stage.now)
+
+    def _note(self) -> None:
+        assert self._lag is not None
+        self._lag.note(self._stage.now)
 
     def put(self, settings: AmplifierSettings) -> None:
         """Set it, as `desk.put(replace(desk.settings, pump_on=False))`."""

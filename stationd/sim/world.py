@@ -116,13 +116,13 @@ def _shunt_virtual_earth(here: Setting) -> Script:
 def _insulated_open(here: Setting) -> Script:
     km = here.km(0.25, 0.75)
     change = electrical(InsulatedOpen(km), f"conductor open and insulated at km {km}: the feeds go to their limit and trip")
-    a, b = _says(Kind.OPEN, ours=_HARDLY), _says(Kind.OPEN, Kind.BOTH_OFF, Kind.CANNOT_TELL, ours=_HARDLY)
+    a, b = _says(Kind.OPEN, ours=_HARDLY), _says(Kind.OPEN, Kind.BOTH_OFF, ours=_HARDLY)
     return _once(change, Expected(a, b, AT_ONCE_S, km, here.pairs))
 
 
 def _single_fibre(here: Setting) -> Script:
     km, pair, direction = here.km(0.25, 0.75), here.pair(), here.chance.choice(list(Direction))
-    says = _says(Kind.FIBRE_BREAK, Kind.CANNOT_TELL, ours=_HARDLY)
+    says = _says(Kind.FIBRE_BREAK, ours=_HARDLY)
     change = optical(FibreBreak(km, pair, direction), f"fibre {direction.value} of pair {pair} broken at km {km}")
     return _once(change, Expected(says, says, AT_ONCE_S, pairs=(pair,)))
 
@@ -237,16 +237,15 @@ def _connector_open(here: Setting) -> Script:
         optical(ConnectorOpen(End.A, pair, Role.BOOSTER), f"line connector of the booster of pair {pair} at end a opened"),
         optical(ConnectorOpen(End.A, pair, Role.PREAMP), "that of its preamp too"),
     )
-    b = _says(Kind.FIBRE_BREAK, Kind.CONNECTOR, Kind.CANNOT_TELL, ours=_HARDLY)
+    b = _says(Kind.FIBRE_BREAK, Kind.CONNECTOR, ours=_HARDLY)
     return _once(change, Expected(_ours(Kind.CONNECTOR), b, SOON_S, pairs=(pair,)))
 
 
 def _transmitter_off(here: Setting) -> Script:
     pair = here.pair()
     change = optical(TransmitterOff(End.A, pair), f"transmission equipment of pair {pair} at end a sends nothing into the booster")
-    a = _says(Kind.TERMINAL_PUMP, Kind.CANNOT_TELL, ours=(Ours.YES, Ours.CANNOT_TELL))  # it counts as the terminal's
-    b = _says(Kind.TERMINAL_PUMP, Kind.FIBRE_BREAK, Kind.CONNECTOR, Kind.CANNOT_TELL, ours=_HARDLY)
-    return _once(change, Expected(a, b, SOON_S, pairs=(pair,)))
+    b = _says(Kind.TERMINAL_PUMP, Kind.FIBRE_BREAK, ours=_HARDLY)
+    return _once(change, Expected(_ours(Kind.TERMINAL_PUMP), b, SOON_S, pairs=(pair,)))
 
 
 def _pump_off(here: Setting, role: Role) -> Script:

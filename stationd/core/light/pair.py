@@ -2,11 +2,13 @@
 
 A tap and the amplifier behind it see the same fibre. Where they agree, the light is as they say; where one jumps and the other
 agrees with the past, the jump is a fault of that sensor and not of the fibre (event table of a landing station, row "sensor").
+Two rules keep a fibre that comes and goes from being told as a fault of ours: a sensor is accused only by the other one's word of
+after it moved, and none is accused while light has just returned, since amplifiers follow later than taps.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from stationd.core.line.far import FarLight
@@ -14,9 +16,14 @@ from stationd.core.line.plan import AmplifierPoints, PairPoints
 from stationd.core.model import Level, PointId, Reading, Reason
 
 CONFIRM_S = 2.5  # a device is polled once a second: so long one dark sensor of two waits for the other (assumption)
+LAG_S = 0.3  # an amplifier's own word of lost light is so much older than its answer at most (assumption: decided in milliseconds)
+WITH_S = 5.0  # pairs that went dark within so long went dark together: some are told by an amplifier alone (assumption)
+WEAK_DB = 3.0  # an amplifier behind a tap whose level fell by less still has light (assumption: margin of a sound line)
+RETURN_S = 5.0  # after light has come back no sensor is accused: amplifiers ramp up and clear their flags (assumption)
 JUMP_DB = 1.0  # a sensor that moved by so much against the past is not noise (assumption; taps are stable to 0.1 dB)
 STILL_DB = 0.4  # and one that moved by less than that agrees with the past (assumption)
 DARK_DB = 25.0  # below what is usual: no pump, splice or repeater takes so much and leaves light (a ROPA gives 20 at most)
+NOTHING_DBM = -20.0  # no amplifier that shines sends so little, reduced power is +10: some show a number in the dark (assumption)
 REFLECTION_DB = 6.0  # more light coming back than at the baseline: an open connector returns 14 dB, a good one under 40 (assumption)
 
 Look = Callable[[PointId | None], Reading | None]
@@ -30,7 +37,11 @@ class PairLight:
     `receive_lost` is the light that comes from the line, `transmit_lost` that which this station sends into it; `lost_t` is the
     time of the first dark sample and `lost_uncertainty_s` how well it is known. `waiting`: one sensor of two is dark and the other
     has not been asked since. `sensor` names the tap or device that jumped alone; `patch_dark` tells that the tap has light and the
-    device behind it has none. `reflects` is an open connector that shows itself (return loss), `reduced` automatic power reduction.
+    device behind it has none. `sent_patch_dark` is the same of what we send: our amplifier shines, the tap behind it and the far
+    station have no light, and `sensor_sure` is False while it could be that. `reflects` is light that comes back into an amplifier, as
+    from an open connector, and `stands` that it did so before anything was lost; `reduced` is automatic power reduction. `follows`:
+    sending stopped after receiving, as when an amplifier shuts off by itself, and `far_follows` the same of the far station; None
+    where the times do not tell. `far_sent`: since we receive nothing the far station has said that it sends.
     `asked`: since the light was lost, every amplifier of the pair has been asked for what would show a connector of ours, and
     `far_settled`: the far station has been asked for what it sends. `no_client`: the amplifier that sends has no light at its own
     input. `pump_off` names a Raman or ROPA pump unit that is off.
@@ -47,8 +58,11 @@ class PairLight:
     receive_change_db: float | None = None
     transmit_change_db: float | None = None
     sensor: str | None = None
+    sensor_sure: bool = True
     patch_dark: bool = False
+    sent_patch_dark: bool = False
     reflects: bool = False
+    stands: bool = False
     reduced: bool = False
     no_client: bool = False
     pump_off: str | None = None
@@ -56,6 +70,9 @@ class PairLight:
     far: FarLight | None = None
     far_change_db: float | None = None
     far_transmit_lost: bool | None = None
+    follows: bool | None = False
+    far_follows: bool | None = False
+    far_sent: bool = False
     asked: bool = True
     far_settled: bool = True
 
@@ -67,13 +84,19 @@ class PairLight:
 
 @dataclass(frozen=True, slots=True)
 class Dark:
-    """What one sensor says: whether it is dark, since when, the level where it has one, and when it was asked last."""
+    """What one sensor says: whether it is dark, since when, the level where it has one, and when it was asked last.
+
+    `lit_t` is when light last came back at it, minus infinity where it never went; `before_t` when it was asked the time before,
+    with the same answer.
+    """
 
     dark: bool | None
     level_dbm: float | None
     t: float
     since: float | None = None
     uncertainty_s: float = 0.0
+    lit_t: float = float("-inf")
+    before_t: float = float("-inf")
 
 
 def number_of(reading: Reading | None) -> float | None:
@@ -113,12 +136,13 @@ def output_lost(look: Look, amplifier: AmplifierPoints | None) -> bool | None:
     if amplifier is None:
         return None
     level = look(amplifier.output_dbm)
+    shown = number_of(level)
     said = [true(look(point)) for point in amplifier.dark]
     if any(said) or true(look(amplifier.pump_on)) is False:
         return True
-    if level is not None and level.quality.reason is Reason.BELOW_RANGE:
+    if (level is not None and level.quality.reason is Reason.BELOW_RANGE) or (shown is not None and shown <= NOTHING_DBM):
         return True
-    return None if number_of(level) is None and not any(each is False for each in said) else False
+    return None if shown is None and not any(each is False for each in said) else False
 
 
 def asked_since(look: Look, amplifier: AmplifierPoints | None, t: float) -> bool:
@@ -165,21 +189,43 @@ class Received:
     patch_dark: bool = False
 
 
-def together(tap: Dark, device: Dark, names: tuple[str, str], now: float) -> Received:
-    """Put the tap and the device behind it together. `names` are those of both, for the one that is wrong."""
+def together(tap: Dark, device: Dark, names: tuple[str, str], now: float, *, as_usual: bool | None = True) -> Received:
+    """Put the tap and the device behind it together. `names` are those of both, for the one that is wrong.
+
+    A lit device makes a dark tap wrong only with two answers of afterwards: one may have been on its way. `as_usual`: the level at
+    the tap is what it has always been; weak light may well be too little for the amplifier.
+    """
     level = tap.level_dbm if tap.level_dbm is not None else device.level_dbm
     if tap.dark is None or device.dark is None or tap.dark == device.dark:
         only = tap if tap.dark is not None else device
         return Received(only.dark, level, only.since, only.uncertainty_s)
+    returned_t = max(tap.lit_t, device.lit_t)
+    returning = now <= returned_t + RETURN_S
     if tap.dark:
         since = tap.since if tap.since is not None else tap.t
-        if device.t <= since and now - since <= CONFIRM_S:
+        if returning or device.t <= since + CONFIRM_S / 2 or device.before_t <= since + LAG_S:
             return Received(True, level, tap.since, tap.uncertainty_s, waiting=True)
-        return Received(False, device.level_dbm, sensor=names[0])
+        return Received(False, device.level_dbm, since, sensor=names[0])
     since = device.since if device.since is not None else device.t
-    if now - since <= CONFIRM_S and tap.t <= since:
+    unasked = device.t <= returned_t + RETURN_S  # what the amplifier said before tells nothing of the light that is back
+    if returning or unasked or as_usual is None or (now - since <= CONFIRM_S and tap.t <= since):
         return Received(None, level, device.since, waiting=True)
-    return Received(False, level, device.since, patch_dark=True)
+    return Received(False, level, device.since, patch_dark=as_usual)
+
+
+def in_company(received: Mapping[int, Received]) -> dict[int, Received]:
+    """Return what all pairs receive, where none is told apart by one of two sensors while most others went dark with it."""
+    return {number: _with_others(each, [other for at, other in received.items() if at != number]) for number, each in received.items()}
+
+
+def _with_others(one: Received, others: Sequence[Received]) -> Received:
+    since = one.since
+    if since is None or not (one.patch_dark or one.sensor is not None or (one.waiting and one.lost is None)):
+        return one
+    dark = [each for each in others if each.lost and each.since is not None and abs(each.since - since) <= WITH_S]
+    if not dark or 2 * len(dark) < len(others):
+        return one
+    return Received(True, None, since, max(one.uncertainty_s, *(each.uncertainty_s for each in dark)))
 
 
 def jumped(tap_change_db: float | None, device_change_db: float | None, names: tuple[str, str]) -> str | None:

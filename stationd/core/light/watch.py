@@ -12,6 +12,7 @@ from math import exp, inf
 
 from stationd.core.light import pair as sensors
 from stationd.core.light.baseline import Baseline
+from stationd.core.light.order import Followers, Returns, Span, follows
 from stationd.core.light.pair import Dark, Look, PairLight, number_of
 from stationd.core.light.pump import Ageing, ageing
 from stationd.core.line.far import FarLight
@@ -23,6 +24,7 @@ FADED_S = 30.0  # so long a level is lower before a pump of a repeater is suspec
 LESS_DB, BACK_DB, MOST_DB = 0.25, 0.15, 3.5  # suspected below, good again above; more than the last is another event
 FAR_ASKED_S = 1.2  # so long after a loss the far station has asked its own amplifiers again (assumption: once a second)
 POLL_S = 1.0  # how well the time of what a device shows is known
+JUDGED_S = 0.5  # and how much later it is looked at (assumption)
 SAMPLE_S = 0.001  # and that of a sample of the loop
 
 
@@ -34,6 +36,7 @@ class _Tap:
     t: float = float("-inf")
     since: float | None = None
     uncertainty_s: float = SAMPLE_S
+    lit_t: float = float("-inf")  # when light last came back
 
 
 @dataclass(slots=True)
@@ -54,9 +57,17 @@ class LightWatch:
         self._taps = {tap: _Tap() for pair in plan.pairs for tap in (pair.transmit_tap, pair.receive_tap) if tap is not None}
         self._levels: dict[PointId, _Level] = {}
         self._device_dark: dict[str, float] = {}
+        self._device_lit: dict[str, float] = {}
+        self._device_asked: dict[str, tuple[bool | None, float, float]] = {}  # its word, and when it gave it last and before that
+        self._returns = {pair.number: Returns() for pair in plan.pairs}
+        self._unsent_t: dict[int, float] = {}
+        self._lost_there: dict[int, float] = {}
+        self._sent_since: set[int] = set()  # pairs on which the far station was heard to send since the loss here
+        self._reduced_t: dict[int, float] = {}
         self._faded_since: dict[int, float] = {}
         self._old: frozenset[str] = frozenset()
         self._sent_there: set[int] = set()
+        self._followers = Followers()
         self.normal: dict[PointId, float] = {}
         self.far_normal: dict[int, float] = {}
         self.baseline: Baseline | None = None
@@ -78,6 +89,9 @@ class LightWatch:
         if tap is not None and event.kind in (LightKind.LOST, LightKind.BACK):
             wide = SAMPLE_S if event.exact else max(event.t - event.since, SAMPLE_S)
             self._tap(tap, event.kind is LightKind.LOST, event.t, event.since, wide)
+            late = tap.dark and event.kind is LightKind.LOST and tap.since is not None and event.since < tap.since
+            if late and tap.since is not None and tap.since <= event.t + POLL_S:  # a reading has told the same loss before
+                tap.since, tap.uncertainty_s = event.since, wide
         elif event.kind is LightKind.ENDED:
             for each in self._taps.values():
                 each.dark = None
@@ -87,6 +101,8 @@ class LightWatch:
             return
         if dark and not tap.dark:
             tap.since, tap.uncertainty_s = since if since is not None else t, uncertainty_s
+        if tap.dark and dark is False:
+            tap.lit_t = t
         tap.dark, tap.t = dark, t
 
     def _level(self, reading: Reading) -> None:
@@ -121,22 +137,30 @@ class LightWatch:
 
     # What is said.
 
-    def pairs(self, now: float, far: Mapping[int, FarLight], far_t: float = inf) -> tuple[PairLight, ...]:
-        """Return what every pair says now. `far` is what the far station said of each at `far_t`; what it does not tell of is absent."""
+    def pairs(self, now: float, far: Mapping[int, FarLight], far_t: float = inf, far_wide_s: float = 0.0) -> tuple[PairLight, ...]:
+        """Return what every pair says now. `far` is what the far station said of each at `far_t`; what it does not tell of is absent.
+
+        `far_wide_s` is how wrong a time of the far station may be here.
+        """
         for number, light in far.items():
             if light.transmit_dbm is not None:
                 self._sent_there.add(number)
-        return tuple(self._pair(points, now, far.get(points.number), far_t) for points in self._plan.pairs)
+        received = sensors.in_company({points.number: self._received(points, now) for points in self._plan.pairs})
+        surely_t = far_t - far_wide_s
+        found = [
+            self._pair(points, now, received[points.number], far.get(points.number), surely_t) for points in self._plan.pairs
+        ]
+        return tuple(self._ordered(points, pair, now, far_wide_s) for points, pair in zip(self._plan.pairs, found, strict=True))
 
-    def _pair(self, points: PairPoints, now: float, far: FarLight | None, far_t: float) -> PairLight:
+    def _pair(self, points: PairPoints, now: float, received: sensors.Received, far: FarLight | None, far_t: float) -> PairLight:
         look, booster, preamp = self._look, points.booster, points.preamp
-        received = self._received(points, now)
         lost_t = received.since if received.lost and received.since is not None else -inf
         far = far if far_t >= lost_t else None  # what it said before tells nothing of now
         usual = self.baseline.far_light.get(points.number) if self.baseline is not None else None
         usual = usual if usual is not None else self.far_normal.get(points.number)
         shown = far.receive_dbm if far is not None else None
-        sent = self._level_of(_tap_level(points.transmit_tap)) or self._level_of(booster.output_dbm if booster else None)
+        sent = self._latest(_tap_level(points.transmit_tap))
+        sent = sent if sent is not None or booster is None else self._latest(booster.output_dbm)
         transmit_lost = self._transmit_lost(points)
         return PairLight(
             number=points.number,
@@ -149,7 +173,7 @@ class LightWatch:
             waiting=received.waiting,
             receive_change_db=None if received.lost else self._receive_change(points, received.sensor),
             transmit_change_db=self._transmit_change(points),
-            sensor=received.sensor or self._sent_wrong(points),
+            sensor=received.sensor or self._sent_wrong(points, now),
             patch_dark=received.patch_dark,
             reflects=any(sensors.reflection(look, each, self.usual) for each in (booster, preamp)),
             reduced=any(sensors.reduced(look, each) for each in (booster, preamp)),
@@ -163,6 +187,51 @@ class LightWatch:
             far_settled=far_t >= lost_t + FAR_ASKED_S,
         )
 
+    def _ordered(self, points: PairPoints, pair: PairLight, now: float, far_wide_s: float) -> PairLight:
+        """Add what needs the order of things: what follows from what, light that comes back, a patch on the sending side."""
+        number, far = pair.number, pair.far
+        sent, wide_s = self._unsent(points, pair, now), pair.lost_uncertainty_s
+        received = Span(pair.lost_t - wide_s, pair.lost_t + wide_s) if pair.lost_t is not None else None
+        there = far.lost_t if far is not None and far.lost else None
+        _keep(self._reduced_t, number, now, holds=pair.reduced)
+        begun = (pair.lost_t, there, sent.high if sent is not None else None, self._reduced_t.get(number))
+        reflects, stands = self._returns[number].look(now, [each for each in begun if each is not None], comes_back=pair.reflects)
+        heard = Span(there - far_wide_s, there + far_wide_s) if there is not None else None
+        far_follows = follows(received, heard) if pair.far_transmit_lost and received is not None else False
+        ours_first = self._followers.look(number, sent, received, now)
+        if pair.far_transmit_lost and heard is not None and ours_first is not False and not far_follows:
+            far_follows = None  # it may have lost our light when our amplifier shut off
+        if received is None:
+            self._sent_since.discard(number)
+        elif far is not None and pair.far_settled and far.transmit_dbm is not None:
+            self._sent_since.add(number)
+        order = replace(pair, follows=ours_first, far_follows=far_follows, far_sent=number in self._sent_since)
+        pair = replace(order, reflects=reflects, stands=stands)
+        return self._patched(points, pair, now, far_wide_s)
+
+    def _unsent(self, points: PairPoints, pair: PairLight, now: float) -> Span | None:
+        """Return within what times this station stopped sending; None while it sends or nothing is known."""
+        _keep(self._unsent_t, pair.number, now, holds=pair.transmit_lost is True)
+        seen_t = self._unsent_t.get(pair.number)
+        state = self._taps.get(points.transmit_tap) if points.transmit_tap is not None else None
+        if seen_t is None or state is None or not state.dark or state.since is None:
+            return None if seen_t is None else Span(seen_t - POLL_S - JUDGED_S, seen_t)
+        return Span(state.since - state.uncertainty_s, state.since + state.uncertainty_s)
+
+
+    def _patched(self, points: PairPoints, pair: PairLight, now: float, far_wide_s: float) -> PairLight:
+        """Tell a patch on the sending side from its tap: behind an open patch the far station has no light either."""
+        there = pair.far is not None and pair.far.lost is True
+        _keep(self._lost_there, pair.number, now, holds=there)
+        state = self._taps.get(points.transmit_tap) if points.transmit_tap is not None else None
+        if pair.sensor is None or pair.sensor != points.transmit_tap or state is None or not state.dark:
+            return pair
+        begun = (state.since if state.since is not None else state.t) - far_wide_s - sensors.WITH_S
+        told_t = pair.far.lost_t if pair.far is not None else None
+        if there and (told_t if told_t is not None else self._lost_there[pair.number]) >= begun:
+            return replace(pair, sensor=None, sent_patch_dark=True)
+        return replace(pair, sensor_sure=pair.far is not None and pair.far.lost is False)
+
     def _received(self, points: PairPoints, now: float) -> sensors.Received:
         preamp, tap = points.preamp, points.receive_tap
         device = sensors.device_sees(self._look, preamp, self.usual)
@@ -170,32 +239,52 @@ class LightWatch:
             device = self._with_since(preamp, device)
         state = self._taps.get(tap) if tap is not None else None
         level = self._latest(_tap_level(tap))
-        seen = Dark(None, None, float("-inf")) if state is None else Dark(state.dark, level, state.t, state.since, state.uncertainty_s)
+        seen = Dark(None, None, -inf)
+        if state is not None:
+            seen = Dark(state.dark, level, state.t, state.since, state.uncertainty_s, state.lit_t)
         names = (tap or "", preamp.device if preamp is not None else "")
-        found = sensors.together(seen, device, names, now)
-        if found.sensor is None and found.lost is False and preamp is not None and tap is not None:
-            found = replace(found, sensor=self._jumped((_tap_level(tap), preamp.input_dbm), names))
+        shown, usual = level, self.usual(_tap_level(tap))
+        as_usual = None if shown is None or usual is None else shown >= usual - sensors.WEAK_DB
+        found = sensors.together(seen, device, names, now, as_usual=as_usual)
+        calm = now > max(seen.lit_t, device.lit_t) + sensors.RETURN_S
+        if calm and found.sensor is None and found.lost is False and not found.patch_dark and preamp is not None and tap is not None:
+            found = replace(found, since=None, sensor=self._jumped((_tap_level(tap), preamp.input_dbm), names))
         return found
 
-    def _sent_wrong(self, points: PairPoints) -> str | None:
+    def _sent_wrong(self, points: PairPoints, now: float) -> str | None:
         """Return the sensor of what is sent that moved alone: the tap, or the amplifier's own monitor."""
         tap, booster = points.transmit_tap, points.booster
         if tap is None or booster is None:
             return None
         state = self._taps[tap]
+        if now <= state.lit_t + sensors.RETURN_S:
+            return None
         shines = sensors.output_lost(self._look, booster) is False
         asked = self._levels.get(booster.output_dbm) if booster.output_dbm is not None else None
-        if state.dark and shines and asked is not None and asked.t > state.t + sensors.CONFIRM_S / 2:
+        since = state.since if state.since is not None else state.t
+        if state.dark and shines and asked is not None and asked.t > since + sensors.CONFIRM_S / 2:
             return tap
         return self._jumped((_tap_level(tap), booster.output_dbm), (tap, booster.device))
 
     def _with_since(self, preamp: AmplifierPoints, device: Dark) -> Dark:
-        """Add since when a device has been dark: known to its period."""
+        """Add since when a device has been dark, and when its light came back: known to its period."""
+        name = preamp.device
+        if device.dark is False and self._device_dark.pop(name, None) is not None:
+            self._device_lit[name] = device.t
+        device = replace(device, lit_t=self._device_lit.get(name, -inf), before_t=self._before(name, device))
         if not device.dark:
-            self._device_dark.pop(preamp.device, None)
             return device
-        since = self._device_dark.setdefault(preamp.device, device.t)
-        return replace(device, since=since, uncertainty_s=POLL_S)
+        return replace(device, since=self._device_dark.setdefault(name, device.t), uncertainty_s=POLL_S)
+
+    def _before(self, name: str, device: Dark) -> float:
+        """Return when a device gave the same answer as now the time before."""
+        word, t, before_t = self._device_asked.get(name, (None, -inf, -inf))
+        if device.dark is not word:
+            t, before_t = device.t, -inf
+        elif device.t > t:
+            t, before_t = device.t, t
+        self._device_asked[name] = (device.dark, t, before_t)
+        return before_t
 
     def _jumped(self, points: tuple[PointId | None, PointId | None], names: tuple[str, str]) -> str | None:
         """Return the sensor that moved alone, once the other one has been asked since."""
@@ -238,8 +327,11 @@ class LightWatch:
     def _latest(self, point: PointId | None) -> float | None:
         return number_of(self._look(point)) if point is not None else None
 
-    def _level_of(self, point: PointId | None) -> float | None:
-        return self._latest(point)
+    def seen_t(self, number: int, now: float) -> float:
+        """Return when the light that a pair receives was looked at last: a tap is watched all the time, an amplifier is asked."""
+        points = next(pair for pair in self._plan.pairs if pair.number == number)
+        state = self._taps.get(points.receive_tap) if points.receive_tap is not None else None
+        return now if state is not None and state.dark is not None else sensors.device_sees(self._look, points.preamp, self.usual).t
 
     # What is slow.
 
@@ -278,6 +370,14 @@ def _level_points(points: PairPoints) -> Iterable[PointId]:
 
 def _tap_level(tap: str | None) -> PointId | None:
     return None if tap is None else PointId(tap, "power")
+
+
+def _keep(times: dict[int, float], number: int, now: float, *, holds: bool) -> None:
+    """Note since when something holds."""
+    if holds:
+        times.setdefault(number, now)
+    else:
+        times.pop(number, None)
 
 
 def _sends_nothing(far: FarLight, sent_before: bool) -> bool | None:

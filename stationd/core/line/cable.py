@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from stationd.core.line.uncertainty import Uncertainty
 from stationd.core.line.words import Cable, End, Feed
 
 _NO_CURRENT_A = 1.0e-3  # assumption: below this nothing can be said from a voltage
@@ -48,6 +49,14 @@ def expected_v(cable: Cable, current_a: float, share_a: float = 0.5, earth_v: fl
     """What ends a and b show, V, at a measured current when end a carries this share (0 to 1) of the whole."""
     whole_v = line_v(cable, current_a, earth_v)
     return share_a * whole_v, (1 - share_a) * whole_v
+
+
+def carries_all(cable: Cable, feed: Feed, known: Uncertainty) -> bool:
+    """Whether one end's voltage is that of the whole line, as well as that is known: the other end feeds nothing."""
+    current_a = feed.current_ma / 1000
+    whole_v = line_v(cable, current_a, known.earth_v)
+    bound_v = (known.resistance_share + known.repeater_share) / 2 * whole_v + known.earth_v_per_km * cable.length_km
+    return abs(feed.voltage_v - whole_v) <= bound_v + 2 * known.sea_earth_ohm * current_a
 
 
 def spot_at(cable: Cable, volts: float, current_a: float, from_end: End = End.A) -> Spot:

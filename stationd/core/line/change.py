@@ -1,14 +1,17 @@
 """What a change of the voltages and currents from before to after speaks for. Electrical figures only; light is judged elsewhere.
 
 It follows the event table of a double-end fed line and the lessons of its published test vectors:
-    shunt            the split changes, the sum stays, I_a - I_b = g (dV_b - dV_a)
-    set-point moved  the split changes, the sum stays, I_a = I_b (half a milliampere moves 76 V, so this is common)
+    shunt            the split changes, the sum stays, each feed gives up its droop per volt: I_a - I_b = g_b dV_b - g_a dV_a
+    set-point moved  the split changes, the sum stays, I_a = I_b (half a milliampere moves 76 V, so this is common), and one of
+                     the feeds stays on its droop
     earth potential  both voltages move the same way, slowly
     repeater         both voltages move the same way, at once
     trip             one voltage to nothing, the other to that of the whole line
     cut              as a shunt, and the sum rises by what the two bare ends need in the sea
     open             no current, the voltage at its limit
-Where the meters cannot tell two of these apart (a shunt near the virtual earth, and a set-point moved a little) both are named.
+Where the meters cannot tell two of these apart (a shunt near the virtual earth, and a set-point moved a little) both are named. A
+droop that nobody has configured or learnt may be anything between nothing and its highest, and a feed that holds its voltage has
+none and no set-point of the current that could have moved.
 """
 
 from __future__ import annotations
@@ -17,9 +20,9 @@ from dataclasses import dataclass
 from enum import Enum
 from math import sqrt
 
-from stationd.core.line.cable import line_v, repeater_v
-from stationd.core.line.uncertainty import Ends, Uncertainty
-from stationd.core.line.words import Cable, End, Feed
+from stationd.core.line.cable import carries_all, line_v, repeater_v
+from stationd.core.line.uncertainty import Droop, Ends, Uncertainty
+from stationd.core.line.words import Cable, End, Feed, Regulation
 
 SIGMAS = 4.0  # a figure counts as changed beyond so many standard deviations of its meters
 GONE_SHARE = 0.02  # below this share of the line's voltage or of the current before, it is gone; assumption
@@ -80,6 +83,17 @@ class Finding:
         return self.candidates[0] if len(self.candidates) == 1 else None
 
 
+def off_droop_ma(droop: Droop, step_v: float, step_ma: float) -> float:
+    """How far a step of the current is from what the droop makes of the step of the voltage, mA; 0 where the droop can explain it."""
+    ends_ma = sorted((-1000 * droop.low_s * step_v, -1000 * droop.high_s * step_v))
+    return min(step_ma - ends_ma[0], 0.0) + max(step_ma - ends_ma[1], 0.0)
+
+
+def holds_voltage(then: Feed, now: Feed) -> bool:
+    """Whether a feed is at its voltage limit, before or after: its droop says nothing then, and its set-point neither."""
+    return Regulation.VOLTAGE in (then.regulation, now.regulation)
+
+
 def what_changed(cable: Cable, before: Ends, after: Ends, uncertainty: Uncertainty | None = None) -> Finding:
     """Compare settled readings. An end counts only with readings before and after; with neither, nothing can be told."""
     known = Uncertainty() if uncertainty is None else uncertainty
@@ -107,8 +121,17 @@ class _Change:
         a_ma, b_ma = self.now_a.current_ma - self.then_a.current_ma, self.now_b.current_ma - self.then_b.current_ma
         common_v = (a_ma + b_ma) / 2000 * (self.cable.ohm_per_km * self.cable.length_km + 2 * self.cable.sea_earth_ohm)
         seconds = max(self.now_a.t - self.then_a.t, self.now_b.t - self.then_b.t)
-        expected_ma = self.known.droop_s * (b_v - a_v) * 1000
+        expected_ma = (self.known.droop_b.middle_s * b_v - self.known.droop_a.middle_s * a_v) * 1000
         return Steps(a_v, b_v, a_v - b_v, a_v + b_v - common_v, a_ma - b_ma, expected_ma, seconds)
+
+    def off_droops_ma(self) -> list[float]:
+        """How far each feed that holds its current has left its droop."""
+        ends = ((End.A, self.then_a, self.now_a), (End.B, self.then_b, self.now_b))
+        return [
+            off_droop_ma(self.known.droop(end), now.voltage_v - then.voltage_v, now.current_ma - then.current_ma)
+            for end, then, now in ends
+            if not holds_voltage(then, now)
+        ]
 
 
 # Both ends
@@ -144,7 +167,7 @@ def _one_dead(change: _Change, dead: End) -> Finding:
     """One end without voltage: it tripped, or the line touches the sea at its door."""
     steps, trip = change.steps(), Cause.trip(dead)
     then, now, other = (change.then_a, change.now_a, change.now_b) if dead is End.A else (change.then_b, change.now_b, change.now_a)
-    if not _whole_line(change.cable, change.known, other):
+    if not carries_all(change.cable, other, change.known):
         text = f"end {dead.value} has no voltage, and the other reaches only a part of the line"
         return Finding((trip, Cause.CUT, Cause.SHUNT) if now.on is False else (Cause.CUT, Cause.SHUNT, trip), text, steps)
     if now.on is False or not _flows(then, now):
@@ -167,6 +190,9 @@ def _fed_from_one(change: _Change) -> Finding:
     if abs(steps.sum_v) > SIGMAS * 2 * known.voltage_sd_v:
         return _sum_moved(change, steps)
     common_ma = (change.now_a.current_ma + change.now_b.current_ma - change.then_a.current_ma - change.then_b.current_ma) / 2
+    held = holds_voltage(change.then_a, change.now_a) or holds_voltage(change.then_b, change.now_b)
+    if abs(common_ma) > SIGMAS * known.current_sd_ma and held:
+        return Finding((Cause.EARTH_POTENTIAL, Cause.REPEATER), f"the current moved by {common_ma:+.2f} mA, the voltage is held", steps)
     if abs(common_ma) > SIGMAS * known.current_sd_ma:
         return Finding((Cause.MIS_SET,), f"the current moved by {common_ma:+.2f} mA at both ends: a set-point", steps)
     return Finding((Cause.NOTHING,), "nothing moved by more than the meters can tell", steps)
@@ -215,8 +241,12 @@ def _split_moved(change: _Change, steps: Steps, sum_v: float) -> Finding:
     if even > SIGMAS**2:
         order = (*cut, Cause.SHUNT) if cut else (Cause.SHUNT, *earth)
         return Finding(order, f"{text}: current leaks to the sea{', through bare ends' if cut else ''}", steps)
-    if leak > SIGMAS**2:
+    if not change.off_droops_ma():
+        return Finding((Cause.SHUNT, *cut, *earth), f"{text}: both feeds hold their voltage, and no set-point of theirs shows", steps)
+    if leak > SIGMAS**2 and _on_droop(change):
         return Finding((Cause.MIS_SET, *earth), f"{text}: no current leaks, a set-point moved", steps)
+    if leak > SIGMAS**2:
+        return Finding((Cause.MIS_SET, Cause.SHUNT, *cut, *earth), f"{text}: no feed stayed on its droop", steps)
     likelier = (Cause.SHUNT, Cause.MIS_SET) if leak < even else (Cause.MIS_SET, Cause.SHUNT)
     return Finding((*likelier, *cut, *earth), f"{text}: too little to tell a set-point from a shunt", steps)
 
@@ -229,17 +259,13 @@ def _electrodes(change: _Change, sum_v: float) -> bool:
 
 
 def _chi2_of_leak(change: _Change) -> float:
-    """How badly a leak explains the currents: each feed must have given up `droop` times the change of its own voltage.
+    """How badly a leak explains the currents: each feed must have given up its own droop times the change of its own voltage."""
+    return sum(off_ma**2 for off_ma in change.off_droops_ma()) / (2 * change.known.current_sd_ma**2)
 
-    The best droop within its bounds counts, the same for both.
-    """
-    steps, known = change.steps(), change.known
-    currents = (change.now_a.current_ma - change.then_a.current_ma, change.now_b.current_ma - change.then_b.current_ma)
-    volts = (steps.a_v, steps.b_v)
-    best_s = -sum(ma * v for ma, v in zip(currents, volts, strict=True)) / 1000 / max(1e-9, sum(v * v for v in volts))
-    droop_s = min(max(best_s, known.droop_s * (1 - known.droop_share)), known.droop_s * (1 + known.droop_share))
-    misfit = sum((ma + 1000 * droop_s * v) ** 2 for ma, v in zip(currents, volts, strict=True))
-    return misfit / (2 * known.current_sd_ma**2)
+
+def _on_droop(change: _Change) -> bool:
+    """Whether one of the feeds has stayed on its droop, so that the step is the other's."""
+    return min(abs(off_ma) for off_ma in change.off_droops_ma()) <= SIGMAS * sqrt(2) * change.known.current_sd_ma
 
 
 def _chi2_of_even(change: _Change) -> float:
@@ -267,26 +293,31 @@ def _alone(cable: Cable, known: Uncertainty, end: End, then: Feed, now: Feed) ->
 
 def _alone_alive(cable: Cable, known: Uncertainty, end: End, then: Feed, now: Feed) -> Finding:
     step_v, step_ma = now.voltage_v - then.voltage_v, now.current_ma - then.current_ma
-    off_droop_ma, margin_ma = abs(step_ma + known.droop_s * step_v * 1000), known.droop_s * known.droop_share * abs(step_v) * 1000
-    if off_droop_ma > SIGMAS * sqrt(2) * known.current_sd_ma + margin_ma:
-        return Finding((Cause.MIS_SET,), f"the current of this end moved by {step_ma:+.2f} mA, more than its droop: its set-point")
-    if abs(step_v) <= SIGMAS * sqrt(2) * known.voltage_sd_v:
+    seen_v, seen_ma = SIGMAS * sqrt(2) * known.voltage_sd_v, SIGMAS * sqrt(2) * known.current_sd_ma
+    moved = f"the voltage of this end moved by {step_v:+.1f} V; only the far end can tell why"
+    if abs(step_v) > seen_v and carries_all(cable, now, known) and not carries_all(cable, then, known):
+        return Finding((Cause.trip(end.other), Cause.SHUNT, Cause.CUT), f"{moved}: it carries the whole line or nearly so")
+    held = holds_voltage(then, now)
+    if held and abs(step_ma) > seen_ma:
+        text = f"the current of this end moved by {step_ma:+.2f} mA while it holds its voltage; only the far end can tell why"
+        return Finding((Cause.SHUNT, Cause.MIS_SET, Cause.CUT), text)
+    if not held and abs(off_droop_ma(known.droop(end), step_v, step_ma)) > seen_ma:
+        text = f"the current of this end moved by {step_ma:+.2f} mA, more than its droop: its set-point"
+        if known.droop(end).known:
+            return Finding((Cause.MIS_SET,), text)
+        return Finding((Cause.MIS_SET, Cause.SHUNT, Cause.CUT), f"{text}, if its droop is usual")
+    if abs(step_v) <= seen_v:
         return Finding((Cause.NOTHING,), "nothing moved at this end; a fault near the virtual earth would not show")
-    text = f"the voltage of this end moved by {step_v:+.1f} V; only the far end can tell why"
-    if _whole_line(cable, known, now):
-        return Finding((Cause.trip(end.other), Cause.SHUNT, Cause.CUT), f"{text}: it carries the whole line or nearly so")
+    return _moved_alone(cable, known, now, step_v, moved)
+
+
+def _moved_alone(cable: Cable, known: Uncertainty, now: Feed, step_v: float, text: str) -> Finding:
     more = (Cause.EARTH_POTENTIAL,) if abs(step_v) <= 2 * known.earth_v_per_km * cable.length_km else ()
     step_of_repeater = cable.repeaters_km and abs(step_v) <= (1 + WHOLE_REPEATER_SHARE) * repeater_v(cable, now.current_ma / 1000)
     return Finding((Cause.SHUNT, Cause.MIS_SET, Cause.CUT, *more, *((Cause.REPEATER,) if step_of_repeater else ())), text)
 
 
 # Words of the rules above
-
-
-def _whole_line(cable: Cable, known: Uncertainty, now: Feed) -> bool:
-    whole_v = line_v(cable, now.current_ma / 1000, known.earth_v)
-    bound_v = (known.resistance_share + known.repeater_share) / 2 * whole_v + known.earth_v_per_km * cable.length_km
-    return abs(now.voltage_v - whole_v) <= bound_v
 
 
 def _dead(cable: Cable, then: Feed, now: Feed) -> bool:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from math import inf, isfinite, sqrt
 
 from stationd.core.line.cable import line_v, repeater_v
-from stationd.core.line.uncertainty import Ends, Uncertainty
+from stationd.core.line.uncertainty import Droop, Ends, Uncertainty
 from stationd.core.line.words import Cable, End, Feed
 
 FEWEST = 20  # samples before anything is claimed; assumption
@@ -124,9 +124,8 @@ class Learner:
     def learnt(self) -> Learnt:
         """The cable and its uncertainty as they are known now; the configured ones where there is too little."""
         cable, known, resistance_sd = self._resistance()
-        droop_s, droop_sd = self._droop_found()
-        if droop_sd is not None:
-            known = replace(known, droop_s=droop_s, droop_share=max(LEAST_DROOP_SHARE, 2 * droop_sd))
+        droop, droop_sd = self._droop_found()
+        known = replace(known, droop_a=droop) if self.own is End.A else replace(known, droop_b=droop)
         return Learnt(cable, known, self.samples, self.refused, resistance_sd, droop_sd)
 
     def saved(self) -> dict[str, object]:
@@ -176,7 +175,8 @@ class Learner:
         shore = known.shore_share * 2 * min(known.shore_km, cable.length_km / 2) / cable.length_km
         conductor_v = current_a * cable.ohm_per_km * cable.length_km * (known.resistance_share + shore)
         repeaters_v = len(cable.repeaters_km) * repeater_v(cable, current_a) * known.repeater_share
-        return conductor_v + repeaters_v + known.earth_v_per_km * cable.length_km + OUTLIER_SIGMAS * 2 * known.voltage_sd_v
+        beds_v = 2 * current_a * known.sea_earth_ohm
+        return conductor_v + repeaters_v + beds_v + known.earth_v_per_km * cable.length_km + OUTLIER_SIGMAS * 2 * known.voltage_sd_v
 
     def _slope_doubt_v(self, current_a: float) -> float:
         """A current that was never seen before may lie off a slope that is not known yet; within the bounds of the line."""
@@ -207,15 +207,15 @@ class Learner:
         known, cable = self.uncertainty, self.cable
         return known.resistance_share + known.shore_share * 2 * min(known.shore_km, cable.length_km / 2) / cable.length_km
 
-    def _droop_found(self) -> tuple[float, float | None]:
-        trend, known = self._droop, self.uncertainty
+    def _droop_found(self) -> tuple[Droop, float | None]:
+        """The own droop within its configured bounds, and its relative standard deviation; as configured while that is better."""
+        trend, known = self._droop, self.uncertainty.droop(self.own)
         if trend.weight < FEWEST or trend.spread < VOLTAGE_SPREAD_V or trend.slope >= 0:
-            return known.droop_s, None
-        sd = trend.slope_sd(known.current_sd_ma / 1000) / -trend.slope
-        if 2 * sd >= known.droop_share:
-            return known.droop_s, None
-        low, high = known.droop_s * (1 - known.droop_share), known.droop_s * (1 + known.droop_share)
-        return min(max(-trend.slope, low), high), sd
+            return known, None
+        sd = trend.slope_sd(self.uncertainty.current_sd_ma / 1000) / -trend.slope
+        kept_s = min(max(-trend.slope, known.low_s), known.high_s)
+        found = Droop.about(kept_s, max(LEAST_DROOP_SHARE, 2 * sd))
+        return (known, None) if found.high_s - found.low_s >= known.high_s - known.low_s else (found, sd)
 
 
 def _line_of(cable: Cable) -> list[float]:

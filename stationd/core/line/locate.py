@@ -7,6 +7,8 @@ What it is not: it does not ask whether there is a fault (`change` does), only w
 
 from __future__ import annotations
 
+from math import sqrt
+
 from stationd.core.line.cable import Spot, repeater_v, repeaters_before, spot_at, volts_to
 from stationd.core.line.interval import cut_place, shunt_place
 from stationd.core.line.uncertainty import Ends, NotVisible, Uncertainty
@@ -50,6 +52,21 @@ def residual_v(cable: Cable, ends: Ends, km: float | None = None) -> float | Non
     at_km = cable.length_km / 2 if km is None else km
     model_v = volts_to(cable, at_km, ends.a.current_ma / 1000) + volts_to(cable, at_km, ends.b.current_ma / 1000, End.B)
     return ends.a.voltage_v + ends.b.voltage_v - model_v
+
+
+def facts_v(cable: Cable, known: Uncertainty, current_a: float) -> float:
+    """What the sum of both voltages may miss the model by, V (k = 2), while length, resistance and repeaters are as stated.
+
+    The bounds of `Uncertainty` as rectangles, and the earth potential of an ordinary day: a magnetic storm reaches ten times
+    that, and is told by how it comes. A larger residual casts doubt on the facts of the line.
+    """
+    conductor_v = current_a * cable.ohm_per_km
+    shore_v = conductor_v * known.shore_share * min(2 * known.shore_km, cable.length_km)
+    repeaters_v = len(cable.repeaters_km) * repeater_v(cable, current_a) * known.repeater_share
+    earth_v = known.usual_earth_v + known.usual_earth_v_per_km * cable.length_km
+    beds_v = sqrt(2) * current_a * known.sea_earth_ohm
+    bounds = (conductor_v * cable.length_km * known.resistance_share, shore_v, repeaters_v, beds_v, earth_v)
+    return 2 * sqrt(sum(each**2 for each in bounds) / 3 + 2 * known.voltage_sd_v**2)
 
 
 def _each(cable: Cable, ends: Ends) -> tuple[float | None, float | None]:

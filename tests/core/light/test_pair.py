@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stationd.core.light.baseline import Baseline, as_plain, from_plain
-from stationd.core.light.pair import CONFIRM_S, Dark, device_sees, jumped, output_lost, reflection, together
+from stationd.core.light.pair import (
+    CONFIRM_S,
+    RETURN_S,
+    Dark,
+    Received,
+    device_sees,
+    in_company,
+    jumped,
+    output_lost,
+    reflection,
+    together,
+)
 from stationd.core.light.pump import ageing
 from stationd.core.line.plan import AmplifierPoints, PumpPoints
 from stationd.core.model import GOOD, Level, PointId, Quality, Reading, Reason, Value
@@ -39,12 +52,71 @@ def test_one_sensor_alone_is_believed_where_there_is_no_other() -> None:
 
 
 def test_a_dark_tap_waits_for_the_amplifier_and_then_one_of_the_two_is_wrong() -> None:
-    tap, before, after = Dark(True, None, 10.0, since=9.998), Dark(False, -18.0, 9.5), Dark(False, -18.0, 10.4)
+    tap, before, after = Dark(True, None, 10.0, since=9.998), Dark(False, -18.0, 9.5), Dark(False, -18.0, 11.4, before_t=10.4)
     waiting = together(tap, before, NAMES, 10.1)
     assert (waiting.lost, waiting.waiting, waiting.sensor) == (True, True, None)
-    assert together(tap, after, NAMES, 10.5).sensor == "fp1-rx"
-    assert together(tap, after, NAMES, 10.5).lost is False
-    assert together(tap, before, NAMES, 10.0 + CONFIRM_S + 0.1).sensor == "fp1-rx"
+    assert together(tap, after, NAMES, 11.5).sensor == "fp1-rx"
+    assert together(tap, after, NAMES, 11.5).lost is False
+
+
+@pytest.mark.parametrize(
+    "answer", [Dark(False, -18.0, 11.4), Dark(False, -18.0, 11.4, before_t=9.9), Dark(False, -18.0, 10.8, before_t=10.4)]
+)
+def test_one_answer_of_an_amplifier_that_may_be_of_before_accuses_no_tap(answer: Dark) -> None:
+    found = together(Dark(True, None, 10.0, since=9.998), answer, NAMES, 11.5)
+    assert (found.lost, found.waiting, found.sensor) == (True, True, None)
+
+
+def test_weak_light_that_is_too_little_for_the_amplifier_is_no_patch_of_ours() -> None:
+    tap, device = Dark(False, -36.0, 20.0), Dark(True, None, 20.0, since=15.0)
+    assert not together(tap, device, NAMES, 20.0, as_usual=False).patch_dark
+    unknown = together(tap, device, NAMES, 20.0, as_usual=None)
+    assert (unknown.lost, unknown.waiting, unknown.patch_dark) == (None, True, False)
+
+
+def test_a_tap_that_has_not_been_read_since_the_amplifier_went_dark_is_waited_for() -> None:
+    device = Dark(True, None, 15.0, since=15.0)
+    assert together(Dark(False, -18.0, 14.9), device, NAMES, 15.0 + CONFIRM_S - 0.1).waiting
+    assert together(Dark(False, -18.0, 15.1), device, NAMES, 15.2).patch_dark
+    assert together(Dark(False, -18.0, 14.9), device, NAMES, 15.0 + CONFIRM_S + 0.1).patch_dark
+
+
+LOST = Received(True, None, since=100.0)
+
+
+@pytest.mark.parametrize("odd", [Received(False, -18.0, 101.0, patch_dark=True), Received(False, -18.0, 99.9, sensor="fp1-rx")])
+def test_while_most_other_pairs_go_dark_no_sensor_and_no_patch_of_one_is_accused(odd: Received) -> None:
+    together_dark = in_company({1: odd, 2: LOST, 3: LOST})[1]
+    assert (together_dark.lost, together_dark.patch_dark, together_dark.sensor) == (True, False, None)
+    assert in_company({1: odd, 2: Received(False, -18.0), 3: Received(False, -18.0)})[1] == odd
+    assert in_company({1: odd, 2: LOST, 3: Received(False, -18.0), 4: Received(False, -18.0)})[1] == odd
+    assert in_company({1: odd, 2: replace(LOST, since=50.0), 3: replace(LOST, since=50.0)})[1] == odd
+    assert in_company({1: odd})[1] == odd
+
+
+def test_no_sensor_is_accused_by_what_the_other_one_said_before_it_moved() -> None:
+    found = together(Dark(True, None, 10.0, since=9.998), Dark(False, -18.0, 9.5), NAMES, 10.0 + CONFIRM_S + 0.1)
+    assert (found.lost, found.waiting, found.sensor) == (True, True, None)
+
+
+@pytest.mark.parametrize("asked", [5.0, 9.9, 10.5, 14.9])
+def test_while_light_has_just_returned_at_a_tap_a_dark_amplifier_is_no_patch_of_ours(asked: float) -> None:
+    back = Dark(False, -18.0, 14.9, since=4.0, lit_t=10.0)
+    for now in (10.1, 12.0, 14.9):
+        found = together(back, Dark(True, None, asked, since=4.5), NAMES, now)
+        assert (found.lost, found.waiting, found.patch_dark, found.sensor) == (None, True, False, None)
+
+
+def test_an_amplifier_that_stays_dark_long_after_the_light_returned_is_our_patch() -> None:
+    back = Dark(False, -18.0, 20.0, since=4.0, lit_t=10.0)
+    assert together(back, Dark(True, None, 10.0 + RETURN_S + 0.1, since=4.5), NAMES, 20.0).patch_dark
+    assert not together(back, Dark(True, None, 9.0, since=4.5), NAMES, 20.0).patch_dark  # it was not asked since
+
+
+def test_while_light_has_just_returned_at_an_amplifier_a_dark_tap_is_no_wrong_sensor() -> None:
+    tap, device = Dark(True, None, 11.0, since=4.0), Dark(False, -18.0, 10.5, lit_t=10.0, before_t=9.5)
+    assert together(tap, device, NAMES, 12.0).sensor is None
+    assert together(tap, replace(device, t=15.5), NAMES, 10.0 + RETURN_S + 0.6).sensor == "fp1-rx"
 
 
 def test_light_at_the_tap_and_none_behind_it_is_our_patch() -> None:
@@ -80,6 +152,8 @@ def test_an_amplifier_that_is_off_sends_nothing_and_one_that_is_not_heard_is_unk
     assert output_lost(seen(output_power=20.0, pump_on=True, lop=False).get, unit) is False
     assert output_lost(seen(output_power=20.0, pump_on=False).get, unit) is True
     assert output_lost(seen(lop=True).get, unit) is True
+    assert output_lost(seen(output_power=-60.0, lop=False).get, unit) is True
+    assert output_lost(seen(output_power=0.0, lop=False).get, unit) is False
     assert output_lost({}.get, unit) is None
 
 

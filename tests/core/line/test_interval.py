@@ -31,6 +31,17 @@ def test_the_interval_covers_the_truth_as_often_as_it_says_and_is_no_wider_than_
     assert done.hidden <= CASES // 50
 
 
+def test_it_is_as_honest_with_an_earth_potential_along_the_route_with_earth_beds_and_with_every_droop() -> None:
+    done = tally(CASES, Unknowns.WIDE)
+    sys.stdout.write(
+        f"\n{CASES} wide cases: coverage {done.coverage:.3f}, median error {done.median_error_km:.2f} km, "
+        f"half width {done.median_half_km:.2f} km, {done.hidden} not visible\n"
+    )
+    assert 0.93 <= done.coverage <= 0.98
+    assert done.median_half_km <= 3.5 * done.median_error_km
+    assert done.hidden <= CASES // 50
+
+
 def test_it_is_as_honest_where_only_the_meters_are_in_error() -> None:
     done = tally(CASES, Unknowns.NONE, KNOWN_LOW_OHM)
     assert 0.93 <= done.coverage <= 0.98

@@ -10,8 +10,8 @@ import pytest
 
 from stationd.bench.shunt import measured
 from stationd.core.line.learn import FEWEST, Learner
-from stationd.core.line.uncertainty import Ends, Uncertainty
-from stationd.core.line.words import Feed
+from stationd.core.line.uncertainty import Droop, Ends, Uncertainty
+from stationd.core.line.words import End, Feed
 from stationd.sim.cable import TC_380, CableParameters, Shunt, balanced
 from stationd.sim.solver import solve
 from tests.core.line.twin import CABLE, FEED_A, FEED_B, readings
@@ -118,7 +118,22 @@ def test_the_droop_is_learnt_when_the_split_moves_and_the_own_set_point_does_not
         learner.offer(measured(solve(TC_380, steep, b), draw, n), healthy=True, setpoint_ma=1000.0)
     learnt = learner.learnt()
     assert learnt.droop_sd is not None
-    assert abs(learnt.uncertainty.droop_s / 4.5e-6 - 1) <= learnt.uncertainty.droop_share < 0.5
+    found = learnt.uncertainty.droop_a
+    assert found.known
+    assert found.low_s <= 4.5e-6 <= found.high_s <= 1.3 * found.low_s
+    assert not learnt.uncertainty.droop_b.known
+
+
+def test_the_droop_of_end_b_is_learnt_there_and_kept_within_what_was_configured() -> None:
+    configured = Uncertainty(droop_b=Droop.about(3.3e-6, 0.2))
+    learner, draw = Learner(CABLE, configured, End.B), Random(3)
+    steep = replace(FEED_B, droop_s=4.5e-6)
+    for n in range(400):
+        a = replace(FEED_A, current_setpoint_ma=1000 + 0.9 * (n % 5 - 2) / 2)
+        learner.offer(measured(solve(TC_380, a, steep), draw, n), healthy=True, setpoint_ma=1000.0)
+    found = learner.learnt().uncertainty
+    assert found.droop_a == Droop()
+    assert found.droop_b.middle_s == pytest.approx(1.2 * 3.3e-6)
 
 
 def test_a_moved_set_point_starts_the_droop_anew() -> None:

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from drivers import CATALOG
 from stationd import config
-from stationd.config import SecretError
-from stationd.config.far_station import far_settings, far_unit_of, shared
+from stationd.config.far_station import far_settings, far_unit_of, key_trouble, shared
 from stationd.farstation.guard import Expected
 from stationd.farstation.words import Share
 from stationd.outputs.document import Mode
@@ -46,10 +46,36 @@ def test_who_is_expected_to_speak_and_with_which_secret(tmp_path: Path) -> None:
     assert (settings.own_topic, settings.far_topic) == ("stationd/aktau/line", "stationd/siyazan/line")
 
 
-def test_a_short_secret_is_refused_with_what_would_be_right_and_never_shown(tmp_path: Path) -> None:
-    with pytest.raises(SecretError, match=r"has 15 bytes.*at least 16.*openssl rand -hex 32") as error:
-        far_settings(station(tmp_path, b"0123456789abcde\n"), {})
-    assert "0123456789" not in str(error.value)
+def test_a_short_secret_is_no_key_and_it_is_said_what_would_be_right_and_never_shown(tmp_path: Path) -> None:
+    found = station(tmp_path, b"0123456789abcde\n")
+    settings = far_settings(found, {})
+    assert settings is not None
+    assert settings.key == b""
+    assert "has 15 bytes" in settings.no_key
+    assert "at least 16, for example from: openssl rand -hex 32" in settings.no_key
+    assert "0123456789" not in settings.no_key
+    assert key_trouble(found, {}) == settings.no_key
+
+
+@pytest.mark.parametrize(("spoil", "said"), [(lambda key: key.unlink(), "No such file"), (lambda key: key.write_bytes(b"\n"), "is empty")])
+def test_a_secret_that_is_not_there_or_empty_is_no_key_and_no_reason_not_to_start(
+    spoil: Callable[[Path], object], said: str, tmp_path: Path
+) -> None:
+    found = station(tmp_path)
+    assert key_trouble(found, {}) == ""
+    spoil(tmp_path / "far.key")
+    settings = far_settings(found, {})
+    assert settings is not None
+    assert said in settings.no_key
+    assert key_trouble(found, {}) == settings.no_key
+
+
+def test_a_credential_is_not_missed_where_only_the_service_would_have_it(tmp_path: Path) -> None:
+    text = FILE.format(key="x", more="").replace("file:x", "credential:far.key")
+    found, problems = config.check(text, CATALOG)
+    assert found is not None, problems
+    assert key_trouble(found, {}) == ""
+    assert "No such file" in key_trouble(found, {"CREDENTIALS_DIRECTORY": str(tmp_path)})
 
 
 def test_all_is_shared_unless_the_file_says_less(tmp_path: Path) -> None:

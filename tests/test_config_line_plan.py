@@ -10,6 +10,7 @@ from drivers import CATALOG
 from stationd import config
 from stationd.config.line_plan import line_plan
 from stationd.core.line.plan import LinePlan
+from stationd.core.line.uncertainty import HIGHEST_DROOP_S, Droop
 from stationd.core.line.words import End
 from stationd.core.model import PointId
 
@@ -59,3 +60,66 @@ def test_a_station_without_a_line_has_no_plan(text: str) -> None:
     assert problems == ()
     assert found is not None
     assert line_plan(found, CATALOG) is None
+
+
+SHIPPED = (STATIONS / "siyazan.toml").read_text()
+VALID = "\n".join(line for line in SHIPPED.split("\n") if not line.startswith("sea_earth_ohm"))
+
+
+def planned(text: str) -> LinePlan:
+    found, problems = config.check(text, CATALOG)
+    assert problems == ()
+    assert found is not None
+    made = line_plan(found, CATALOG)
+    assert made is not None
+    return made
+
+
+def with_line(*keys: str) -> str:
+    return VALID.replace("[line]\n", "[line]\n" + "\n".join(keys) + "\n", 1)
+
+
+def test_earth_beds_and_capacitance_come_from_the_file_and_are_usual_without_it() -> None:
+    usual = planned(VALID)
+    assert (usual.cable.sea_earth_ohm, usual.known.sea_earth_ohm, usual.cable.capacitance_uf_per_km) == (3.5, 1.5, 0.2)
+    told = planned(with_line("sea_earth_ohm = 2.4", "sea_earth_doubt_ohm = 0.2", "capacitance_uf_per_km = 0.27"))
+    assert (told.cable.sea_earth_ohm, told.known.sea_earth_ohm, told.cable.capacitance_uf_per_km) == (2.4, 0.2, 0.27)
+
+
+def test_a_line_is_fed_from_both_ends_unless_the_file_says_from_which() -> None:
+    assert planned(VALID).fed_from == frozenset(End)
+    from_a = planned(with_line('fed_from = "a"'))
+    assert (from_a.end, from_a.feeds_here, from_a.feeds_there) == (End.B, False, True)
+    found, problems = config.check(with_line('fed_from = "c"'), CATALOG)
+    assert found is None
+    assert "fed_from" in str(problems[0])
+
+
+def test_a_line_that_is_not_fed_has_no_end_that_feeds() -> None:
+    text = (STATIONS / "kuryk.toml").read_text().replace("[line]\n", '[line]\nfed_from = "a"\n', 1)
+    found, problems = config.check(text, CATALOG)
+    assert found is None
+    assert "fed_from" in str(problems[0])
+
+
+def with_droop(feed: str, *keys: str, text: str = VALID) -> str:
+    return text.replace(f"[pfe.{feed}]", "\n".join([f"[pfe.{feed}]", *keys, "#"]), 1)
+
+
+def test_a_droop_is_not_known_until_the_file_tells_that_of_every_feed_of_this_end() -> None:
+    assert planned(VALID).known.droop_b == Droop()
+    known = planned(with_droop("pfe-a", "droop_ma_per_kv = 3.3", "droop_doubt_ma_per_kv = 0.5")).known
+    assert known.droop_b.low_s == pytest.approx(2.8e-6)
+    assert known.droop_b.high_s == pytest.approx(3.8e-6)
+    assert known.droop_b.known
+    assert known.droop_a == Droop()
+
+
+def test_two_feeds_of_an_end_are_known_only_together() -> None:
+    aktau = (STATIONS / "aktau.toml").read_text()
+    marked = with_droop("pfe-a", "droop_ma_per_kv = 3.3", text=aktau)
+    assert planned(marked).known.droop_a == Droop(0.0, HIGHEST_DROOP_S)
+    both = planned(with_droop("pfe-b", "droop_ma_per_kv = 5.0", text=marked)).known.droop_a
+    assert both.known
+    assert both.low_s == pytest.approx(3.0e-6)
+    assert both.high_s == pytest.approx(5.3e-6)

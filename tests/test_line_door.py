@@ -23,6 +23,7 @@ from stationd.core.station import Station
 from stationd.core.watch.line_watch import LineWatch
 from stationd.doors import StationLine
 from stationd.engine import Engine
+from stationd.farstation.link import FarStatistics
 from stationd.outputs.clock import Clock
 from stationd.outputs.document import Documents, encode
 from stationd.outputs.journal import SystemClock
@@ -64,12 +65,12 @@ class Behind:
 
 
 @contextlib.asynccontextmanager
-async def behind(state: Path) -> AsyncIterator[Behind]:
+async def behind(state: Path, heard: FarStatistics | None = None) -> AsyncIterator[Behind]:
     clock, plant = SystemClock(), board((TAP,))
     desk, watch = Alarms(Plan({}), asyncio.get_running_loop().time()), LineWatch(PLAN, asyncio.get_running_loop().time())
     async with opened(state, clock=clock) as journal:
         engine = Engine(plant, Station(plant.periods(), desk, watch), write=None)  # type: ignore[arg-type]  # nothing writes here
-        line = keep_line(watch, LIVE, plant, desk, journal, state / "journal.sqlite", clock)
+        line = keep_line(watch, LIVE, plant, desk, journal, state / "journal.sqlite", clock, heard=lambda: heard)
         running = [asyncio.create_task(engine.run()), asyncio.create_task(line.incidents.run())]
         try:
             yield Behind(StationLine(line, engine, journal), engine, Documents(LIVE, plant, line.status))
@@ -99,6 +100,16 @@ async def test_a_silent_far_end_is_unknown_in_the_line_and_in_the_status(tmp_pat
         line = it.door.line()
         assert (line["far"], line["far_station"]["known"]) == (None, False)  # type: ignore[index]
         assert "silent for 4 s" in "\n".join(line_screen(line))
+
+
+async def test_a_far_end_that_is_unknown_keeps_the_age_of_its_last_message_and_what_it_shares(tmp_path: Path) -> None:
+    heard = FarStatistics(received_t=asyncio.get_running_loop().time() - 14.0, shared=frozenset({"light", "feed"}))
+    async with behind(tmp_path, heard) as it:
+        await it.tell(far=False)
+        for far in (it.door.line()["far_station"], it.documents.status({}, Clock.read())["far_end"]):
+            assert isinstance(far, dict)
+            assert (far["known"], far["shared"]) == (False, ["feed", "light"])
+            assert far["age"]["v"] >= 14.0
 
 
 async def test_a_baseline_is_refused_with_what_is_missing_and_the_screen_says_there_is_none(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from stationd.sim.cable import End
 from stationd.sim.demo_rig import Route, demo_rig, station
 from stationd.sim.demo_station import station_file
 from stationd.sim.rig import Rig
+from stationd.sim.scenario import Change
 from stationd.sim.simulation import Simulation
 from stationd.sim.world import SCENARIOS, play
 from stationd.surroundings import Surroundings
@@ -137,6 +138,7 @@ class Played:
     steps: tuple[tuple[float, str], ...]
     until_s: float
     fault: object  # what the plant had at the end, with its place: the truth
+    begun_t: float = 0.0  # when that was, by the clock of the loop: times within a verdict are by that
 
     def raised(self, end: End, name: str) -> list[AlarmRecord]:
         """Return the records of an alarm `resource/TYPE`, or of every resource of `TYPE`, that say that it was raised."""
@@ -178,7 +180,8 @@ class Line:
         verdicts = {
             end: tuple(replace(each, t=each.t - self.begun_t) for each in run.verdicts) for end, run in self.stations.items()
         }
-        return Played(alarms, verdicts, tuple(self.steps), asyncio.get_running_loop().time() - self.begun_t, self.simulation.plant.fault)
+        until_s = asyncio.get_running_loop().time() - self.begun_t
+        return Played(alarms, verdicts, tuple(self.steps), until_s, self.simulation.plant.fault, self.begun_t)
 
 
 async def for_a_while(
@@ -230,13 +233,18 @@ async def two_stations(
     *,
     repeatered: bool = True,
     spoilt: Mapping[End, Callable[[bytes], Iterable[Passed]]] | None = None,
+    written: Callable[[str], str] = str,
+    before: Iterable[Change] = (),
 ) -> AsyncIterator[Line]:
     """Run the line and both daemons as long as the block.
 
-    `ahead_s` is how wrong the clock of a station is, `spoilt` what becomes of what a station says to the other.
+    `ahead_s` is how wrong the clock of a station is, `spoilt` what becomes of what a station says to the other, `written` may
+    change the text of the station files, and `before` has happened when the daemons start.
     """
     rig = demo_rig(route, fibre_pairs, repeatered=repeatered)
     memory, exchange = MemoryRig(rig, seed), MemoryExchange()
+    for change in before:
+        change(memory.simulation)
     for end, passes in (spoilt or {}).items():
         exchange.ways[end].passes = passes
     below = next(each for each in STATE_BELOW if each.is_dir())
@@ -246,6 +254,7 @@ async def two_stations(
             line = Line(memory, exchange, {})
             for end in End:
                 path = write_station(route, end, rig, memory.addresses, Path(directory))
+                path.write_text(written(path.read_text()))
                 clock = WallClock(BEGIN_UTC_S + (ahead_s or {}).get(end, 0.0))
                 line.stations[end] = run = StationRun(end, path, memory, exchange, clock, tasks, Computer(f"boot-of-{end.value}"))
                 await run.start()

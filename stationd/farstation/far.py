@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from math import inf
 
 from stationd.core.line.far import FarEvent, FarLight, FarLine
 from stationd.core.line.words import Feed, Regulation
 from stationd.core.model import GOOD, Level, PointId, Quality, ReadFailed, Reading, Reason, Value
-from stationd.farstation.guard import Difference, Expected
+from stationd.farstation.guard import OLDEST_S, Difference, Expected, believable_stamp
 from stationd.farstation.unit import FarUnit
 from stationd.farstation.words import ClockTold, FeedTold, Message, Told
 from stationd.outputs.journal import Moment
@@ -30,11 +31,24 @@ _FEED: Mapping[str, Callable[[FeedTold], Told]] = {
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A message that was believed, the look at both clocks when it came, and what both clocks may be wrong together."""
+    """A message that was believed, the look at both clocks when it came, and what both clocks may be wrong together.
+
+    A measurement that is stamped later than the message was sent, or more than `max_age_s` before, is unknown: its clock is not
+    that of the message, and what it says of before and after is worth nothing.
+    """
 
     message: Message
     moment: Moment
     uncertainty_s: float
+    max_age_s: float = OLDEST_S
+
+    def measured(self, utc_s: float) -> bool:
+        """Return whether a measurement can be of that time."""
+        return believable_stamp(utc_s, self.message.sent_utc_s, self.max_age_s)
+
+    def past(self, utc_s: float) -> bool:
+        """Return whether something of that time can be told in this message, however long ago it was."""
+        return believable_stamp(utc_s, self.message.sent_utc_s, inf)
 
     def t(self, utc_s: float) -> float:
         """Return a UTC as seconds of this station's monotonic clock."""
@@ -67,13 +81,14 @@ def far_line(arrival: Arrival) -> FarLine:
         feed=None if message.feed is None else _feed(message.feed, arrival),
         light={
             pair: FarLight(
-                light.receive_dbm, light.transmit_dbm, light.lost, None if light.since_utc_s is None else arrival.t(light.since_utc_s)
+                light.receive_dbm, light.transmit_dbm, light.lost, _since(light.since_utc_s, arrival)
             )
             for pair, light in message.light.items()
         },
         events=tuple(
             FarEvent(event.what, event.where, arrival.t(event.utc_s), event.uncertainty_s + arrival.uncertainty_s)
             for event in message.events
+            if arrival.past(event.utc_s)
         ),
         alarms=message.alarms,
         holds=message.holds,
@@ -88,10 +103,16 @@ def _feed(feed: FeedTold, arrival: Arrival) -> Feed | None:
     current, voltage = _good_number(feed.current), _good_number(feed.voltage)
     if current is None or voltage is None:
         return None
+    if not (arrival.measured(feed.current.utc_s) and arrival.measured(feed.voltage.utc_s)):
+        return None
     on = feed.on.value if feed.on.level is Level.GOOD and isinstance(feed.on.value, bool) else None
     regulation = _REGULATIONS.get(str(feed.regulation.value)) if feed.regulation.level is Level.GOOD else None
     t = arrival.t(min(feed.current.utc_s, feed.voltage.utc_s))
     return Feed(current, voltage, t, on, regulation, arrival.uncertainty_s)
+
+
+def _since(utc_s: float | None, arrival: Arrival) -> float | None:
+    return arrival.t(utc_s) if utc_s is not None and arrival.past(utc_s) else None
 
 
 def _good_number(told: Told) -> float | None:
@@ -126,7 +147,7 @@ def _of_feed(arrival: Arrival, unit: FarUnit) -> Iterator[Reading | ReadFailed]:
 
 def _shown(point: PointId, told: Told, arrival: Arrival) -> Reading | ReadFailed:
     t = min(arrival.t(told.utc_s), arrival.moment.t)
-    if told.value is not None:
+    if told.value is not None and arrival.past(told.utc_s):
         return Reading(point, told.value, Quality(told.level), t)
     return ReadFailed((point,), Reason.TIMEOUT, arrival.moment.t)
 

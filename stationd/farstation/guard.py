@@ -18,6 +18,8 @@ from stationd.farstation.words import Message, Rejection, Result
 from stationd.outputs.document import Mode
 
 CLOCK_TOLERANCE_S = 1.0  # both clocks together may be wrong by so much (assumption: NTP over bad links keeps 0.1 s)
+STAMP_TOLERANCE_S = 0.05  # a measurement and its message are of one clock, which may have been set in between (assumption)
+OLDEST_S = 10.0  # the largest max_age_s that a station can be given
 REMEMBERED_RUNS = 16
 REMEMBERED_MESSAGES = 128  # of this run: what came twice is told from what came too late
 
@@ -50,6 +52,14 @@ class Difference:
     def at_least_s(self) -> float:
         """The smallest difference that fits."""
         return max(abs(self.ahead_s) - self.uncertainty_s, 0.0)
+
+
+def believable_stamp(utc_s: float, sent_utc_s: float, max_age_s: float) -> bool:
+    """Return whether a message can tell of that time: not from after it was sent, nor from more than `max_age_s` before.
+
+    Both are of the far clock, so that what both clocks are apart does not matter.
+    """
+    return sent_utc_s - max_age_s - STAMP_TOLERANCE_S <= utc_s <= sent_utc_s + STAMP_TOLERANCE_S
 
 
 def difference(sent_s: float, heard_s: float, answered_s: float, received_s: float) -> Difference | None:

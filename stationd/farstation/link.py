@@ -195,7 +195,7 @@ class FarLink:
         statistics, expected = self.statistics, self._settings.expected
         clocks = self._round_trip(message, moment)
         known_s = uncertainty_s(_told(moment), message.clock, clocks, expected)
-        arrival = Arrival(message, moment, known_s)
+        arrival = Arrival(message, moment, known_s, self._settings.expected.max_age_s)
         line = far_line(arrival)
         self._heard = Heard(message.boot, message.sequence, round(moment.utc_s, 6))
         news: list[Posted] = [line, *readings(arrival, self._unit)]

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import tracemalloc
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -254,6 +255,21 @@ def test_a_feed_that_cannot_be_read_is_told_as_unknown_never_as_zero() -> None:
     assert said.feed is not None
     assert (said.feed.current.value, said.feed.current.level) == (None, Level.BAD)
     assert not line.here.post.readings("siyazan.output_current")
+
+
+@pytest.mark.parametrize(("old_s", "known"), [(1.9, True), (3.0, False)])
+def test_a_far_measurement_may_be_as_old_as_its_message_may_be(old_s: float, known: bool) -> None:
+    """2 s in this station's file; the message itself is fresh."""
+
+    async def live() -> Line:
+        line = Line()
+        said = message(sent=line.here.clock().utc_s)
+        assert said.feed is not None
+        old = replace(said.feed.voltage, utc_s=said.sent_utc_s - old_s)
+        line.here.link.receive(encoded(replace(said, feed=replace(said.feed, voltage=old)), KEY), False)
+        return line
+
+    assert (virtual_time.run(live()).here.post.lines[-1].feed is not None) is known
 
 
 def test_a_daemon_that_starts_again_is_known_again() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from prometheus_client import generate_latest
 from prometheus_client.registry import Collector
 
@@ -110,6 +111,49 @@ def test_a_feed_of_which_one_value_is_bad_is_no_measurement() -> None:
             value = 1.0 if level is Level.UNCERTAIN else None
             wrong = replace(said, feed=replace(said.feed, **{name: Told(value, level, NOW)}))
             assert far_line(arrival(wrong, T)).feed is None
+
+
+@pytest.mark.parametrize("name", ["current", "voltage"])
+@pytest.mark.parametrize("off_s", [-3600.0, -10.2, 0.5, 86_400.0])
+def test_a_measurement_with_a_stamp_that_is_not_of_its_message_is_unknown(name: str, off_s: float) -> None:
+    said = message()
+    assert said.feed is not None
+    told = getattr(said.feed, name)
+    wrong = replace(said, feed=replace(said.feed, **{name: replace(told, utc_s=said.sent_utc_s + off_s)}))
+    assert far_line(arrival(said, T)).feed is not None
+    assert far_line(arrival(wrong, T)).feed is None
+
+
+def test_a_measurement_is_as_old_as_the_file_lets_far_data_be() -> None:
+    said = message()
+    assert said.feed is not None
+    old = replace(said, feed=replace(said.feed, current=replace(said.feed.current, utc_s=said.sent_utc_s - 3.0)))
+    assert far_line(Arrival(old, Moment(NOW, True, T, 0.01), 0.03, max_age_s=5.0)).feed is not None
+    assert far_line(Arrival(old, Moment(NOW, True, T, 0.01), 0.03, max_age_s=2.0)).feed is None
+
+
+def test_a_feed_is_as_old_as_the_older_of_its_two_values() -> None:
+    said = message()
+    assert said.feed is not None
+    for name in ("current", "voltage"):
+        older = replace(getattr(said.feed, name), utc_s=said.sent_utc_s - 1.5)
+        found = far_line(arrival(replace(said, feed=replace(said.feed, **{name: older})), T)).feed
+        assert found is not None
+        assert found.t == pytest.approx(T - 1.5)
+
+
+def test_what_a_message_tells_of_after_it_was_sent_is_left_out() -> None:
+    said = message()
+    late = said.sent_utc_s + 5.0
+    light = {pair: replace(each, since_utc_s=late) for pair, each in said.light.items()}
+    told = far_line(arrival(replace(said, light=light, events=tuple(replace(each, utc_s=late) for each in said.events)), T))
+    assert all(each.lost_t is None for each in told.light.values())
+    assert told.events == ()
+    near = Near()
+    assert said.feed is not None
+    near.hear(replace(said, feed=replace(said.feed, voltage=replace(said.feed.voltage, utc_s=late))), T)
+    assert near.shown("output_voltage").value is None
+    assert near.shown("output_current").value is not None
 
 
 def test_a_far_value_is_never_shown_as_ours() -> None:

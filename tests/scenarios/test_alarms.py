@@ -7,6 +7,7 @@ from functools import cache
 
 import pytest
 
+from stationd.core.alarm.words import AlarmRecord
 from stationd.sim.cable import End
 from tests.two_stations import Played, play_through
 
@@ -14,6 +15,11 @@ from tests.two_stations import Played, play_through
 @cache
 def cut() -> Played:
     return play_through("cable-cut", 25.0)
+
+
+def received_no_more(end: End) -> list[AlarmRecord]:
+    """Return what the taps of the receiving fibres raised; amplifiers that shut off with them darken their own taps later."""
+    return [each for each in cut().raised(end, "LIGHT-LOST") if each.key.resource.endswith("-rx")]
 
 
 def test_a_healthy_line_raises_nothing_at_either_end() -> None:
@@ -25,7 +31,7 @@ def test_a_healthy_line_raises_nothing_at_either_end() -> None:
 def test_a_cut_is_one_message_within_a_second_and_its_effects_are_folded_under_it(end: End) -> None:
     at = cut().steps[0][0]
     assert [each.t <= at + 1.0 for each in cut().raised(end, "line/LINE-DOWN")] == [True]
-    lost = cut().raised(end, "LIGHT-LOST")
+    lost = received_no_more(end)
     assert sorted(str(each.key) for each in lost) == ["fp1-rx/LIGHT-LOST", "fp2-rx/LIGHT-LOST"]
     hidden = {str(each.key): str(each.cause) for each in cut().alarms[end] if each.cause is not None}
     assert all(hidden[str(each.key)] == "line/LINE-DOWN" for each in lost)
@@ -34,7 +40,7 @@ def test_a_cut_is_one_message_within_a_second_and_its_effects_are_folded_under_i
 @pytest.mark.parametrize("end", End)
 def test_lost_light_is_dated_by_its_own_samples(end: End) -> None:
     at = cut().steps[0][0]
-    assert all(0.0 <= each.t - at <= 0.005 for each in cut().raised(end, "LIGHT-LOST"))
+    assert all(0.0 <= each.t - at <= 0.005 for each in received_no_more(end))
 
 
 def again(seed: int) -> Played:

@@ -235,6 +235,7 @@ OPTICAL_TYPES = (
     ),
     AlarmType(
         "REPEATER-PUMP", MINOR, "A pump of a repeater seems to have failed", "One pair has 0.3 to 1 dB less; the spare pump carries it",
-        "Confirm with loop gain; note it in the line history", delays=LEVEL, suppressed_by=DARK_LINE,
+        "Confirm with loop gain; note it in the line history", suppressed_by=DARK_LINE,
+        delays=Delays(2.0, 2.0),  # of the verdict, which is steady by itself
     ),
 )  # fmt: skip

@@ -10,6 +10,7 @@ from stationd.core.alarm.type import AT_ONCE, LEVEL, TEMPERATURE, AlarmType, Cau
 
 CRITICAL, MAJOR, MINOR, WARNING = Severity.CRITICAL, Severity.MAJOR, Severity.MINOR, Severity.WARNING
 CURRENT = Delays(2.0, 10.0)  # a ramp step or a converter change-over is shorter (assumption)
+OF_VERDICT = Delays(2.0, 2.0)  # what the verdict says is steady by itself: it has to hold before it says that a fault is over
 AT_LIMIT = Delays(0.5, 10.0)  # longer than a change-over, short enough to explain the dark fibres in time (assumption)
 
 # What makes the measured current and voltage of a feed meaningless, so that only the reason is told.
@@ -68,7 +69,8 @@ POWER_TYPES = (
         "LINE-OVER-VOLTAGE", MAJOR, "Feed voltage is higher than the line explains",
         "The far end has tripped, or the conductor or a joint has a higher resistance: it may open",
         "Ask the far station for its voltage; compare the sum with the model: show line",
-        delays=LEVEL, suppressed_by=(Cause("LINE-OVER-VOLTAGE-LIMIT", Reach.SAME, lasting=True),),
+        delays=LEVEL,
+        suppressed_by=(Cause("LINE-OVER-VOLTAGE-LIMIT", Reach.SAME, lasting=True), Cause("FAR-FEED-OFF", Reach.STATION, lasting=True)),
         limits="assumption: 10 % above the expected share of the line voltage, plus an earth potential of 0.1 V/km; deadband 2 %",
     ),
     AlarmType(
@@ -100,23 +102,30 @@ POWER_TYPES = (
         "VOLTAGE-STEP", MAJOR, "Feed voltage stepped while the current stayed",
         "The signature of a shunt fault: the conductor touches the sea somewhere; traffic is not hit yet",
         "Ask the far station for a step of opposite sign at the same time, then: show fault",
-        delays=AT_ONCE, limits="assumption: more than 3 V within 1 s while the current moves less than 0.2 %",
+        delays=AT_ONCE, suppressed_by=(Cause("LINE-BREAK", Reach.STATION), Cause("FAR-FEED-OFF", Reach.STATION)),
+        limits="assumption: more than 3 V within 1 s while the current moves less than 0.2 %",
     ),
     AlarmType(
         "LINE-SHUNT", MAJOR, "The conductor has a fault to the sea",
         "Both ends still feed and traffic runs; a trip of one end may now lose the repeaters beyond the fault",
         "Keep both feeds on; record voltages of both ends; give the location to the repair contractor: show fault",
-        service_affecting=True, delays=LEVEL,
+        service_affecting=True, delays=OF_VERDICT,
+    ),
+    AlarmType(
+        "FAR-FEED-OFF", MAJOR, "The far end does not feed; ours carries the whole line",
+        "All traffic hangs on the power feed of this station; its voltage is that of the whole line, which is meant to be so",
+        "Keep our feed on and its limits as they are; call the far station and ask what has happened there",
+        service_affecting=True, delays=OF_VERDICT,
     ),
     AlarmType(
         "BALANCE-DRIFT", WARNING, "Voltage split between the ends drifts while the currents are equal",
         "Half a milliampere of difference moves the split by tens of volts; it can be mistaken for a shunt",
-        "Compare the current set points of both ends by telephone; do not adjust alone", delays=LEVEL,
+        "Compare the current set points of both ends by telephone; do not adjust alone", delays=OF_VERDICT,
     ),
     AlarmType(
         "EARTH-POTENTIAL", WARNING, "Sum of the feed voltages follows an earth potential",
         "Geomagnetic activity or tide; voltage margin of the feeds shrinks",
-        "Look at the geomagnetic forecast; watch the margin to the voltage limits: show line", delays=LEVEL,
+        "Look at the geomagnetic forecast; watch the margin to the voltage limits: show line", delays=OF_VERDICT,
     ),
     AlarmType(
         "EARTH-SEA-OPEN", CRITICAL, "Return path through the sea earth is open or poor",

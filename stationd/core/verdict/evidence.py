@@ -47,7 +47,9 @@ class Electric:
     (None: not known). `visible` is False where a shunt is sure but its place cannot be seen. `contradicted`: what the far end says
     cannot be with what this end measures on this line. `there` is UNKNOWN while the far end's last words are older than what this
     end has seen; `settling` tells that fresh ones can still come. `powered`: our feed is off, and light still comes through the
-    repeaters, so that the far end carries the line.
+    repeaters, so that the far end carries the line; `leaks`: our feed is off, and the far one drives its current with less than the
+    voltage of the line, so that it ends in the sea. `settled` is False while a place rests on readings of a line that may still be
+    moving. `doubt_v` is a residual beyond what the facts of the line may be wrong by, None where they fit.
     """
 
     here: Power = Power.UNKNOWN
@@ -69,6 +71,9 @@ class Electric:
     contradicted: bool = False
     settling: bool = False
     powered: bool = False
+    leaks: bool = False
+    settled: bool = True
+    doubt_v: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

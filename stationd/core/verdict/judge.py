@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from stationd.core.verdict import connector_rows as connectors
 from stationd.core.verdict import light_rows as light
 from stationd.core.verdict import power_rows as power
 from stationd.core.verdict.evidence import Evidence
@@ -22,6 +23,7 @@ from stationd.core.verdict.words import Confidence, Kind, Ours, Verdict
 ROWS: tuple[Row, ...] = (
     # the line without power
     Row(Kind.OPEN, power.opened, power.say_open),
+    Row(Kind.CABLE_CUT, power.cut_unfed, power.say_cut_unfed),
     Row(Kind.INTERLOCK, power.interlock_here, power.say_interlock_here),
     Row(Kind.BOTH_OFF, power.both_off, power.say_both_off),
     Row(Kind.FEED_TRIP_HERE, power.off_here, power.say_off_here),
@@ -33,7 +35,7 @@ ROWS: tuple[Row, ...] = (
     Row(Kind.CABLE_CUT, power.cut, power.say_cut),
     Row(Kind.SHUNT, power.shunt, power.say_shunt),
     # some pairs: first what shows itself here
-    Row(Kind.CONNECTOR, light.connector, light.say_connector),
+    Row(Kind.CONNECTOR, connectors.connector, connectors.say_connector),
     Row(Kind.PUMP_OFF, light.pump_off_here, light.say_pump_off_here),
     Row(Kind.TERMINAL_PUMP, light.transmitter_here, light.say_transmitter_here),
     Row(Kind.CONNECTOR, light.connector_there, light.say_connector_there),
@@ -41,6 +43,7 @@ ROWS: tuple[Row, ...] = (
     Row(Kind.CANNOT_TELL, power.all_dark_here, power.say_all_dark),
     Row(Kind.FIBRE_BREAK, light.fibre, light.say_fibre),
     Row(Kind.CANNOT_TELL, light.waiting, light.say_waiting),
+    Row(Kind.CANNOT_TELL, light.restarting, light.say_restarting),
     # slow, or of this station alone
     Row(Kind.ELECTRODING, light.electroding, light.say_electroding),
     Row(Kind.MIS_SET, power.mis_set, power.say_mis_set),

@@ -10,10 +10,11 @@ from collections.abc import Callable
 
 from stationd.core.light.pair import PairLight
 from stationd.core.verdict.evidence import Evidence, Power, Sign
-from stationd.core.verdict.said import HIGH, LOW, MEDIUM, Said, far_unknown, pairs_text, short
+from stationd.core.verdict.said import HIGH, LOW, MEDIUM, Said, far_unknown, misfit, pairs_text, short
 from stationd.core.verdict.words import Ours
 
 LESS_DB, MOST_DB = 0.25, 3.5  # what the loss of a pump of a repeater costs on its pair: 0.3 to 1 dB, up to 3 (event table)
+SHUT_S = 0.3  # an amplifier that shuts off by itself does so no sooner after the light was lost (published: 0.55 s; assumption)
 PUMP_OFF_DB = (8.0, 25.0)  # what the level falls by without Raman or ROPA pump: 10 to 20 dB (event table), and a margin
 
 
@@ -21,17 +22,7 @@ def _pairs(e: Evidence, holds: Callable[[PairLight], bool]) -> list[PairLight]:
     return [pair for pair in e.pairs if holds(pair)]
 
 
-def _open(pair: PairLight) -> bool:
-    """Light comes back, and power was reduced or light was lost on one of the sides."""
-    return pair.reflects and bool(pair.reduced or pair.receive_lost or pair.transmit_lost or pair.far_lost)
-
-
 # ---------------------------------------------------------------------- what holds
-
-
-def connector(e: Evidence) -> bool:
-    """A connector of ours is open: light comes back, or the tap has light and the amplifier behind it has none."""
-    return bool(_pairs(e, lambda pair: _open(pair) or pair.patch_dark))
 
 
 def pump_off_here(e: Evidence) -> bool:
@@ -54,8 +45,12 @@ def received_weak(e: Evidence) -> bool:
 
 
 def transmitter_here(e: Evidence) -> bool:
-    """An amplifier of ours sends nothing."""
-    return bool(_pairs(e, lambda pair: pair.transmit_lost is True))
+    """An amplifier of ours sends nothing, and not because it has shut off as no light was received any more."""
+    return bool(_pairs(e, _stopped))
+
+
+def _stopped(pair: PairLight) -> bool:
+    return pair.transmit_lost is True and pair.follows is False
 
 
 def connector_there(e: Evidence) -> bool:
@@ -69,8 +64,28 @@ def _opened_there(e: Evidence) -> list[PairLight]:
 
 
 def transmitter_there(e: Evidence) -> bool:
-    """We receive nothing on a pair on which the far station says that it sends nothing."""
-    return e.far_known and bool(_pairs(e, lambda pair: pair.receive_lost is True and pair.far_transmit_lost is True and pair.far_settled))
+    """We receive nothing on a pair on which the far station says that it sends nothing, and had not lost our light before."""
+    return e.far_known and bool(_stopped_there(e))
+
+
+def _stopped_there(e: Evidence) -> list[PairLight]:
+    dark = _pairs(e, lambda pair: pair.receive_lost is True and pair.far_transmit_lost is True and pair.far_settled and not pair.far_sent)
+    causes = [pair for pair in dark if pair.far_follows is not True]  # what was shut off because our light was lost is none
+    return [pair for pair in causes if (first := _first_there(e, pair)) or (first is None and pair.far_follows is False)]
+
+
+def _first_there(e: Evidence, pair: PairLight) -> bool | None:
+    """Return whether the far station stopped sending as we went dark; False: only afterwards, so that this is not why.
+
+    An amplifier that shuts off by itself needs some tenths of a second. None where the far station tells no times, or none so good.
+    """
+    stops = [each for each in e.events if each.what == "transmit-lost" and each.where.startswith(f"{e.far_station} ")]
+    if pair.lost_t is None or not stops or any(each.uncertainty_s > SHUT_S / 2 for each in stops):
+        return None
+    after_s = [each.t - pair.lost_t for each in stops]
+    if all(each > SHUT_S for each in after_s):
+        return False
+    return True if any(abs(each) <= SHUT_S for each in after_s) else None
 
 
 def pump_old(e: Evidence) -> bool:
@@ -122,33 +137,12 @@ def bus_lost(e: Evidence) -> bool:
 # ---------------------------------------------------------------------- what is said
 
 
-def say_connector(e: Evidence) -> Said:
-    """A connector between our amplifier and the tap, or just behind it."""
-    found = _pairs(e, lambda pair: _open(pair) or pair.patch_dark)
-    pair = found[0]
-    if not _open(pair):
-        why = ("the tap of this pair has light, the amplifier behind it has none",)
-        where = f"{e.station}, between tap and preamplifier"
-        sentence = f"{_cap(pairs_text([pair.number]))}: our patch to the preamplifier is open"
-        return Said(Ours.YES, MEDIUM, short(sentence), where, why, ("check the patch cord", "show optical"), pairs=_numbers(found))
-    reasons = ["light comes back into our amplifier"]
-    reasons += ["it has reduced its power by itself"] if pair.reduced else []
-    reasons += [f"{e.far_station} has lost our light"] if pair.far_lost else []
-    reasons += ["no light is received on this pair"] if pair.receive_lost else []
-    sentence = f"Connector open in our station, {pairs_text(_numbers(found))}"
-    todo = ("nobody looks into fibres", "close the connector of this pair, then check the level: show optical")
-    return Said(
-        Ours.YES, HIGH if len(reasons) >= 3 else MEDIUM, sentence, f"{e.station}, line side of {pair.booster or 'the amplifier'}",
-        tuple(reasons), todo, pairs=_numbers(found), one_end=not e.far_known,
-    )  # fmt: skip
-
-
 def say_pump_off_here(e: Evidence) -> Said:
     """A Raman or ROPA pump of ours."""
     found = _pairs(e, lambda pair: pair.pump_off is not None)
     fall = next((pair.receive_change_db for pair in found if pair.receive_change_db is not None), None)
     why = [f"{found[0].pump_off} gives no light"] + ([f"the level received has changed by {fall:+.1f} dB"] if fall is not None else [])
-    todo = ("check interlock and pump unit before a connector is touched", "show amp detail")
+    todo = ("check interlock and pump unit before a connector is touched", "show line")
     confidence = HIGH if (fall is not None and -fall >= PUMP_OFF_DB[0]) or found[0].receive_lost else MEDIUM
     sentence = f"Raman or ROPA pump is off, {pairs_text(_numbers(found))}"
     return Said(Ours.YES, confidence, sentence, f"{e.station}, {found[0].pump_off}", tuple(why), todo, pairs=_numbers(found))
@@ -169,19 +163,19 @@ def say_received_weak(e: Evidence) -> Said:
     found = _pairs(e, lambda pair: pair.receive_change_db is not None and low <= -pair.receive_change_db <= high)
     fall = found[0].receive_change_db or 0.0
     why = (f"the level received has changed by {fall:+.1f} dB and is not lost", "no amplifier of ours says that it is off")
-    todo = (f"ask {e.far_station} for the level it sends", "show optical")
+    todo = (f"ask {e.far_station} for the level it sends", "show line")
     sentence = f"Received level is far too low, {pairs_text(_numbers(found))}"
     return Said(Ours.CANNOT_TELL, LOW, sentence, "a fibre pair of the line", why, todo, pairs=_numbers(found))
 
 
 def say_transmitter_here(e: Evidence) -> Said:
     """Our own transmit amplifier, or what feeds it with light."""
-    found = _pairs(e, lambda pair: pair.transmit_lost is True)
+    found = _pairs(e, _stopped)
     unit = found[0].booster or "the transmit amplifier"
     client = all(pair.no_client for pair in found)
     why = [f"{unit} gives no light"] + (["it gets no light at its own input"] if client else [])
     why += [f"{e.far_station} has lost our light"] if any(pair.far_lost for pair in found) else []
-    todo = ("look at the terminal equipment before it" if client else "read its alarms, key and interlock: show amp detail",)
+    todo = ("look at the terminal equipment before it" if client else "read its alarms, key and interlock: show line",)
     sentence = f"Our transmitter is off, {pairs_text(_numbers(found))}"
     return Said(Ours.YES, HIGH, sentence, f"{e.station}, {unit}", tuple(why), todo, pairs=_numbers(found), one_end=not e.far_known)
 
@@ -196,7 +190,7 @@ def say_connector_there(e: Evidence) -> Said:
 
 def say_transmitter_there(e: Evidence) -> Said:
     """The far station says itself that it sends nothing, and we see it."""
-    found = _pairs(e, lambda pair: pair.receive_lost is True and pair.far_transmit_lost is True)
+    found = _stopped_there(e)
     why = (f"no light is received on {pairs_text(_numbers(found))}", f"{e.far_station} says that it sends none there")
     sentence = short(f"Transmitter of {e.far_station} is off, {pairs_text(_numbers(found))}", "A transmitter of the far end is off")
     return Said(Ours.NO, HIGH, sentence, f"transmitter of {e.far_station}", why, (f"call {e.far_station}",), pairs=_numbers(found))
@@ -208,7 +202,7 @@ def say_pump_old(e: Evidence) -> Said:
     against = "of the baseline current" if worst.against_baseline else "of its end-of-life current"
     why = (f"{worst.device} {worst.point}: {worst.current_ma:.0f} mA, {100 * worst.share:.0f} % {against}",)
     pairs = tuple(pair.number for pair in e.pairs if pair.booster == worst.device)
-    todo = ("order the spare; plan the change before its output falls", "show amp detail")
+    todo = ("order the spare; plan the change before its output falls", "show line")
     confidence = MEDIUM if worst.against_baseline else HIGH
     sentence = short(f"Pump of {worst.device} is near its end of life", "A pump diode of ours is near its end of life")
     return Said(Ours.YES, confidence, sentence, f"{e.station}, {worst.device}", why, todo, pairs=pairs)
@@ -218,23 +212,45 @@ def say_fibre(e: Evidence) -> Said:
     """Dark here: beyond our tap, because nothing of ours shows anything. Without a word from there it may be their transmitter."""
     found = _pairs(e, lambda pair: pair.receive_lost is True and not pair.waiting)
     numbers = _numbers(found)
-    sends = e.far_known and all(pair.far_settled and pair.far is not None and pair.far.transmit_dbm is not None for pair in found)
+    sends = e.far_known and all(pair.far_settled and pair.far is not None and _sends_there(e, pair) for pair in found)
     unasked = not all(pair.asked for pair in found)
     why = [f"no light is received on {pairs_text(numbers)}, others are lit"]
     why += [f"{e.far_station} sends on it" if sends else f"whether {e.far_station} sends is not known"]
     why += ["our own light arrives there"] if e.far_known and all(pair.far_lost is False for pair in found) else []
     why += [] if e.far_known else [far_unknown(e)]
+    unordered, doubts = _unordered(e, found)
+    why += doubts
     measure = "measure the fibre: optical trace from both ends"
-    todo = (measure if sends else f"ask {e.far_station} for the level it sends", "show optical")
+    todo = (measure if sends else f"ask {e.far_station} for the level it sends", "show line")
     if unasked:
         why += ["our amplifiers have not been asked since whether light comes back"]
-    if unasked or (all(pair.reduced for pair in found) and not sends):
+    if unordered or unasked or (all(pair.reduced for pair in found) and not sends):
         return Said(Ours.CANNOT_TELL, LOW, f"No light on {pairs_text(numbers)}", "fibre or connector", tuple(why), todo, pairs=numbers)
     sentence = f"Fibre broken, {pairs_text(numbers)}" if sends else f"No light from the line, {pairs_text(numbers)}"
     return Said(
         Ours.NO, HIGH if sends else MEDIUM, sentence, "beyond our tap: fibre or far transmitter" if not sends else "fibre in the cable",
         tuple(why), todo, pairs=numbers, one_end=not e.far_known,
     )  # fmt: skip
+
+
+def _sends_there(e: Evidence, pair: PairLight) -> bool:
+    return pair.far_sent or _first_there(e, pair) is False or (pair.far is not None and pair.far.transmit_dbm is not None)
+
+
+def _unordered(e: Evidence, found: list[PairLight]) -> tuple[bool, list[str]]:
+    """Return whether something else can have been the cause of the darkness, and what is to be said of the order of things."""
+    why = []
+    if any(pair.follows for pair in found):
+        why.append("our amplifier shut off after that")
+    elif any(pair.follows is None for pair in found):
+        why.append("our amplifier sends nothing either; which was first is not known")
+    late = [pair for pair in found if not pair.far_sent and _first_there(e, pair) is not False]  # others still sent into the darkness
+    if any(pair.far_follows for pair in late):
+        why.append(f"{e.far_station} had lost our light before, and then stopped sending")
+    elif any(pair.far_follows is None for pair in late):
+        why.append(f"{e.far_station} has lost our light and sends none; which was first is not known")
+    why += ["light came back into our amplifier before that, and still does"] if any(pair.stands for pair in found) else []
+    return any(pair.follows is None or pair.stands for pair in found) or any(pair.far_follows is not False for pair in late), why
 
 
 def say_fibre_seen_there(e: Evidence) -> Said:
@@ -251,9 +267,11 @@ def say_fibre_seen_there(e: Evidence) -> Said:
 
 def say_waiting(e: Evidence) -> Said:
     """A second sensor will tell in a moment."""
-    found = _numbers(_pairs(e, lambda pair: pair.waiting))
-    sentence = f"Light lost at one sensor of {pairs_text(found)}"
-    why = ("the other sensor of the fibre has not been read since",)
+    waiting = _pairs(e, lambda pair: pair.waiting)
+    found = _numbers(waiting)
+    back = all(pair.receive_lost is None for pair in waiting)
+    sentence = f"Light comes back on {pairs_text(found)}" if back else f"Light lost at one sensor of {pairs_text(found)}"
+    why = ("the amplifier behind the tap has not shown it yet" if back else "the other sensor of the fibre has not been read since",)
     return Said(Ours.CANNOT_TELL, LOW, sentence, "fibre or sensor", why, ("wait for the next reading",), pairs=found, one_end=True)
 
 
@@ -262,6 +280,10 @@ def say_sensor(e: Evidence) -> Said:
     found = _pairs(e, lambda pair: pair.sensor is not None)
     name = found[0].sensor or ""
     why = (f"{name} moved alone", "the other sensor of the same fibre shows what it has always shown")
+    if not found[0].sensor_sure:
+        why = (f"{name} has no light, the amplifier before it shines", f"whether {e.far_station} still has our light is not known")
+        sentence, todo = short(f"No light at {name}: the sensor, or our patch"), ("check the patch cord", "measure at the monitor port")
+        return Said(Ours.YES, MEDIUM, sentence, f"{e.station}, {name}", why, todo, pairs=_numbers(found), one_end=True)
     sentence = short(f"Sensor {name} is wrong; the fibre is well", "One of our sensors is wrong; the fibre is well")
     return Said(Ours.YES, HIGH, sentence, f"{e.station}, {name}", why, ("measure with a meter at the monitor port",), pairs=_numbers(found))
 
@@ -274,7 +296,7 @@ def say_faded(e: Evidence) -> Said:
     why += [f"{e.far_station} receives less on it too"] if both else []
     if len(e.faded) > 1 or not e.fed or e.electric.here is Power.ABSENT:
         sentence = f"Received level is lower, {pairs_text(e.faded)}"
-        todo = ("compare the levels sent by both ends", "show optical")
+        todo = ("compare the levels sent by both ends", "show line")
         return Said(Ours.CANNOT_TELL, LOW, sentence, "line or terminals", tuple(why), todo, pairs=e.faded)
     why += ["other pairs are as at the baseline"]
     todo = ("confirm with the loop gain", "note it in the line history; the spare pump carries it")
@@ -318,10 +340,35 @@ def say_healthy(e: Evidence) -> Said:
         why.append(far_unknown(e))
     elif e.electric.contradicted:
         why.append(f"what {e.far_station} says of its feed does not fit this line and is not used")
-    whole = e.far_known and not e.electric.contradicted
-    sure = whole and not any(pair.receive_lost is None for pair in e.pairs)
+    elif not _told_there(e):
+        why.append(far_unknown(e))
+    fits = e.electric.doubt_v is None
+    why += [] if fits else [misfit(e)]
+    whole = e.far_known and not e.electric.contradicted and _told_there(e)
+    sure = whole and fits and not any(pair.receive_lost is None for pair in e.pairs)
     sentence = "Line is healthy" if sure else "Healthy as far as this end can see" if not whole else "Healthy as far as can be seen"
+    sentence = sentence if fits else "No fault to be seen, but the line facts do not fit"
+    back = [pair.number for pair in e.pairs if pair.reflects]
+    why += [f"light comes back into our amplifier: look at the connectors of {pairs_text(back)}"] if back else []
     return Said(Ours.NOTHING, HIGH if sure else MEDIUM, sentence, "whole line" if sure else "this end", tuple(why), (), one_end=not whole)
+
+
+def _told_there(e: Evidence) -> bool:
+    """The far station tells what its feed measures, or on a line without feed what its light is."""
+    return e.electric.there is Power.FEEDING if e.fed else not e.pairs or any(pair.far is not None for pair in e.pairs)
+
+
+def restarting(e: Evidence) -> bool:
+    """Light is received again on a pair whose amplifier shut off when it was lost, and has not started again yet."""
+    return bool(_pairs(e, lambda pair: pair.transmit_lost is True and not pair.receive_lost and pair.follows is not False))
+
+
+def say_restarting(e: Evidence) -> Said:
+    """The amplifier's own doing; how long it takes stands in its manual."""
+    found = _numbers(_pairs(e, lambda pair: pair.transmit_lost is True and not pair.receive_lost and pair.follows is not False))
+    sentence = f"Our amplifier has not started again, {pairs_text(found)}"
+    why = ("light is received again", "it shut off by itself when that was lost and tries again every few minutes at most")
+    return Said(Ours.CANNOT_TELL, LOW, sentence, f"{e.station}, amplifier", why, ("wait for its restart: show line",), pairs=found)
 
 
 def healthy(e: Evidence) -> bool:

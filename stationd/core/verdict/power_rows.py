@@ -7,10 +7,12 @@ feed is, from which station's own contacts and readings show it.
 from __future__ import annotations
 
 from stationd.core.verdict.evidence import Evidence, Power, Sign
-from stationd.core.verdict.said import HIGH, LOW, MEDIUM, Said, far_unknown, km, ours_at, pairs_text, short, volts
-from stationd.core.verdict.words import Confidence, Ours
+from stationd.core.verdict.power_words import at_limit, consequence, doubts, no_light, our_step, sum_step, trusted, uneven, whole_line
+from stationd.core.verdict.said import HIGH, LOW, MEDIUM, Said, far_unknown, km, ours_at, short, volts
+from stationd.core.verdict.words import Ours
 
 INTERLOCKS = ("PFE-INTERLOCK-OPEN", "EMERGENCY-STOP", "DOOR-OPEN", "COVER-OPEN", "KEY-REMOVED")
+OF_THE_FEED = ("PFE-INTERLOCK-OPEN", "EMERGENCY-STOP")  # of these no other door of a station can be meant
 OFF_THERE = ("PFE-TRIP", "FEED-OFF", *INTERLOCKS)
 ASK_FAR = "read its voltage and current over the order wire"
 
@@ -51,17 +53,19 @@ def interlock_here(e: Evidence) -> bool:
 
 
 def interlock_there(e: Evidence) -> bool:
-    """This end carries the line, and the far station names an interlock."""
-    return e.electric.sign is Sign.FAR_TRIP and e.far_known and bool(_far_alarm(e, INTERLOCKS))
+    """This end carries the line, and the far station names an interlock of its feed; an open door may be any."""
+    return e.electric.sign is Sign.FAR_TRIP and e.far_known and bool(_far_alarm(e, OF_THE_FEED))
 
 
 def opened(e: Evidence) -> bool:
-    """No current at any voltage: a feed at its limit, or tripped by over-voltage with nothing that feeds at the far end."""
+    """No current at any voltage: a feed at its limit, or tripped by over-voltage with nothing that feeds at the far end.
+
+    Over-voltage of the far feed alone tells nothing: it also follows when ours goes off for a reason of our own.
+    """
     here, there = e.electric.here, e.electric.there
     if here is Power.AT_LIMIT:
         return True
-    tripped_high = e.electric.over_voltage_here or (e.far_known and e.electric.over_voltage_there)
-    return here is Power.OFF and there is not Power.FEEDING and tripped_high and not e.electric.powered
+    return here is Power.OFF and there is not Power.FEEDING and e.electric.over_voltage_here and not e.electric.powered
 
 
 def both_off(e: Evidence) -> bool:
@@ -74,10 +78,19 @@ def off_here(e: Evidence) -> bool:
     return e.electric.here is Power.OFF and not (off_unexplained(e) and e.electric.settling)
 
 
+def carried(e: Evidence) -> bool:
+    """The far end carries the line: its light comes through the repeaters, or it feeds and nobody has seen all light go."""
+    return e.electric.powered or (e.electric.there is Power.FEEDING and not all_dark_here(e))
+
+
 def off_unexplained(e: Evidence) -> bool:
     """Our feed is off, and neither the far end nor the light nor a contact of ours says that it is only ours."""
-    carried = e.electric.there is Power.FEEDING or e.electric.powered
-    return e.electric.here is Power.OFF and not carried and not e.contacts.mains
+    return e.electric.here is Power.OFF and not carried(e) and not e.contacts.mains
+
+
+def cut_unfed(e: Evidence) -> bool:
+    """Our feed is off, and the far one does not carry the line: all light is gone and its current ends in the sea."""
+    return e.electric.here is Power.OFF and e.electric.leaks and all_dark_here(e) and not e.electric.powered
 
 
 def repeater_failed(e: Evidence) -> bool:
@@ -125,7 +138,7 @@ def unclear(e: Evidence) -> bool:
 
 def say_interlock_here(e: Evidence) -> Said:
     """An interlock of ours."""
-    why = (f"{e.contacts.interlock} is open", f"the feed of {e.station} is off", *_consequence(e))
+    why = (f"{e.contacts.interlock} is open", f"the feed of {e.station} is off", *consequence(e))
     todo = ("look who is at the door, cover or key; nobody switches on before that is known", "show interlocks")
     return Said(Ours.YES, HIGH, "Our interlock is open: our feed is off", f"power feed room, {e.station}", why, todo)
 
@@ -133,22 +146,23 @@ def say_interlock_here(e: Evidence) -> Said:
 def say_interlock_there(e: Evidence) -> Said:
     """An interlock of theirs."""
     sentence = short(f"Interlock open in {e.far_station}: its feed is off", "Interlock open at the far end: its feed is off")
-    why = (f"{e.far_station} reports {_far_alarm(e, INTERLOCKS)}", _whole_line(e))
-    return Said(Ours.NO, HIGH, sentence, f"power feed of {e.far_station}", why, (f"call {e.far_station}; keep our feed on",))
+    why = (f"{e.far_station} reports {_far_alarm(e, OF_THE_FEED)}", whole_line(e))
+    confidence = HIGH if e.electric.there is Power.OFF else MEDIUM
+    return Said(Ours.NO, confidence, sentence, f"power feed of {e.far_station}", why, (f"call {e.far_station}; keep our feed on",))
 
 
 def say_open(e: Evidence) -> Said:
-    """An insulated break: whose it is follows from the charge test, not from the trip."""
+    """An insulated break: whose it is follows from where the conductor ends, not from the trip."""
     both = e.electric.over_voltage_here and e.electric.over_voltage_there and e.far_known
     found = e.electric.location
     place = found.place if found is not None else None
     where = km(e, place) if place is not None else "between the power feeds, place not known yet"
-    why = [_at_limit(e)]
+    why = [at_limit(e)]
     if e.far_known and (e.electric.over_voltage_there or e.electric.there is Power.AT_LIMIT):
         why.append(f"{e.far_station} reached its voltage limit too")
-    why += [_dark(e)] if all_dark_here(e) else []
+    why += [no_light(e)] if all_dark_here(e) else []
     why += [] if e.far_known else [far_unknown(e)]
-    todo = ("do not raise the voltage limit", "locate by the charge test, from both ends: show fault")
+    todo = ("do not raise the voltage limit", "have the open end located by its capacitance, from both ends")
     confidence = HIGH if both else MEDIUM if e.far_known or all_dark_here(e) else LOW
     sentence = "Conductor open: voltage to the limit, no current"
     return Said(ours_at(e, place), confidence, sentence, where, tuple(why), todo, place, found, one_end=not e.far_known)
@@ -163,6 +177,8 @@ def say_both_off(e: Evidence) -> Said:
         return Said(Ours.YES, MEDIUM, "Both feeds are off; our mains has failed", f"{e.station}, mains", tuple(why), todo)
     if e.contacts.tripped:
         why.append(f"{e.contacts.tripped} has tripped; which end was first: see the sequence")
+    if e.electric.over_voltage_there:
+        why.append(f"{e.far_station} tripped by over-voltage, as at an open conductor or when ours goes off")
     where = "both power feeds"
     return Said(Ours.CANNOT_TELL, HIGH, "Both feeds are off: the line has no power", where, tuple(why), todo)
 
@@ -171,14 +187,14 @@ def say_off_here(e: Evidence) -> Said:
     """Our feed is off and theirs is not, or cannot be read. An open line would trip it too: then it is not ours alone."""
     why = [f"{e.contacts.tripped} has tripped" if e.contacts.tripped else f"the output of the feed of {e.station} is off"]
     why += [f"{e.contacts.mains}: mains has failed"] if e.contacts.mains else []
-    why += _consequence(e)
+    why += consequence(e)
     why += ["light still comes through the repeaters"] if e.electric.powered else []
-    carried = e.electric.there is Power.FEEDING or e.electric.powered
+    why += [no_light(e)] if all_dark_here(e) else []
     sentence = short(f"Our feed is off; {e.far_station} carries the line", "Our feed is off; the far end carries the line")
-    sentence = sentence if carried else "Our power feed is off"
-    todo = ("find out why before anything is switched on: show pfe detail", f"{e.far_station} keeps its feed on: call")
+    sentence = sentence if carried(e) else "Our feed is off and no pair has light" if all_dark_here(e) else "Our power feed is off"
+    todo = ("find out why before anything is switched on: show status", f"{e.far_station} keeps its feed on: call")
     ours = Ours.CANNOT_TELL if off_unexplained(e) else Ours.YES
-    confidence = HIGH if carried else MEDIUM
+    confidence = HIGH if carried(e) else MEDIUM
     return Said(ours, confidence, sentence, f"power feed of {e.station}", tuple(why), todo, one_end=not e.far_known)
 
 
@@ -192,14 +208,17 @@ def say_off_unexplained(e: Evidence) -> Said:
 def say_far_trip(e: Evidence) -> Said:
     """The far feed is off; this end shows it by itself."""
     confirmed = off_there(e)
-    why = [_whole_line(e)]
+    why = [whole_line(e)]
     why += [f"{e.far_station} says that its feed is off"] if confirmed else []
     why += [] if e.far_known else [far_unknown(e)]
+    door = _far_alarm(e, INTERLOCKS) if e.far_known else ""
+    why += [f"{e.far_station} reports {door}, which may be the cause"] if door else []
     if e.far_known and not confirmed and not e.electric.settling:
         why.append(f"{e.far_station} does not say that its feed is off")
     sentence = short(f"Feed of {e.far_station} is off; ours carries the line", "The far feed is off; ours carries the line")
     todo = ("keep our feed on; do not touch its limits", f"call {e.far_station}")
-    confidence = HIGH if confirmed else LOW if e.electric.there is Power.FEEDING else MEDIUM
+    # A break close to the far station looks the same from here; an alarm that stands there may be of a unit that is spare.
+    confidence = HIGH if e.electric.there is Power.OFF else MEDIUM if confirmed else LOW
     return Said(Ours.NO, confidence, sentence, f"power feed of {e.far_station}", tuple(why), todo, one_end=not confirmed)
 
 
@@ -209,13 +228,13 @@ def say_cut(e: Evidence) -> Said:
     place = found.place if found is not None else None
     where = f"sea cable, {km(e, place)}" if place is not None else "sea cable, place not known yet"
     both = all_dark_there(e)
-    why = [_dark(e)]
+    why = [no_light(e)]
     why += [f"{e.far_station} has lost them too"] if both else []
-    why += [_step(e)] if e.electric.step_v is not None else []
-    why += [] if e.far_known else [far_unknown(e)]
+    why += [our_step(e)] if e.electric.step_v is not None else []
+    why += [*doubts(e), *([] if e.far_known else [far_unknown(e)])]
     sentence = f"Cable cut, {km(e, place)}" if place is not None else "Cable cut: all fibres are dark"
     electric = e.electric.sign not in (Sign.NONE, Sign.UNKNOWN, Sign.EARTH)
-    confidence = HIGH if both and ((electric and e.electric.ends == 2) or not e.fed) else MEDIUM
+    confidence = HIGH if both and ((electric and e.electric.ends == 2 and trusted(e)) or not e.fed) else MEDIUM
     todo = ("leave the feeds as they are; a ship needs them to find the place", "show fault; call the network centre")
     return Said(
         ours_at(e, place), confidence, short(sentence, "Cable cut: all fibres are dark"), where, tuple(why), todo, place, found,
@@ -223,10 +242,27 @@ def say_cut(e: Evidence) -> Said:
     )  # fmt: skip
 
 
+def say_cut_unfed(e: Evidence) -> Said:
+    """A second fault after the trip of our own feed; only the far feed still measures the line."""
+    found, far = e.electric.location, e.electric.far
+    place = found.place if found is not None else None
+    where = f"sea cable, {km(e, place)}" if place is not None else "sea cable, place not known yet"
+    why = [
+        no_light(e), f"our feed is off; {e.far_station} gives {volts(far.voltage_v if far else None)}: less than the whole line",
+        "without our feed a shunt looks the same: repeaters beyond it have no power", *doubts(e),
+    ]  # fmt: skip
+    sentence = short(f"Cable cut, {km(e, place)}" if place is not None else "", "Cable cut: all fibres are dark")
+    todo = ("do not switch our feed on; a ship needs to know who feeds", "show fault; call the network centre")
+    return Said(
+        ours_at(e, place), MEDIUM, sentence or "Cable cut: all fibres are dark", where, tuple(why), todo, place, found,
+        tuple(pair.number for pair in e.pairs), one_end=True,
+    )  # fmt: skip
+
+
 def say_repeater_failed(e: Evidence) -> Said:
     """A repeater drops no voltage any more."""
     dark = [pair.number for pair in e.pairs if pair.receive_lost]
-    why = [f"the sum of both voltages moved by {volts(_sum_step(e))}, about one repeater", *([_dark(e)] if dark else [])]
+    why = [f"the sum of both voltages moved by {volts(sum_step(e))}, about one repeater", *([no_light(e)] if dark else [])]
     todo = ("compare the light of all pairs; measure the loop gain", "show fault")
     confidence = HIGH if e.electric.ends == 2 and dark else MEDIUM
     sentence = "A repeater has failed: its voltage is gone"
@@ -239,13 +275,14 @@ def say_shunt(e: Evidence) -> Said:
     place = found.place if found is not None and e.electric.visible else None
     where = f"sea cable, {km(e, place)}" if place is not None else "sea cable, place not visible"
     one_end = e.electric.ends < 2
-    why = [_step(e)]
+    why = [our_step(e)]
     if not one_end:
         why.append(f"{e.far_station} moved by {volts(e.electric.far_step_v)}; the currents differ")
         why += [f"residual of the line model {volts(e.electric.residual_v)}"] if e.electric.residual_v is not None else []
     else:
         why += ["a current that is set wrong at the far end looks the same from here", far_unknown(e)]
-    confidence = LOW if one_end else HIGH
+    why += doubts(e)
+    confidence = LOW if one_end else HIGH if trusted(e) else MEDIUM
     ours = Ours.CANNOT_TELL if one_end else ours_at(e, place)
     sentence = short(f"Shunt fault, {km(e, place)}" if place is not None else "Shunt fault, place not visible", "Shunt fault of the cable")
     todo = ("keep both feeds on", "record both voltages; give the place to the repair contractor: show fault")
@@ -257,7 +294,7 @@ def say_mis_set(e: Evidence) -> Said:
     shift = e.electric.own_shift_ma
     ours = _whose_set_point(e)
     where = {Ours.YES: f"set point of {e.station}", Ours.NO: f"set point of {e.far_station}"}.get(ours, "set points of both feeds")
-    why = [_step(e), "both ends carry the same current, so nothing leaves the line"]
+    why = [our_step(e), "both ends carry the same current, so nothing leaves the line"]
     if shift is not None:
         why.append(f"our own set point moved by {shift:+.2f} mA, from voltage and current of this end")
     todo = (f"compare set points with {e.far_station} by telephone; do not adjust alone", "show line")
@@ -281,7 +318,7 @@ def _whose_set_point(e: Evidence) -> Ours:
 
 def say_earth(e: Evidence) -> Said:
     """Geomagnetic activity or tide."""
-    why = (f"the sum of both voltages moved slowly by {volts(_sum_step(e))}", "the currents are as they were")
+    why = (f"the sum of both voltages moved slowly by {volts(sum_step(e))}", "the currents are as they were")
     todo = ("look at the geomagnetic forecast", "watch the margin to the voltage limits: show line")
     where, sentence = "earth potential along the route", "Earth potential moves the feed voltages"
     return Said(Ours.NO, HIGH if e.electric.ends == 2 else LOW, sentence, where, why, todo, one_end=e.electric.ends < 2)
@@ -290,8 +327,14 @@ def say_earth(e: Evidence) -> Said:
 def say_unclear(e: Evidence) -> Said:
     """Something changed; say what it could be."""
     could = ", or ".join(each.value for each in e.electric.candidates)
-    why = [_step(e)] + ([f"it could be: {could}"] if could else []) + ([] if e.far_known else [far_unknown(e)])
+    compared = e.electric.step_v is not None
+    why = [our_step(e)] if compared or e.electric.settling else [uneven(e)]
+    why += [f"it could be: {could}"] if could else []
+    why += [] if e.far_known else [far_unknown(e)]
     sentence = "Voltage has changed; being measured" if e.electric.settling else "Voltage has changed; the cause cannot be told"
+    if not compared and not e.electric.settling:
+        why.append("what is normal is not known yet: take a baseline once the line is known to be sound")
+        sentence = "The voltage split is uneven; the cause cannot be told"
     todo = (f"ask {e.far_station}: {ASK_FAR}", "show line")
     return Said(Ours.CANNOT_TELL, LOW, sentence, "power feed or cable", tuple(why), todo, one_end=e.electric.ends < 2)
 
@@ -306,46 +349,5 @@ def say_all_dark(e: Evidence) -> Said:
         why.append("voltage and current have not changed")
     elif e.fed and e.electric.here is Power.UNKNOWN:
         why.append("our power feed cannot be read")
-    todo = (f"call {e.far_station}: does it send, does it receive?", "show optical; show line")
+    todo = (f"call {e.far_station}: does it send, does it receive?", "show line")
     return Said(Ours.CANNOT_TELL, LOW, "No light on any pair; the cause cannot be told", "cable or far station", tuple(why), todo)
-
-
-# ---------------------------------------------------------------------- words
-
-
-def _consequence(e: Evidence) -> list[str]:
-    if e.far_known and e.electric.there is Power.FEEDING:
-        return [f"{e.far_station} feeds the whole line"]
-    return [] if e.far_known else [far_unknown(e)]
-
-
-def _whole_line(e: Evidence) -> str:
-    near = e.electric.near
-    return f"our feed gives {volts(near.voltage_v if near else None)}: the whole line, at the full current"
-
-
-def _at_limit(e: Evidence) -> str:
-    if e.electric.here is Power.AT_LIMIT:
-        return "our feed is at its voltage limit and no current flows"
-    return "our feed tripped by over-voltage" if e.electric.over_voltage_here else "the far feed tripped by over-voltage"
-
-
-def _dark(e: Evidence) -> str:
-    dark = [pair.number for pair in e.pairs if pair.receive_lost]
-    return f"no light on {'all pairs' if len(dark) == len(e.pairs) else pairs_text(dark)}"
-
-
-def _step(e: Evidence) -> str:
-    near = e.electric.near
-    now = f", to {volts(near.voltage_v)}" if near is not None else ""
-    return f"our voltage moved by {volts(e.electric.step_v)}{now}"
-
-
-def _sum_step(e: Evidence) -> float | None:
-    one, other = e.electric.step_v, e.electric.far_step_v
-    return None if one is None or other is None else one + other
-
-
-def confidence_of(e: Evidence) -> Confidence:
-    """Return how sure one can be that nothing is wrong: both ends say so, or only this one."""
-    return HIGH if e.far_known and not e.electric.contradicted else MEDIUM

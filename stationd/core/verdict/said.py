@@ -72,8 +72,18 @@ def pairs_text(numbers: Iterable[int]) -> str:
 
 def far_unknown(evidence: Evidence) -> str:
     """Return the reason of `why` that tells that the verdict rests on this end alone."""
+    if evidence.far_known:
+        unread = "does not tell what its feed measures" if evidence.fed else "does not tell what light it has"
+        awaited = "has been heard; its reading since then is awaited"
+        what = awaited if evidence.fed and evidence.electric.far is not None else unread
+        return f"rests on this end alone: {evidence.far_station} {what}"
     because = f": {evidence.far_why}" if evidence.far_why else ""
     return f"rests on this end alone: {evidence.far_station} is not heard{because}"
+
+
+def misfit(evidence: Evidence) -> str:
+    """Return the reason of `why` that tells that model and measurement part by more than the stated facts allow."""
+    return f"the line facts do not fit (residual {volts(evidence.electric.doubt_v)}): check resistance, repeaters and length"
 
 
 def volts(value: float | None) -> str:

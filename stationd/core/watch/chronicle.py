@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 from stationd.core.light.pair import true
 from stationd.core.light.watch import SAMPLE_S
@@ -82,6 +83,23 @@ class Chronicle:
         """Return what is told to the far station."""
         prefix, recent = f"{self._station} ", [each for each in self._near if each.t >= now - TOLD_S]
         return tuple(FarEvent(each.what, each.where.removeprefix(prefix), each.t, each.uncertainty_s) for each in recent)
+
+    def saved(self, now: float, wanted: Collection[First]) -> list[dict[str, Any]]:
+        """Return those events that are wanted, in plain types, times as ages."""
+        both = ((each, far) for events, far in ((self._near, False), (self._far, True)) for each in events if each in wanted)
+        return [
+            {"what": each.what, "where": each.where, "age_s": now - each.t, "uncertainty_s": each.uncertainty_s, "far": far}
+            for each, far in both
+        ]
+
+    def restore(self, plain: Iterable[Mapping[str, Any]], t: float) -> None:
+        """Put back what was saved at `t`. KeyError, TypeError or ValueError, and nothing changed, for what is none."""
+        found = [
+            (First(str(each["what"]), str(each["where"]), t - float(each["age_s"]), float(each["uncertainty_s"])), bool(each["far"]))
+            for each in plain
+        ]
+        for event, far in found:
+            (self._far if far else self._near).append(event)
 
     def _between(self, what: str, where: str, after: float, t: float) -> None:
         self._add(what, where, (after + t) / 2, max((t - after) / 2, SAMPLE_S))

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 
 from stationd.core.line.cable import line_v, repeater_v
 from stationd.core.line.change import Cause, Finding, what_changed
-from stationd.core.line.locate import locate_cut, locate_shunt, residual_v
+from stationd.core.line.locate import facts_v, locate_cut, locate_shunt, residual_v
 from stationd.core.line.plan import LinePlan
-from stationd.core.line.uncertainty import Ends, NotVisible, Uncertainty
-from stationd.core.line.words import End, Feed, Location
+from stationd.core.line.uncertainty import PUBLISHED_DROOP_S, Ends, NotVisible, Uncertainty
+from stationd.core.line.words import End, Feed, Interval, Location
 from stationd.core.verdict.evidence import Electric, Power, Sign
 from stationd.core.watch.feeds import TOGETHER_S, BothEnds, FeedWatch
 
@@ -26,6 +26,8 @@ WHOLE_SHARE = 0.85  # of the voltage of the whole line: this end carries it, whe
 PLAUSIBLE_V_PER_KM = 0.15  # of the sum: earth potential 0.1 V/km (rule of thumb), resistance and repeaters off by 3 % (assumption)
 CREEPS_S = 600.0  # what came without a step has taken longer than any step
 FAR_TRIES_S = 3.0  # so long after a step the far end's next readings are waited for: its period and that of its messages
+EVEN_MA = 0.33  # a set point may be off by that (published stability, 24 h), and a leak of so little is not told from it
+UNFED_S = 1.0  # so long after our feed went off and the light too, the far end has taken the line over, if it can (assumption)
 REPEATER_SHARE = 0.2  # of the voltage of a repeater, by pump load and droop (assumption)
 SAME_V, SAME_MA = 0.5, 0.2  # readings that differ by less give the same place
 SIGNS = {
@@ -55,7 +57,7 @@ class Electricity:
     def __init__(self, plan: LinePlan, feeds: FeedWatch) -> None:
         self.cable = plan.cable
         self.known = replace(
-            Uncertainty(),
+            plan.known,
             current_resolution_ma=plan.meter_ma,
             voltage_resolution_v=plan.meter_v,
         )
@@ -80,9 +82,9 @@ class Electricity:
         if feeds.here is Power.ABSENT or feeds.near is None:
             return replace(found, sign=Sign.UNKNOWN)
         if feeds.here is not Power.FEEDING:
-            return replace(found, sign=Sign.OPEN if feeds.here is Power.AT_LIMIT else Sign.UNCLEAR)
+            return self._unfed(found, dark_t)
         if feeds.normal.near is None and feeds.onset is None:
-            return self._without_past(found)
+            return self._without_past(found, BothEnds(feeds.near, feeds.far))
         return self._kept_or(self._compare(found, now, dark_t))
 
     def _freshness(self, now: float) -> tuple[bool, bool]:
@@ -96,20 +98,39 @@ class Electricity:
         fresh = feeds.far.t >= changed_t + (TOGETHER_S if feeds.here is not Power.FEEDING else 0.0)  # of a feed asked in two questions
         return fresh, not fresh and now < changed_t + FAR_TRIES_S
 
+    # Without our own feed.
+
+    def _unfed(self, found: Electric, dark_t: float | None) -> Electric:
+        """Our feed is off or drives nothing. The far one then has the whole line on it, or less where its current ends in the sea."""
+        feeds = self._feeds
+        found = replace(found, sign=Sign.OPEN if feeds.here is Power.AT_LIMIT else Sign.UNCLEAR)
+        if feeds.here is not Power.OFF or dark_t is None or feeds.far is None or found.there is not Power.FEEDING:
+            return found
+        less_v = line_v(self.cable, feeds.far.current_ma / 1000) - PLAUSIBLE_V_PER_KM * self.cable.length_km
+        if feeds.far.t < max(feeds.here_t, dark_t) + UNFED_S or feeds.far.voltage_v >= less_v:
+            return found
+        return self._located(replace(found, leaks=True, ends=1), BothEnds(), BothEnds(None, feeds.far), cut=True)
+
     # With a past.
 
     def _compare(self, found: Electric, now: float, dark_t: float | None) -> Electric:
         before, after = self._feeds.before(), self._feeds.after(now, dark_t)
         if after.near is None or before.near is None:
             return replace(found, sign=Sign.UNCLEAR, settling=True, candidates=())
+        if dark_t is None and self._feeds.young(now) and self._was_the_fault(found, before, after):
+            if after.count < 2:
+                return replace(found, sign=Sign.UNCLEAR, settling=True, candidates=())
+            self._feeds.begin_anew()
+            return self._without_past(found, after)
         steps = _step(before.near, after.near), _step(before.far, after.far)
         residual = residual_v(self.cable, _ends(self._end, after))
-        shifts = self._shift(before.near, after.near), self._shift(before.far, after.far)
+        shifts = self._shift(self._end, before.near, after.near), self._shift(self._end.other, before.far, after.far)
         found = replace(found, step_v=steps[0], far_step_v=steps[1], residual_v=residual, own_shift_ma=shifts[0], far_shift_ma=shifts[1])
+        found = replace(found, doubt_v=self._doubt_v(before if before.far is not None else after))
         doubtful = _contradict(steps) or (residual is not None and abs(residual) > PLAUSIBLE_V_PER_KM * self.cable.length_km)
         if doubtful:
             before, after = replace(before, far=None), replace(after, far=None)
-            found = replace(found, contradicted=True, far_step_v=None, residual_v=None)
+            found = replace(found, contradicted=True, far_step_v=None, residual_v=None, doubt_v=None)
         if self._as_normal(after) or not self._moved(steps[0], doubtful=doubtful):
             found = replace(found, sign=Sign.NONE, ends=1 + (after.far is not None))
             return found if dark_t is None else self._located(found, before, after, cut=True)
@@ -192,18 +213,48 @@ class Electricity:
         onset = self._feeds.onset
         return self._feeds.far is not None and onset is not None and now < onset.t + FAR_TRIES_S
 
-    def _shift(self, before: Feed | None, after: Feed | None) -> float | None:
+    def _shift(self, end: End, before: Feed | None, after: Feed | None) -> float | None:
         """Return how far an end left its own droop line, in mA: its set point moved."""
         volts, current = _step(before, after), _step_ma(before, after)
-        return None if volts is None or current is None else current + 1000 * self.known.droop_s * volts
+        return None if volts is None or current is None else current + 1000 * self._droop_s(end) * volts
+
+    def _droop_s(self, end: End) -> float:
+        """Return what a feed gives up per volt; as published where this one's is not known."""
+        droop = self.known.droop(end)
+        return droop.middle_s if droop.known else PUBLISHED_DROOP_S
 
     # The place.
 
     def _located(self, found: Electric, before: BothEnds, after: BothEnds, *, cut: bool) -> Electric:
+        """Locate with what is at rest: an end whose readings still move is left out, or, if it is the only one, widens the interval."""
+        moving_v = 0.0
+        if not after.near_settled and after.near is not None:
+            alone = after.far is None or not after.far_settled
+            moving_v = self._feeds.moving_v() if alone else 0.0
+            after = after if alone else replace(after, near=None)
+        elif not after.far_settled and after.near is not None:
+            after = replace(after, far=None)
+        settled = after.near_settled and (after.far is None or after.far_settled) and after.near is not None
         place = self._place(before, after, cut=cut)
         if isinstance(place, NotVisible):
-            return replace(found, visible=False)
-        return replace(found, location=place)
+            return replace(found, visible=False, settled=settled)
+        return replace(found, location=self._widened(place, found.near, moving_v + abs(found.doubt_v or 0.0)), settled=settled)
+
+    def _widened(self, found: Location, feed: Feed | None, volts: float) -> Location:
+        """Add what the figures cannot be trusted by to both sides: k = 2 of |V| / (2 I R') (physics of the line)."""
+        if feed is None or volts <= 0.0:
+            return found
+        more_km = volts / (max(feed.current_ma, 1.0) / 1000 * self.cable.ohm_per_km)
+        place = found.place
+        wide = Interval(place.km, max(0.0, place.low_km - more_km), min(self.cable.length_km, place.high_km + more_km))
+        return replace(found, place=wide)
+
+    def _doubt_v(self, both: BothEnds) -> float | None:
+        """Return a residual that the facts of the line do not explain, or None."""
+        residual = residual_v(self.cable, _ends(self._end, both))
+        if residual is None or both.near is None or abs(residual) <= facts_v(self.cable, self.known, both.near.current_ma / 1000):
+            return None
+        return residual
 
     def _place(self, before: BothEnds, after: BothEnds, *, cut: bool) -> Location | NotVisible:
         """Locate anew only where the readings say something new: it costs some tens of milliseconds."""
@@ -234,20 +285,50 @@ class Electricity:
 
     # Without a past.
 
-    def _without_past(self, found: Electric) -> Electric:
-        """Judge the first readings by the model alone: healthy, carrying the whole line, or not to be told."""
-        near, far = self._feeds.near, self._feeds.far
+    def _without_past(self, found: Electric, both: BothEnds) -> Electric:
+        """Judge by the model alone: sound, carrying the whole line, or not to be told. `both` is what is measured, averaged or not."""
+        near, far = both.near, both.far if found.there is Power.FEEDING else None
         assert near is not None
-        whole_v = line_v(self.cable, near.current_ma / 1000)
-        if found.there is not Power.FEEDING and near.voltage_v >= WHOLE_SHARE * whole_v:
-            return replace(found, sign=Sign.FAR_TRIP, ends=1)
-        if far is None or found.there is not Power.FEEDING:
-            likely = 0.15 * whole_v <= near.voltage_v <= 0.85 * whole_v
-            return replace(found, sign=Sign.NONE if likely else Sign.UNCLEAR, ends=1, candidates=())
-        residual = residual_v(self.cable, _ends(self._end, BothEnds(near, far)))
-        fits = residual is not None and abs(residual) <= PLAUSIBLE_V_PER_KM * self.cable.length_km
-        equal = abs(near.current_ma - far.current_ma) <= 0.6  # a shunt of some ohms far from the middle makes more (assumption)
-        return replace(found, sign=Sign.NONE if fits and equal else Sign.UNCLEAR, ends=2, residual_v=residual, candidates=())
+        both, ends = BothEnds(near, far), 1 + (far is not None)
+        residual = residual_v(self.cable, _ends(self._end, both))
+        found = replace(found, ends=ends, residual_v=residual, doubt_v=self._doubt_v(both))
+        whole = near.voltage_v >= WHOLE_SHARE * line_v(self.cable, near.current_ma / 1000)
+        if whole and found.there is Power.OFF:
+            return replace(found, sign=Sign.FAR_TRIP)
+        if self._sound(both):
+            return replace(found, sign=Sign.NONE, candidates=())
+        likely = (Sign.FAR_TRIP, Sign.SHUNT) if whole and far is None else (Sign.SHUNT, Sign.MIS_SET)
+        return replace(found, sign=Sign.UNCLEAR, candidates=likely)
+
+    def _sound(self, both: BothEnds) -> bool:
+        """Return whether the figures are those of a sound line by themselves: an even split, equal currents, and a sum that fits."""
+        near, far = both.near, both.far
+        if near is None or self._uneven_v(both) > self._even_v():
+            return False
+        residual = residual_v(self.cable, _ends(self._end, both))
+        fits = residual is None or abs(residual) <= PLAUSIBLE_V_PER_KM * self.cable.length_km
+        return fits and (far is None or abs(near.current_ma - far.current_ma) <= EVEN_MA)
+
+    def _even_v(self) -> float:
+        """By how much set points that are as good as they can be move the split, V: half a milliampere moves it by 76 V."""
+        return EVEN_MA / 1000 / (self._droop_s(End.A) + self._droop_s(End.B))
+
+    def _uneven_v(self, both: BothEnds) -> float:
+        """How far the voltages are from an even split, V."""
+        near, far = both.near, both.far
+        if near is None:
+            return 0.0
+        if far is not None:
+            return abs(near.voltage_v - far.voltage_v) / 2
+        return abs(near.voltage_v - line_v(self.cable, near.current_ma / 1000) / 2)
+
+    def _was_the_fault(self, found: Electric, before: BothEnds, after: BothEnds) -> bool:
+        """Return whether what is now is sound by itself and what was before less so: a fault that stood since the start is over."""
+        if found.there is Power.OFF:
+            return False
+        one_end = before.far is None or after.far is None
+        before, after = (BothEnds(before.near), BothEnds(after.near)) if one_end else (before, after)
+        return self._sound(after) and self._uneven_v(after) + MOVED_V < self._uneven_v(before)
 
 
 def _ends(end: End, both: BothEnds) -> Ends:

@@ -28,9 +28,12 @@ SETTLED = 3  # readings that make a steady state
 STEP_V = 3.0  # the step that is a change (alarm list of power feeds)
 STEP_SHARE = 0.002  # of the nominal current: more than that is a change of the current
 STEADY_V, STEADY_MA = 1.0, 0.5  # readings nearer than that to the latest are averaged with it (noise is 0.05 of each)
+YOUNG_S = 3600.0  # a normal state that is younger may have been found with a fault on the line (assumption)
 FOLLOW_S = 12 * 3600.0  # time constant with which the normal state follows a healthy line (assumption: slower than any tide)
 FEEDING_SHARE = 0.10  # of the nominal current: less is not feeding
 OFF_V_SHARE = 0.10  # of the highest voltage: less with no current is off
+RESPLIT_S = 0.9  # a line and its feeds have found their new split so long after a step: 0.1 to 1 s (physics of the line)
+AGREEING = 2  # readings in a row that agree are settled, however early
 AT_LIMIT_SHARE = 0.97  # of the highest voltage (assumption)
 NOMINAL_MA = 1000.0  # where the file has none
 
@@ -42,6 +45,8 @@ class BothEnds:
     near: Feed | None = None
     far: Feed | None = None
     count: int = 1  # how many readings of the end that has fewer of them were averaged
+    near_settled: bool = True  # an average of readings after the line has come to rest, not one on its way
+    far_settled: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,7 @@ class FeedWatch:
         self.here = Power.UNKNOWN if plan.cable.fed else Power.ABSENT
         self.here_t = float("-inf")  # since when our feed stands so: of the first reading
         self.normal = BothEnds()
+        self._young_until = float("-inf")
         self._last: dict[str, Feed] = {}
         self.onset: Onset | None = None
         self.device = next((feed.device for feed in plan.feeds), "")
@@ -185,7 +191,13 @@ class FeedWatch:
         near = self._since(self.near_history, self.near, since, now)
         far = self._since(self.far_history, self.far, since, now)
         counts = [len(each) for each in (near, far) if each]
-        return BothEnds(mean(near) if near else None, mean(far) if far else None, min(counts, default=1))
+        rested = [len(each) >= AGREEING or bool(each and each[-1].t >= since + RESPLIT_S) for each in (near, far)]
+        return BothEnds(mean(near) if near else None, mean(far) if far else None, min(counts, default=1), rested[0], rested[1])
+
+    def moving_v(self) -> float:
+        """Return by how much the last reading of this end differs from the one before: what it may still move by, V."""
+        last = list(self.near_history)[-2:]
+        return abs(last[1].voltage_v - last[0].voltage_v) if len(last) == 2 else 0.0
 
     def _since(self, history: Iterable[Feed], latest: Feed | None, since: float, now: float) -> list[Feed]:
         """Return what is averaged. What creeps is averaged as it is, at both ends over the same time; a step has to settle."""
@@ -204,11 +216,26 @@ class FeedWatch:
         """Let the normal state follow what is measured now; only for a line that is known to be healthy."""
         near = self._settled(self.near_history, self.near, now)
         far = self._settled(self.far_history, self.far, now)
+        if self.normal.near is None and near is not None:
+            self._young_until = now + YOUNG_S
         self.normal = BothEnds(_followed(self.normal.near, near), _followed(self.normal.far, far))
 
     def settle(self, normal: BothEnds) -> None:
-        """Take this as the normal state."""
+        """Take this as the normal state: somebody vouches for it, or it was so before a restart."""
         self.normal = normal
+        self._young_until = float("-inf")
+
+    def young(self, now: float) -> bool:
+        """Return whether nothing is normal yet, or only what was found so here a short time ago."""
+        return self.normal.near is None or now < self._young_until
+
+    def begin_anew(self) -> None:
+        """Forget what was taken for normal, the change against it, and all from before it: it was not the line's sound state."""
+        since = self.onset.t + RESPLIT_S if self.onset is not None else float("-inf")
+        for history in (self.near_history, self.far_history):
+            while history and history[0].t < since:
+                history.popleft()
+        self.normal, self.onset = BothEnds(), None
 
     def _settled(self, history: Sequence[Feed], latest: Feed | None, now: float) -> Feed | None:
         if latest is None:

@@ -14,6 +14,7 @@ from stationd.core.verdict.words import Confidence, Kind, Verdict
 OF_VERDICT = {
     "LINE-BREAK": frozenset({Kind.CABLE_CUT, Kind.OPEN}),
     "LINE-SHUNT": frozenset({Kind.SHUNT}),
+    "FAR-FEED-OFF": frozenset({Kind.FEED_TRIP_FAR, Kind.INTERLOCK}),
     "BALANCE-DRIFT": frozenset({Kind.MIS_SET}),
     "EARTH-POTENTIAL": frozenset({Kind.EARTH_POTENTIAL}),
     "REPEATER-PUMP": frozenset({Kind.REPEATER_PUMP}),
@@ -57,7 +58,7 @@ def _of_line(e: Evidence, verdict: Verdict) -> Iterator[tuple[AlarmKey, Found]]:
     unsure = verdict.kind in UNDECIDED or verdict.confidence is Confidence.LOW
     blind = e.fed and e.electric.here is not Power.FEEDING
     for name, kinds in OF_VERDICT.items():
-        holds = verdict.kind in kinds
-        electrical = name in ("LINE-SHUNT", "BALANCE-DRIFT", "EARTH-POTENTIAL")
+        holds = verdict.kind in kinds and (name != "FAR-FEED-OFF" or e.electric.sign is Sign.FAR_TRIP)
+        electrical = name in ("LINE-SHUNT", "FAR-FEED-OFF", "BALANCE-DRIFT", "EARTH-POTENTIAL")
         unknown = (not holds and (unsure or (electrical and (blind or e.electric.sign is Sign.UNCLEAR)))) or (holds and unsure)
         yield AlarmKey(LINE, name), (None if unknown else holds, f"{verdict.sentence}; {verdict.where}" if holds else "")

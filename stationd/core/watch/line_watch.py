@@ -67,7 +67,7 @@ class LineWatch:
         self._chronicle = Chronicle(plan)
         self._alarms = LineAlarms(plan)
         self.steadiness = Steadiness(now)
-        self._parts = Parts(self.feeds, self.light, self.learner, self.steadiness)
+        self._parts = Parts(self.feeds, self.light, self.learner, self.steadiness, self._chronicle)
         self._far: FarLine | None = None
         self._far_why = "nothing heard since the start"
         self._evidence: Evidence | None = None
@@ -174,14 +174,15 @@ class LineWatch:
         """Return when what is told began: at the first event of this end that belongs to it."""
         if found.kind is Kind.HEALTHY:
             return now
-        earliest = self._chronicle.earliest(now - BEFORE_S)
+        begin = max(now - BEFORE_S, self.steadiness.begins_after(now))
         onset = self.feeds.onset
-        times = [each for each in (earliest, onset.after if onset is not None and onset.t >= now - BEFORE_S else None) if each is not None]
-        return min(times, default=now)
+        times = [self._chronicle.earliest(begin), onset.after if onset is not None else None]
+        return min((each for each in times if each is not None and each >= begin), default=now)
 
     def _gather(self, now: float) -> Evidence:
         far = self._far
-        pairs = self.light.pairs(now, far.light if far is not None else {}, far.t if far is not None else now)
+        told = (far.light, far.t, far.uncertainty_s) if far is not None else ({}, now, 0.0)
+        pairs = self.light.pairs(now, *told)
         self._chronicle.reflects((f"pair {pair.number}" for pair in pairs if pair.reflects), now)
         pairs = tuple(
             replace(pair, waiting=True) if pair.lost_t is not None and now < pair.lost_t + GATHER_S else pair for pair in pairs
@@ -200,18 +201,18 @@ class LineWatch:
         return Evidence(
             end=self.plan.end, station=self.plan.station, far_station=self.plan.far_station, now=now, since=since,
             length_km=self.plan.cable.length_km, demarcation_km=self.plan.demarcation_km, fed=self.plan.cable.fed, pairs=pairs,
-            electric=electric, contacts=side.contacts(), far_known=far is not None,
+            electric=electric, contacts=side.contacts(self.feeds.here, now), far_known=far is not None,
             far_why=self._far_why, far_alarms=alarms, buses_lost=side.buses_lost(mute), mute=mute, ageing=self.light.ageing(),
-            faded=self.light.faded(pairs, now), events=self._chronicle.since(since - BEFORE_S, since + 6 * BEFORE_S),
+            faded=self.light.faded(pairs, now),
+            events=self._chronicle.since(max(since - BEFORE_S, self.steadiness.floor), since + 6 * BEFORE_S),
         )  # fmt: skip
 
     def _powered(self, pairs: tuple[PairLight, ...], now: float) -> bool:
         """Return whether light still comes through the repeaters although our feed is off."""
-        taps = any(pair.receive_tap is not None for pair in self.plan.pairs)
-        asked_s = DEAD_S if taps else DEAD_S + AT_LEAST_S
-        if self.feeds.here is not Power.OFF or not self.plan.cable.repeaters_km or now < self.feeds.here_t + asked_s:
+        dead_t = self.feeds.here_t + DEAD_S
+        if self.feeds.here is not Power.OFF or not self.plan.cable.repeaters_km or now < dead_t:
             return False
-        return any(pair.receive_lost is False for pair in pairs)
+        return any(pair.receive_lost is False and self.light.seen_t(pair.number, now) >= dead_t for pair in pairs)
 
     def _settle(self, evidence: Evidence, now: float) -> None:
         """Learn what is normal from a line that is healthy, and nothing from any other."""

@@ -1,4 +1,4 @@
-"""What of the line watch outlives a restart, as plain types: the baseline, what is normal, the learnt cable, since when it is so.
+"""What of the line watch outlives a restart, as plain types: baseline, normal state, learnt cable, since when it is so, what was first.
 
 Each part stands for itself: one that cannot be read is named and found anew, and the others are put back.
 """
@@ -14,6 +14,7 @@ from stationd.core.light.watch import LightWatch
 from stationd.core.line.learn import Learner
 from stationd.core.model import PointId
 from stationd.core.verdict.words import Kind
+from stationd.core.watch.chronicle import Chronicle
 from stationd.core.watch.feeds import BothEnds, FeedWatch, feed_as_plain, feed_from_plain
 from stationd.core.watch.steadiness import Steadiness
 
@@ -28,6 +29,7 @@ class Parts:
     light: LightWatch
     learner: Learner
     steadiness: Steadiness
+    chronicle: Chronicle
 
 
 def saved_state(parts: Parts, now: float) -> dict[str, Any]:
@@ -41,6 +43,7 @@ def saved_state(parts: Parts, now: float) -> dict[str, Any]:
         "far_levels": {str(number): round(level, 3) for number, level in light.far_normal.items()},
         "learnt": parts.learner.saved(),
         "verdict": {"kind": verdict.kind.value, "age_s": now - verdict.since},
+        "events": parts.chronicle.saved(now, {*verdict.tied, *((verdict.first_out,) if verdict.first_out is not None else ())}),
     }
 
 
@@ -55,6 +58,7 @@ def put_back(parts: Parts, saved: Mapping[str, Any], now: float, elapsed_s: floa
         "far_levels": lambda plain: parts.light.far_normal.update({int(name): float(level) for name, level in plain.items()}),
         "learnt": parts.learner.restore,
         "verdict": lambda plain: _verdict(parts, plain, now - elapsed_s),
+        "events": lambda plain: parts.chronicle.restore(plain, now - elapsed_s),
     }
     failed: list[str] = []
     for name, read in readers.items():

@@ -46,7 +46,8 @@ def test_a_shunt_is_found_from_both_ends_within_three_seconds_and_its_place_cove
     line.fault = Shunt(km, 10.0)
     line.wait(AT_ONCE_S)
     assert {station.verdict.kind for station in line.ends.values()} == {Kind.SHUNT}
-    assert {station.verdict.ours for station in line.ends.values()} == {Ours.NO}
+    ours = {station.verdict.ours for station in line.ends.values()}
+    assert ours == {Ours.NO} if km > 20.0 else Ours.YES not in ours  # so near, the interval may reach the shore
     assert places_cover(line, km)
 
 

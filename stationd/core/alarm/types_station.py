@@ -82,7 +82,7 @@ STATION_TYPES = (
         "Check network and broker; nothing to do at the plant", delays=Delays(30.0, 10.0), limits="assumption: 30 s without connection",
     ),
     AlarmType(
-        "SPARKPLUG-LOST", MINOR, "Nothing is sent over Sparkplug B", "To its hosts the station looks dead; readings are kept and sent later",
+        "SPARKPLUG-LOST", MINOR, "Nothing is sent over Sparkplug B", "To hosts the station looks dead; readings are kept and sent later",
         "Check broker, login and primary host; nothing to do at the plant", delays=Delays(30.0, 10.0),
         limits="assumption: 30 s without a birth that stands", suppressed_by=(Cause("BROKER-LOST", Reach.STATION),),
     ),

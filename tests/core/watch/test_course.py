@@ -12,8 +12,8 @@ from stationd.core.verdict.told import VerdictChanged
 from stationd.core.verdict.words import Confidence, Kind, Ours, Verdict
 from stationd.core.watch.line_watch import DEAD_S, LineWatch
 from stationd.core.watch.steadiness import FIGURE_S, HOLD_S, REFINED_S, Steadiness, moved
-from stationd.sim.cable import Cut, Shunt
-from tests.core.watch.watched_line import PAIRS, Line, healthy, plan, trip
+from stationd.sim.cable import Cut, Shunt, balanced
+from tests.core.watch.watched_line import PAIRS, TWIN, Line, healthy, plan, trip
 
 BOTH = list(End)
 TOLD = Verdict(Kind.HEALTHY, Ours.NOTHING, Confidence.HIGH, "s", "w", (), (), 0.0)
@@ -118,6 +118,25 @@ def test_no_place_is_sure_or_narrow_while_the_readings_still_move(end: End) -> N
     assert all(place.low_km <= 50.0 <= place.high_km for place in places), places
     assert told[0].verdict.confidence is not Confidence.HIGH
     assert line.ends[end].verdict.confidence is Confidence.HIGH
+
+
+@pytest.mark.parametrize("km", [50.0, 250.0])
+def test_a_residual_that_the_facts_do_not_explain_widens_the_place_by_what_it_may_be_wrong(km: float) -> None:
+    line = Line()
+    line.twin = replace(TWIN, conductor_ohm_per_km=0.91)
+    line.feeds = balanced(line.twin)
+    line.wait(12.0)
+    line.fault = Shunt(km, 10.0)
+    line.wait(6.0)
+    for station in line.ends.values():
+        verdict, residual = station.verdict, station.watch.residual_v
+        assert verdict.kind is Kind.SHUNT
+        assert verdict.confidence is Confidence.MEDIUM
+        assert residual == pytest.approx(-31.0, abs=2.0)
+        assert verdict.place is not None
+        assert verdict.place.low_km <= max(0.0, verdict.place.km + residual + 2.0)  # an ampere and an ohm per kilometre
+        assert verdict.place.high_km >= min(341.0, verdict.place.km - residual - 2.0)
+        assert verdict.place.low_km <= km <= verdict.place.high_km
 
 
 def test_a_cut_after_the_trip_of_our_feed_is_a_cut_and_nobody_carries_the_line() -> None:

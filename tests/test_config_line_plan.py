@@ -86,22 +86,6 @@ def test_earth_beds_and_capacitance_come_from_the_file_and_are_usual_without_it(
     assert (told.cable.sea_earth_ohm, told.known.sea_earth_ohm, told.cable.capacitance_uf_per_km) == (2.4, 0.2, 0.27)
 
 
-def test_a_line_is_fed_from_both_ends_unless_the_file_says_from_which() -> None:
-    assert planned(VALID).fed_from == frozenset(End)
-    from_a = planned(with_line('fed_from = "a"'))
-    assert (from_a.end, from_a.feeds_here, from_a.feeds_there) == (End.B, False, True)
-    found, problems = config.check(with_line('fed_from = "c"'), CATALOG)
-    assert found is None
-    assert "fed_from" in str(problems[0])
-
-
-def test_a_line_that_is_not_fed_has_no_end_that_feeds() -> None:
-    text = (STATIONS / "kuryk.toml").read_text().replace("[line]\n", '[line]\nfed_from = "a"\n', 1)
-    found, problems = config.check(text, CATALOG)
-    assert found is None
-    assert "fed_from" in str(problems[0])
-
-
 def with_droop(feed: str, *keys: str, text: str = VALID) -> str:
     return text.replace(f"[pfe.{feed}]", "\n".join([f"[pfe.{feed}]", *keys, "#"]), 1)
 

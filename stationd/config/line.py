@@ -46,7 +46,7 @@ def _line(plant: Plant) -> Iterator[Finding]:
         yield line.finding("demarcation_km", f"is beyond the line, which is {line.item.length_km} km long")
     if line.sound("profile") and line.item.profile is Profile.UNREPEATERED:
         feeds = [f"[{written(feed.path)}]" for feed in plant.pfe.values()]
-        extra = [*(["repeaters_km"] if line.item.repeaters_km else []), *(["fed_from"] if "fed_from" in line.given else []), *feeds]
+        extra = [*(["repeaters_km"] if line.item.repeaters_km else []), *feeds]
         if extra:
             reason = "an unrepeatered line has no repeaters and no power feed"
             yield line.finding("profile", reason, f"take out {listed(extra)}, or set profile = \"repeatered\"")

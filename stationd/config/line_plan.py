@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from stationd.config.model import Device, FedFrom, Line, PowerFeed, Profile, Role, StationConfig
+from stationd.config.model import Device, Line, PowerFeed, Profile, Role, StationConfig
 from stationd.core.line.plan import AmplifierPoints, Contact, FeedPoints, LinePlan, PairPoints, PumpPoints
 from stationd.core.line.uncertainty import HIGHEST_DROOP_S, Droop, Uncertainty
 from stationd.core.line.words import Cable, End
@@ -48,7 +48,6 @@ def line_plan(config: StationConfig, drivers: Mapping[str, Driver]) -> LinePlan 
         contacts=tuple(_contacts(config)),
         demarcation_km=line.demarcation_km,
         buses=buses,
-        fed_from=frozenset(End) if line.fed_from is FedFrom.BOTH else frozenset({End(line.fed_from.value)}),
         known=_known(line, tuple(config.pfe.values())),
     )
 

@@ -46,14 +46,6 @@ class End(Enum):
     B = "b"
 
 
-class FedFrom(Enum):
-    """Which ends drive a current into the line by design."""
-
-    BOTH = "both"
-    A = "a"
-    B = "b"
-
-
 class Parity(Enum):
     """The parity bit of a serial line."""
 
@@ -152,9 +144,6 @@ class Line(BaseModel):
         tuple[PositionKm, ...], Field(strict=False, description="positions from end a, ascending")
     ] = ()
     repeater_drop_v: Annotated[float, Field(ge=0.0, le=500.0, description="voltage of one repeater at nominal current")] = 40.0
-    fed_from: Annotated[
-        FedFrom, Field(strict=False, description="which ends feed by design: both | a | b; the other one is the way to the earth")
-    ] = FedFrom.BOTH
     # 2-5 ohm at each station [E]; what it may be off by is part of the stated interval of a fault.
     sea_earth_ohm: Annotated[float, Field(ge=0.0, le=100.0, description="resistance of the earth bed of each station")] = 3.5
     sea_earth_doubt_ohm: Annotated[float, Field(ge=0.0, le=100.0, description="each bed is within so much of sea_earth_ohm")] = 1.5

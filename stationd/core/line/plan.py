@@ -102,8 +102,7 @@ class Contact:
 class LinePlan:
     """The line as this station sees it. `demarcation_km` is counted from this station, at either end.
 
-    `fed_from` are the ends that feed by design: one that does not is no trip, and its voltage is nothing. `known` is what the
-    station's file says about what is not known of the line and of the own feeds.
+    It is fed from both ends. `known` is what the station's file says about what is not known of the line and of the own feeds.
     """
 
     name: str
@@ -118,18 +117,7 @@ class LinePlan:
     meter_ma: float = METER_MA
     meter_v: float = METER_V
     buses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of each bus, the devices on it
-    fed_from: frozenset[End] = frozenset(End)
     known: Uncertainty = field(default_factory=Uncertainty)
-
-    @property
-    def feeds_here(self) -> bool:
-        """Whether this station feeds the line by design."""
-        return self.end in self.fed_from
-
-    @property
-    def feeds_there(self) -> bool:
-        """Whether the far station feeds the line by design."""
-        return self.end.other in self.fed_from
 
     def points(self) -> frozenset[PointId]:
         """Return every point that the watch listens to."""

@@ -132,6 +132,7 @@ def test_a_residual_that_the_facts_do_not_explain_widens_the_place_by_what_it_ma
         verdict, residual = station.verdict, station.watch.residual_v
         assert verdict.kind is Kind.SHUNT
         assert verdict.confidence is Confidence.MEDIUM
+        assert residual is not None
         assert residual == pytest.approx(-31.0, abs=2.0)
         assert verdict.place is not None
         assert verdict.place.low_km <= max(0.0, verdict.place.km + residual + 2.0)  # an ampere and an ohm per kilometre

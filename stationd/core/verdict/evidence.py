@@ -49,7 +49,8 @@ class Electric:
     end has seen; `settling` tells that fresh ones can still come. `powered`: our feed is off, and light still comes through the
     repeaters, so that the far end carries the line; `leaks`: our feed is off, and the far one drives its current with less than the
     voltage of the line, so that it ends in the sea. `settled` is False while a place rests on readings of a line that may still be
-    moving. `doubt_v` is a residual beyond what the facts of the line may be wrong by, None where they fit.
+    moving. `doubt_v` is a residual beyond what the facts of the line may be wrong by, None where they fit. `whole_v` is what both
+    ends gave together before, None where one was not known.
     """
 
     here: Power = Power.UNKNOWN
@@ -74,6 +75,7 @@ class Electric:
     leaks: bool = False
     settled: bool = True
     doubt_v: float | None = None
+    whole_v: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

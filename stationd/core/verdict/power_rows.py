@@ -205,6 +205,15 @@ def say_off_unexplained(e: Evidence) -> Said:
     return Said(Ours.CANNOT_TELL, LOW, "Our feed is off; the line is being looked at", "power feed or cable", why, todo, one_end=True)
 
 
+WHOLE_SHARE = 0.03  # of that voltage: droop and earth beds change it by less when one end takes over (assumption)
+
+
+def _carries_what_both_gave(e: Evidence) -> bool:
+    """Whether our voltage is now what both ends gave together before: no fault on the way takes any of it."""
+    near, whole_v = e.electric.near, e.electric.whole_v
+    return near is not None and whole_v is not None and abs(near.voltage_v - whole_v) <= WHOLE_SHARE * whole_v
+
+
 def say_far_trip(e: Evidence) -> Said:
     """The far feed is off; this end shows it by itself."""
     confirmed = off_there(e)
@@ -218,7 +227,7 @@ def say_far_trip(e: Evidence) -> Said:
     sentence = short(f"Feed of {e.far_station} is off; ours carries the line", "The far feed is off; ours carries the line")
     todo = ("keep our feed on; do not touch its limits", f"call {e.far_station}")
     # A break close to the far station looks the same from here; an alarm that stands there may be of a unit that is spare.
-    confidence = HIGH if e.electric.there is Power.OFF else MEDIUM if confirmed else LOW
+    confidence = HIGH if e.electric.there is Power.OFF and _carries_what_both_gave(e) else MEDIUM if confirmed else LOW
     return Said(Ours.NO, confidence, sentence, f"power feed of {e.far_station}", tuple(why), todo, one_end=not confirmed)
 
 

@@ -70,7 +70,9 @@ class Electricity:
         """Say what voltage and current mean now. `dark_t`: since then all fibres are dark, so that a fault is a cut."""
         feeds = self._feeds
         fresh, awaited = self._freshness(now)
+        before = feeds.before()
         found = Electric(
+            whole_v=before.near.voltage_v + before.far.voltage_v if before.near is not None and before.far is not None else None,
             here=feeds.here,
             there=feeds.there() if fresh else Power.UNKNOWN,
             near=feeds.near,

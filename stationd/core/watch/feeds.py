@@ -30,6 +30,7 @@ STEP_SHARE = 0.002  # of the nominal current: more than that is a change of the 
 STEADY_V, STEADY_MA = 1.0, 0.5  # readings nearer than that to the latest are averaged with it (noise is 0.05 of each)
 YOUNG_S = 3600.0  # a normal state that is younger may have been found with a fault on the line (assumption)
 FOLLOW_S = 12 * 3600.0  # time constant with which the normal state follows a healthy line (assumption: slower than any tide)
+FOLLOWED_V = 10.0  # the normal voltage follows no further than that from where it was first found or vouched for (assumption)
 FEEDING_SHARE = 0.10  # of the nominal current: less is not feeding
 OFF_V_SHARE = 0.10  # of the highest voltage: less with no current is off
 RESPLIT_S = 0.9  # a line and its feeds have found their new split so long after a step: 0.1 to 1 s (physics of the line)
@@ -71,6 +72,8 @@ class FeedWatch:
         self.here = Power.UNKNOWN if plan.cable.fed else Power.ABSENT
         self.here_t = float("-inf")  # since when our feed stands so: of the first reading
         self.normal = BothEnds()
+        self._anchor = BothEnds()  # where the normal state began: a leak that creeps must not become normal day by day
+        self._fed = ""  # the unit that fed last
         self._young_until = float("-inf")
         self._last: dict[str, Feed] = {}
         self.onset: Onset | None = None
@@ -88,6 +91,7 @@ class FeedWatch:
         best = max(known, default=None)
         self.near = found[best[2]] if best is not None else None
         self.device = self._plan.feeds[best[2]].device if best is not None else self.device
+        self._fed = self.device if best is not None and best[0] else self._fed
         self.here = self._stand(found)
         if self.here is Power.UNKNOWN:
             self.near = None
@@ -113,6 +117,9 @@ class FeedWatch:
         if not self._plan.cable.fed:
             return Power.ABSENT
         powers = [Power.UNKNOWN if feed is None else self._power(feed) for feed in found]
+        unread = any(feed is None and points.device == self._fed for feed, points in zip(found, self._plan.feeds, strict=True))
+        if unread and Power.FEEDING not in powers:  # a spare one that idles says nothing of the one that feeds
+            return Power.UNKNOWN
         for power in (Power.FEEDING, Power.AT_LIMIT, Power.UNKNOWN, Power.OFF):
             if power in powers:
                 return power
@@ -120,7 +127,7 @@ class FeedWatch:
 
     def hear(self, feed: Feed | None) -> None:
         """Take what the far station says of its feed; None: it does not say, or is not heard."""
-        self.far = feed
+        self.far = feed = None if feed is None else replace(feed, current_ma=abs(feed.current_ma), voltage_v=abs(feed.voltage_v))
         if feed is not None and (not self.far_history or feed.t > self.far_history[-1].t):
             self._note(self.far_history, feed, near=False)
 
@@ -218,11 +225,14 @@ class FeedWatch:
         far = self._settled(self.far_history, self.far, now)
         if self.normal.near is None and near is not None:
             self._young_until = now + YOUNG_S
-        self.normal = BothEnds(_followed(self.normal.near, near), _followed(self.normal.far, far))
+        self._anchor = BothEnds(self._anchor.near or near, self._anchor.far or far)
+        self.normal = BothEnds(
+            _bounded(_followed(self.normal.near, near), self._anchor.near), _bounded(_followed(self.normal.far, far), self._anchor.far)
+        )
 
     def settle(self, normal: BothEnds) -> None:
         """Take this as the normal state: somebody vouches for it, or it was so before a restart."""
-        self.normal = normal
+        self.normal = self._anchor = normal
         self._young_until = float("-inf")
 
     def young(self, now: float) -> bool:
@@ -235,7 +245,7 @@ class FeedWatch:
         for history in (self.near_history, self.far_history):
             while history and history[0].t < since:
                 history.popleft()
-        self.normal, self.onset = BothEnds(), None
+        self.normal, self._anchor, self.onset = BothEnds(), BothEnds(), None
 
     def _settled(self, history: Sequence[Feed], latest: Feed | None, now: float) -> Feed | None:
         if latest is None:
@@ -257,8 +267,8 @@ def _feed(look: Look, points: FeedPoints) -> Feed | None:
     regulation = look(points.regulation)
     word = regulation.value if regulation is not None and regulation.quality.good else None
     known = {each.value: each for each in Regulation}
-    apart_s = abs(voltage.t - current.t)
-    return Feed(milliamperes, volts, max(voltage.t, current.t), true(look(points.on)), known.get(str(word)), uncertainty_s=apart_s)
+    apart_s, on = abs(voltage.t - current.t), true(look(points.on))
+    return Feed(abs(milliamperes), abs(volts), max(voltage.t, current.t), on, known.get(str(word)), uncertainty_s=apart_s)
 
 
 def steady(feeds: Sequence[Feed]) -> list[Feed]:
@@ -288,6 +298,14 @@ def _followed(normal: Feed | None, settled: Feed | None) -> Feed | None:
     share = min((settled.t - normal.t) / FOLLOW_S, 1.0)
     current = normal.current_ma + share * (settled.current_ma - normal.current_ma)
     return replace(settled, current_ma=current, voltage_v=normal.voltage_v + share * (settled.voltage_v - normal.voltage_v))
+
+
+def _bounded(normal: Feed | None, anchor: Feed | None) -> Feed | None:
+    """Return the normal state no further from where it began than it may follow."""
+    if normal is None or anchor is None:
+        return normal
+    volts = min(max(normal.voltage_v, anchor.voltage_v - FOLLOWED_V), anchor.voltage_v + FOLLOWED_V)
+    return replace(normal, voltage_v=volts)
 
 
 def feed_as_plain(feed: Feed | None) -> dict[str, Any] | None:

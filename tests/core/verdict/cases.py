@@ -58,7 +58,7 @@ def located(km: float, half_km: float = 0.5, fault: Fault = Fault.SHUNT) -> Loca
 DARK = {"receive_lost": True, "receive_dbm": None, "receive_change_db": None, "lost_t": NOW - 0.5}
 DARK_THERE = FarLight(None, 10.0, lost=True, lost_t=NOW - 0.5)
 SHUNT = electric(sign=Sign.SHUNT, near=feed(50.0), step_v=-200.5, far_step_v=200.4, location=located(50.0))
-FAR_OFF = electric(sign=Sign.FAR_TRIP, ends=2, there=Power.OFF, near=feed(501.0), far=feed(0.0, 0.0, on=False), step_v=250.5)
+FAR_OFF = electric(sign=Sign.FAR_TRIP, ends=2, there=Power.OFF, near=feed(501.0), far=feed(0.0, 0.0, on=False), step_v=250.5, whole_v=501.0)
 OFF = electric(here=Power.OFF, sign=Sign.UNCLEAR, near=feed(0.0, 0.0, on=False))
 
 

@@ -47,6 +47,11 @@ def test_a_far_feed_is_only_surely_off_when_it_says_so_itself(there: Power) -> N
     assert judge(silent(evidence(electric=FAR_OFF))).confidence is Confidence.LOW
 
 
+@pytest.mark.parametrize("whole_v", [None, 541.0])
+def test_a_far_feed_that_calls_itself_off_is_not_surely_off_where_our_voltage_is_not_what_both_gave(whole_v: float | None) -> None:
+    assert judge(evidence(electric=replace(FAR_OFF, whole_v=whole_v))).confidence is Confidence.MEDIUM
+
+
 def test_without_any_figure_of_the_far_feed_the_whole_line_is_not_surely_healthy() -> None:
     verdict = judge(evidence(electric=electric(there=Power.UNKNOWN, far=None, ends=1)))
     assert (verdict.kind, verdict.confidence, verdict.where) == (Kind.HEALTHY, Confidence.MEDIUM, "this end")

@@ -85,8 +85,12 @@ class Keopsys:
         settings, state = self.desk.settings, self.desk.state()
         if settings.pump_on and self._feedback_high(state):
             self._shut_down(Latch.FEEDBACK)
-        elif settings.pump_on and settings.shut_on_los and state.los:
+        elif settings.pump_on and settings.shut_on_los and state.los and self._dark_now():
             self._shut_down(Latch.INPUT)
+
+    def _dark_now(self) -> bool:
+        """Whether the input is dark at this moment: light that is back before the loss was noticed shuts nothing down."""
+        return self._stage.plant.amplifier_state(*self.desk.place).los
 
     def _feedback_high(self, state: AmplifierState) -> bool:
         return state.output_dbm > DARK_DBM and state.output_dbm - state.return_loss_db > FEEDBACK_DBM

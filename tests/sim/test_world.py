@@ -22,6 +22,7 @@ from stationd.sim.optics import DARK_DBM, Direction, Role
 from stationd.sim.plant import SETTLED_S, Plant
 from stationd.sim.rig import EXAMPLE, RigError, check
 from stationd.sim.scenario import FIRST_S
+from stationd.sim.shutdown import PAUSE_S
 from stationd.sim.simulation import Simulation
 from stationd.sim.stage import Stage
 from stationd.sim.world import SCENARIOS, play, port_table, run_sim, scenario_list, write_ports
@@ -32,6 +33,8 @@ T = TypeVar("T")
 ALL = list(SCENARIOS)
 OF_ONE_STATION = ["converter-failed", "electroding", "sensor-fault", "bus-loss", "far-silent", "quiet", "connector-open", "transmitter-off"]
 SOON_S = FIRST_S + 1.0
+AT_ONCE_S = FIRST_S + 0.3  # before any laser has shut off
+RESTARTED_S = 2 * PAUSE_S  # lasers that have shut off at both ends try again that often
 
 
 def rig_of(name: str, pairs: int, route: Route = Route.MAIN) -> MemoryRig:
@@ -52,7 +55,7 @@ def played(
                 await play(SCENARIOS[name], rig.simulation, told.append, seed)
         except TimeoutError:
             pass
-        await asyncio.sleep(0.2 if seconds is None else 0.0)
+        await asyncio.sleep(RESTARTED_S if seconds is None else 0.0)
         found = look(rig.simulation)
         working.cancel()
         return found
@@ -228,7 +231,7 @@ def test_a_broken_fibre_is_dark_one_way_and_lit_the_other() -> None:
         pair = SCENARIOS["single-fibre"].script(simulation.rig).expected.pairs[0]
         return {simulation.plant.light(pair, direction).dark for direction in Direction}
 
-    assert played("single-fibre", look)[0] == {True, False}
+    assert played("single-fibre", look, AT_ONCE_S)[0] == {True, False}
 
 
 def test_a_lost_repeater_pump_costs_a_pair_less_than_a_decibel_at_one_end_and_a_few_volts() -> None:

@@ -18,13 +18,14 @@ from asyncvarlink.serviceinterface import InvalidParameter
 from stationd.console import forms, refusal
 from stationd.console.door import AlarmDoor, Moment, Obeyed
 from stationd.console.forms import Change, Event, Filter, Stamp, Stats
-from stationd.console.peer import CommandClass, Peer
+from stationd.console.peer import Peer
 from stationd.console.persons import TwoPersons
 from stationd.console.text import LONGEST_NAME, TooLong, one_line, shown_name
 from stationd.core.alarm import words
 from stationd.core.alarm.machine import Letter
 from stationd.core.alarm.orders import check_out_of_service
 from stationd.core.alarm.type import AlarmKey, alarm_key
+from stationd.core.operation.task import CommandClass
 
 MOST_KEYS = 100
 MOST_ALARMS = 500

@@ -15,8 +15,9 @@ from asyncvarlink import TypedVarlinkErrorReply, VarlinkInterface, varlinkmethod
 from asyncvarlink.serviceinterface import InvalidParameter
 
 from stationd.console import door, refusal
-from stationd.console.peer import CommandClass, Peer
+from stationd.console.peer import Peer
 from stationd.console.text import TooLong, one_line, shown_name
+from stationd.core.operation.task import CommandClass
 
 LAST = "last"
 MOST_FAULTS, USUAL_FAULTS = 200, 20

@@ -16,6 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 
+from stationd.core.operation.task import CommandClass
+
 SO_PEERGROUPS = getattr(socket, "SO_PEERGROUPS", 59)  # asm-generic/socket.h; Python gives it no name yet
 CREDENTIALS = struct.Struct("=iII")  # struct ucred: pid_t, uid_t, gid_t
 GROUPS_BYTES = 1024  # the most that Python lets getsockopt return: 256 groups
@@ -35,17 +37,6 @@ class Role(IntEnum):
     def group(self) -> str:
         """The group of the machine whose members have this role."""
         return f"stationd-{self.name.lower()}"
-
-
-class CommandClass(Enum):
-    """What a command can do, which decides who may give it."""
-
-    READ = "read"
-    NOTE = "note"
-    SET = "set"
-    OPERATE = "operate"
-    LETHAL = "lethal"
-    EMERGENCY = "emergency"
 
 
 NEEDED = {

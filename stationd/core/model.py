@@ -177,7 +177,24 @@ class LightEvent:
     exact: bool = True
 
 
-Event = Reading | LinkChanged | ReadFailed | WriteDone | LightEvent | FarLine | FarSilent | Tick
+@dataclass(frozen=True, slots=True)
+class IntentKept:
+    """What became of an announced act's record: `kept` is True when it is on the disk. Only then may the act begin."""
+
+    number: int
+    kept: bool
+    t: float
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnded:
+    """The last connection of a session is gone (see stationd.core.operation.words.Person)."""
+
+    session: str
+    t: float
+
+
+Event = Reading | LinkChanged | ReadFailed | WriteDone | LightEvent | FarLine | FarSilent | IntentKept | SessionEnded | Tick
 
 
 @dataclass(frozen=True, slots=True)

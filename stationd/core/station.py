@@ -23,6 +23,7 @@ from stationd.core.line.far import FarLine, FarSilent
 from stationd.core.model import (
     Announce,
     Event,
+    IntentKept,
     Level,
     LightEvent,
     LinkChanged,
@@ -32,6 +33,7 @@ from stationd.core.model import (
     Reading,
     Reason,
     Restate,
+    SessionEnded,
     Tick,
     Write,
     WriteDone,
@@ -115,7 +117,7 @@ class Station:
                 return self._failed(points, reason, t)
             case LinkChanged(_, False, devices, t):
                 return self._cut_off(devices, t)
-            case LinkChanged() | WriteDone() | Signal() | FarLine() | FarSilent():
+            case LinkChanged() | WriteDone() | Signal() | FarLine() | FarSilent() | IntentKept() | SessionEnded():
                 return []
             case LightEvent():
                 return [Announce(event)]

@@ -14,10 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stationd.console.alarm import MOST_CHANGES, AlarmInterface
-from stationd.console.peer import Accounts, CommandClass, NotKnown, Peer, Role
+from stationd.console.peer import Accounts, NotKnown, Peer, Role
 from stationd.console.persons import MOST_WAITING, VALID_S, TwoPersons
 from stationd.console.places import Limits
 from stationd.console.text import TooLong, one_line
+from stationd.core.operation.task import CommandClass
 from tests.console.desk import CRITICAL, DEVICE_LOST, KEYS, MINOR, OPERATOR, POWER, POWER_TOO, ROOT, VIEWER, Caller, serving, until
 
 ALARM = "io.stationd.Alarm."

@@ -1,5 +1,7 @@
-"""Orders of people about the plant. A `Person` is made by the console from what the kernel says of a connection; nothing in it
-is what a client says of itself. Codes of four characters come from outside too: nothing here is random.
+"""Orders of people about the plant.
+
+A `Person` is made by the console from what the kernel says of a connection; nothing in it is what a client says of itself.
+Codes of four characters come from outside too: nothing here is random.
 """
 
 from __future__ import annotations

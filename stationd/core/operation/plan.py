@@ -34,9 +34,11 @@ class ActingPlan:
     def interlocks(self) -> Mapping[PointId, tuple[str, ...]]:
         """Return every permissive with the devices that it lets run."""
         found: dict[PointId, tuple[str, ...]] = {}
-        for plan in (*self.feeds.values(), *self.amplifiers.values()):
-            for point in plan.interlocks:
-                found[point] = (*found.get(point, ()), plan.device)
+        needs = [(plan.device, plan.interlocks) for plan in self.feeds.values()]
+        needs += [(plan.device, plan.interlocks) for plan in self.amplifiers.values()]
+        for device, points in needs:
+            for point in points:
+                found[point] = (*found.get(point, ()), device)
         return found
 
     def segment(self, device: str) -> str:

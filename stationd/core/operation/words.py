@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from stationd.core.model import PointId, Value
+from stationd.core.alarm.words import Signal
+from stationd.core.model import PointId, Value, Write
 
 
 class Cause(Enum):
@@ -97,3 +98,17 @@ class CutOff:
     target: PointId
     value: Value
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class CutOffState:
+    """How far an EMERGENCY-OFF of one feed has come: `confirmed` True when the read-back showed it off, None while it is sent."""
+
+    device: str
+    who: str
+    since_t: float
+    confirmed: bool | None = None
+    detail: str = ""
+
+
+ActEffect = Write | CutOff | Hasten | Noted | Signal

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import signal
 import sys
@@ -51,7 +50,6 @@ from stationd.outputs.alarm_document import AlarmDocuments, topic_of
 from stationd.outputs.captures import CaptureFiles, CaptureFormat
 from stationd.outputs.clock import TIME_OF_DAY
 from stationd.outputs.document import Document, Documents, Mode
-from stationd.outputs.http import Health, HttpServer
 from stationd.outputs.incidents.families import incident_families
 from stationd.outputs.journal import Journal, JournalSettings
 from stationd.outputs.line_keeping import LineKeeping, keep_line
@@ -65,6 +63,7 @@ from stationd.outputs.sparkplug.node import EdgeNode
 from stationd.outputs.sparkplug.plant import PlantView
 from stationd.outputs.sparkplug.plant import catalogue as sparkplug_catalogue
 from stationd.outputs.sparkplug_memory import JournalHistory, JournalNumbers
+from stationd.pages import serve_pages
 from stationd.poller import Poller
 from stationd.problem import Problem
 from stationd.surroundings import Surroundings
@@ -185,7 +184,8 @@ class App:
                 tasks.create_task(self._line.incidents.run(), name="incidents")
             if self.far is not None:
                 tasks.create_task(self.far.run(), name="far station")
-            tasks.create_task(self._serve_pages(ports_file), name="pages")
+            pages = serve_pages(self._config, self._identity, self.metrics.scrape, self._buses_up, ports_file)
+            tasks.create_task(pages, name="pages")
 
     async def _write(self, target: PointId, value: Value, emergency: bool) -> WriteDone:
         return await self._pollers[target.device].write(target, value, emergency=emergency)
@@ -353,39 +353,6 @@ class App:
 
     def _buses_up(self) -> Mapping[str, bool]:
         return {name: bus.up for name, bus in self.buses.items()}
-
-    async def _serve_pages(self, ports_file: Path | None) -> None:
-        """Serve the pages of metrics and health; write where they are for those who asked."""
-        pages: dict[str, str] = {}
-        section = self._config.prometheus
-        server = HttpServer(section.listen, self._identity, self.metrics.scrape, self._health) if section else None
-        try:
-            if server is not None and section is not None:
-                port = await server.start()
-                pages["metrics"] = f"http://{section.listen.rpartition(':')[0]}:{port}/metrics"
-                log.info("metrics are served", url=pages["metrics"])
-            if self._config.control is not None:
-                pages["socket"] = self._config.control.socket
-            if ports_file is not None:
-                write_json(ports_file, pages)
-            await asyncio.get_running_loop().create_future()
-        finally:
-            if server is not None:
-                await server.stop()
-
-    def _health(self) -> Health:
-        down = [name for name, bus in self.buses.items() if not bus.up]
-        if self.buses and len(down) == len(self.buses):
-            return Health(False, f"no port is open: {', '.join(down)}")
-        return Health(True, f"ports that are not open: {', '.join(down)}" if down else "")
-
-
-def write_json(path: Path, value: object) -> None:
-    """Write a file so that whoever reads it sees the old one or the whole new one."""
-    new = path.with_name(path.name + ".new")
-    new.write_text(json.dumps(value, indent=1) + "\n")
-    new.replace(path)
-
 
 def _name_absent_sections(config: StationConfig) -> None:
     """Say once which parts of the daemon the configuration leaves off."""

@@ -27,9 +27,9 @@ import aiohttp
 from aiomqtt import Client, MqttError
 from prometheus_client.parser import text_string_to_metric_families
 
-from stationd.app import write_json
 from stationd.core.verdict.words import Kind, Ours
 from stationd.outputs.broker import Broker
+from stationd.pages import write_json
 from stationd.sim.broker import EmbeddedBroker
 from stationd.sim.cable import End
 from stationd.sim.demo_rig import Route, demo_rig, station

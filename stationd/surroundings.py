@@ -7,9 +7,11 @@ What it is not: configuration; nobody sets this in a file.
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from stationd.console.peer import Peer
 from stationd.farstation.exchange import Exchange
 from stationd.links.bus import Bus, open_link
 from stationd.links.port import Link, PortSettings
@@ -25,7 +27,8 @@ class Surroundings:
 
     `exchange` is the way to the far station; with one no broker is looked for.
     `run` names this run in the ids of records and must never come twice (empty: one is made). With `threads` false the journal
-    works in the event loop, between two of its turns.
+    works in the event loop, between two of its turns. `identify` says who is at the other end of a connection to the control
+    socket; None: the kernel does (stationd.console.peer).
     """
 
     clock: Callable[[], Moment] = field(default_factory=SystemClock)
@@ -35,3 +38,4 @@ class Surroundings:
     exchange: Exchange | None = None
     run: str = ""
     threads: bool = True
+    identify: Callable[[socket.socket], Peer] | None = None

@@ -5,7 +5,7 @@ Serial 9600 8N1 and LF as delivered; USB models use 115200 or 625000. How lines 
 Probus IV command Y0 to Y3): one dialect for each. A command has at most 50 characters and is answered E0, or En for a refusal.
 
 Assumptions, one row of the table each: registers are answered in decimal (the status byte KS too); S1R counts in A/s, as
-S0R counts in V/s; both regulation bits are clear while the output is off.
+S0R counts in V/s; both regulation bits are clear while the output is off; DX and the command P count 1 as negative.
 
 The hardware ramp (S0B, S1B) limits the slew of a set point; it must never carry the line to a target by itself.
 A trip of the unit has no bit of its own: it shows as `output_on` going false.
@@ -90,6 +90,15 @@ DRIVER = Driver(
         Point("output_on", *STATUS, mask=0x20, access="rw", put=Query(">BON {value:d}"), doc="Output is on"),
         Point("regulation", *STATUS, mask=0xC0, values={0: "off", 1: "cv", 2: "cc"}, doc="What limits the output"),
         Point("remote", *STATUS, mask=0x01, doc="Set values come from the digital interface"),
+        Point(
+            "polarity_negative",
+            *register("DX"),
+            values=BOOL,
+            every_s=5.0,
+            access="rw",
+            put=Query("P{value:d}"),
+            doc="Polarity is negative; turned by the Probus IV command, and only while the output is off",
+        ),
         Point("third_regulator", *STATUS, mask=0x10, doc="3-REG: a further limit of the unit holds the output"),
         Point("calibrating", *STATUS, mask=0x04, doc="Calibration mode"),
         Point("fault", Missing("the status byte has no fault bit; a trip shows as output_on = false")),

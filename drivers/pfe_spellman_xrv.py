@@ -118,6 +118,14 @@ DRIVER = Driver(
         Point("rated_voltage", Query("28,"), argument(28, 0), "V", 1000.0, every_s=SLOW_S, doc="Rated voltage, in kV in the unit"),
         Point("rated_current", Query("28,"), argument(28, 1), "mA", every_s=SLOW_S, doc="Rated current"),
         Point("watchdog", Query("27,"), argument(27, 5), every_s=SLOW_S, doc="Communication watchdog setting: must be 0 (off)"),
+        Point(
+            "watchdog_on",
+            Query("27,"),
+            Field(r"27,(?:[^,]+,){5}0*([0-9])\d*(?:,[^,]+)*,?"),  # the first digit that is not 0, or the last 0
+            values={digit: digit != 0 for digit in range(10)},
+            every_s=SLOW_S,
+            doc="Communication watchdog is set: the supply would switch off by itself",
+        ),
         Point("arc_limit", Query("27,"), argument(27, 3), every_s=SLOW_S, doc="Arcs that trip the supply"),
         Point("hours_on", Query("21,"), argument(21, 0), "h", every_s=SLOW_S, doc="Hours with high voltage on"),
         Point("processor", Query("23,"), Field(r"23,(.+?),?", As.TEXT), every_s=SLOW_S, doc="Part and version of the DSP"),

@@ -13,7 +13,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,18 +22,20 @@ from prometheus_client.core import Metric
 
 import stationd
 from drivers import CATALOG
+from stationd.acting_doors import StationActing, StationAudit
 from stationd.board import Board, Unit
 from stationd.config import StationConfig, alarm_plan, check, settings_of
 from stationd.config import model as config_model
+from stationd.config.acting import acting_plan
 from stationd.config.far_station import far_settings, far_unit_of, shared
 from stationd.config.line_plan import line_plan
 from stationd.config.parts import broker_of, device_of, identity_of, port_of, taps_of
 from stationd.config.sampling import Sampler
-from stationd.console.peer import Accounts, Role
-from stationd.console.places import USUAL
-from stationd.console.server import ControlSocket, Doors, handed_over, interfaces
+from stationd.console.server import ControlSocket, Doors
 from stationd.core.alarm.desk import Alarms
-from stationd.core.model import Level, PointId, Value, WriteDone
+from stationd.core.model import Level, PointId, SessionEnded
+from stationd.core.operation.desk import Operations
+from stationd.core.operation.words import ActEffect
 from stationd.core.station import Station
 from stationd.core.watch.line_watch import LineWatch
 from stationd.device import Device
@@ -43,9 +45,12 @@ from stationd.driverfile import load_directory
 from stationd.engine import Engine
 from stationd.farstation.families import far_families, line_families
 from stationd.farstation.link import FarLink
-from stationd.farstation.near import NearStation
+from stationd.farstation.near import Acting, NearStation
+from stationd.farstation.words import Operation as FarOperation
 from stationd.links.bus import Bus
 from stationd.links.sampler import OpticalSampler
+from stationd.outputs.act_families import act_families
+from stationd.outputs.act_records import ActRecords
 from stationd.outputs.alarm_document import AlarmDocuments, topic_of
 from stationd.outputs.captures import CaptureFiles, CaptureFormat
 from stationd.outputs.clock import TIME_OF_DAY
@@ -64,7 +69,8 @@ from stationd.outputs.sparkplug.plant import PlantView
 from stationd.outputs.sparkplug.plant import catalogue as sparkplug_catalogue
 from stationd.outputs.sparkplug_memory import JournalHistory, JournalNumbers
 from stationd.pages import serve_pages
-from stationd.poller import Poller
+from stationd.people import open_control
+from stationd.poller import Poller, Pollers
 from stationd.problem import Problem
 from stationd.surroundings import Surroundings
 
@@ -116,6 +122,7 @@ class App:
         self.board = Board(units, asyncio.get_running_loop().time())
         plan = alarm_plan(config, drivers)
         self.alarms = Alarms(plan, asyncio.get_running_loop().time())
+        self.acting = Operations(acting_plan(config, drivers), asyncio.get_running_loop().time())
         self._clock = self._around.clock
         TIME_OF_DAY.set(lambda: self._clock().utc_s)
         self.journal = self._open_journal(Path(config.station.state) / JOURNAL)
@@ -126,9 +133,13 @@ class App:
         self._documents = Documents(self._identity, self.board, self._line.status if self._line else lambda _: {})
         self._alarm_documents = AlarmDocuments(self._identity, self.board, plan, self.alarms)
         self.recorder = self._make_recorder()
-        self.engine = Engine(self.board, Station(self.board.periods(), self.alarms, self.watch), self._write, self.recorder)
+        self._pollers = Pollers()
+        self.engine = Engine(
+            self.board, Station(self.board.periods(), self.alarms, self.watch, self.acting), self._pollers.write, self.recorder,
+            cut_off=self._pollers.cut_off, hasten=self._pollers.hasten,
+        )  # fmt: skip
         self.buses = {name: self._make_bus(name, section) for name, section in config.bus.items()}
-        self._pollers = self._make_pollers(devices)
+        self._make_pollers(devices)
         broker = config.mqtt if self._around.exchange is None else None
         self.mqtt = MqttStatistics() if broker else None
         self._publisher = self._make_publisher(broker) if broker else None
@@ -148,14 +159,12 @@ class App:
     def _make_bus(self, name: str, section: config_model.Bus) -> Bus:
         return Bus(name, port_of(section), read_only=self._config.station.read_only, opener=self._around.open_port)
 
-    def _make_pollers(self, devices: Mapping[str, Device]) -> dict[str, Poller]:
-        pollers: dict[str, Poller] = {}
+    def _make_pollers(self, devices: Mapping[str, Device]) -> None:
         for number, (name, bus) in enumerate(self.buses.items()):
             own = [device for device in devices.values() if self._config.device[device.name].bus == name]
             poller = Poller(bus, own, self.engine.post, phase_s=(number * GOLDEN) % 1.0)
             bus.on_change = poller.link_changed
-            pollers |= dict.fromkeys((device.name for device in own), poller)
-        return pollers
+            self._pollers.add(poller)
 
     async def run(self, ports_file: Path | None = None) -> None:
         """Run until cancelled. Ending changes nothing on the plant: ports are closed, nothing is sent."""
@@ -171,7 +180,7 @@ class App:
             tasks.create_task(self.metrics.watch_loop(), name="loop watch")
             for name, bus in self.buses.items():
                 tasks.create_task(bus.run(), name=f"bus {name}")
-            for poller in dict.fromkeys(self._pollers.values()):
+            for poller in self._pollers.every():
                 tasks.create_task(poller.run(), name="poller")
             if self._publisher is not None:
                 tasks.create_task(self._publisher.run(), name="mqtt")
@@ -187,9 +196,6 @@ class App:
             pages = serve_pages(self._config, self._identity, self.metrics.scrape, self._buses_up, ports_file)
             tasks.create_task(pages, name="pages")
 
-    async def _write(self, target: PointId, value: Value, emergency: bool) -> WriteDone:
-        return await self._pollers[target.device].write(target, value, emergency=emergency)
-
     # ------------------------------------------------------------------ journal, alarms, people
 
     def _make_recorder(self) -> Recorder:
@@ -197,11 +203,14 @@ class App:
         line = LineRecords(kept.watch, kept.verdicts, self._identity) if kept else None
         recorder = Recorder(
             self.journal, self._clock, self._identity, self.alarms, self._documents, self._alarm_documents, self._around.machine, line,
-            publish=published,
-        )
+            ActRecords(self.acting, self._identity, self._follow), publish=published,
+        )  # fmt: skip
         if kept is not None:
             recorder.subscribe_verdicts(kept.incidents.heard)
         return recorder
+
+    def _follow(self, effects: Sequence[ActEffect]) -> None:
+        self.engine.follow(effects)  # the engine is made after the recorder
 
     def _make_signals(self) -> OwnSignals:
         known, state = self.alarms.plan.rules, Path(self._config.station.state)
@@ -228,16 +237,30 @@ class App:
         section = self._config.control
         if section is None:
             return
-        accounts = await asyncio.to_thread(Accounts.of_machine)
-        status = StationStatus(self._documents, self._buses_up)
         alarms = StationAlarms(self.alarms, self.engine, self.recorder, self.journal, self._alarm_documents, self._clock)
-        line = StationLine(self._line, self.engine, self.journal) if self._line else None
-        doors = Doors(status, alarms, self._identity.mode is Mode.LIVE, line)
-        listener = handed_over(os.environ, os.getpid())
-        made, group = interfaces(doors, USUAL), accounts.groups.get(Role.VIEW)
-        self.control = ControlSocket(Path(section.socket), made, accounts.peer, group, listener=listener)
-        self.control.start()
+        acting = StationActing(self.acting, self.engine.act, self.acting.plan, self.journal, self._clock)
+        doors = Doors(
+            StationStatus(self._documents, self._buses_up),
+            alarms,
+            self._identity.mode is Mode.LIVE,
+            StationLine(self._line, self.engine, self.journal) if self._line else None,
+            acting,
+            acting,
+            StationAudit(self.journal),
+        )
+        self.control = await open_control(section, doors, self._around.identify, self._session_ended)
         tasks.create_task(self.control.run(), name="control socket")
+
+    def _session_ended(self, session: str) -> None:
+        self.engine.post([SessionEnded(session, asyncio.get_running_loop().time())])
+
+    def _acting_told(self) -> Acting:
+        """Return what the far station is told of what people do here."""
+        holds, operation = self.acting.told()
+        contacts = [feed.points.earthed for feed in self.acting.plan.feeds.values() if feed.points.earthed is not None]
+        closed = [self._measured(contact) for contact in contacts]
+        earth = "earthed" if any(closed) else "unknown" if None in closed else "open" if closed else None
+        return Acting(earth, holds, None if operation is None else FarOperation(**operation))
 
     def _keep_line(self) -> LineKeeping | None:
         """Return what is made of the line watch for people; None where the station has no line."""
@@ -255,7 +278,7 @@ class App:
         exchange = self._around.exchange or (self._publisher.live if self._publisher else None)
         if settings is None or unit is None or exchange is None or self.watch is None:
             return None
-        near = NearStation(self._identity, self.watch.plan, self.board, self.alarms, self.watch, shared(self._config))
+        near = NearStation(self._identity, self.watch.plan, self.board, self.alarms, self.watch, shared(self._config), self._acting_told)
         return FarLink(settings, near, unit, exchange, self.engine.post, self._clock, self._around.run)
 
     def _audit_head(self) -> Document:
@@ -280,6 +303,10 @@ class App:
         if reading is None or reading.quality.level not in (Level.GOOD, Level.UNCERTAIN) or isinstance(reading.value, str):
             return None
         return reading.value
+
+    def _truth(self, point: PointId) -> bool | None:
+        measured = self._measured(point)
+        return None if measured is None else bool(measured)
 
     @contextlib.contextmanager
     def _technician(self) -> Iterator[None]:
@@ -312,10 +339,12 @@ class App:
             self.alarms,
             self.journal,
             (self._sparkplug_statistics, self._node.counts) if self._node is not None else None,
-            (self._line_families,),
+            (self._own_families,),
         )
 
-    def _line_families(self, now: float) -> Iterator[Metric]:
+    def _own_families(self, now: float) -> Iterator[Metric]:
+        feeds = {name: feed.points.on for name, feed in self.acting.plan.feeds.items()}
+        yield from act_families(self.acting, {name: self._truth(on) for name, on in feeds.items()}, now)
         if self.watch is not None:
             yield from line_families(self.watch.plan.name, self.watch)
         if self._line is not None:

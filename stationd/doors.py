@@ -68,8 +68,8 @@ class StationAlarms:
 
     async def obey(self, order: Order, peer: Peer) -> door.Obeyed:
         """Have an order carried out; return when its record is on the disk, or when it is clear that the disk fails."""
-        outcomes, kept = await self._engine.order(order, _called(peer))
-        return door.Obeyed(outcomes, durable=await _on_disk(kept, self._journal))
+        outcomes, kept = await self._engine.order(order, called(peer))
+        return door.Obeyed(outcomes, durable=await on_disk(kept, self._journal))
 
     def views(self, shown: Callable[[AlarmView], bool]) -> Sequence[AlarmView]:
         """Return the alarms that `shown` picks."""
@@ -132,8 +132,8 @@ class StationLine:
     async def take_baseline(self, note: str, peer: Peer) -> door.Document:
         """Have the baseline taken, or say what is missing."""
         clock = Clock.read()
-        outcome, kept = await self._engine.take_baseline(TakeBaseline(peer.called, note), _called(peer), clock.utc_s(clock.now))
-        durable = await _on_disk(kept, self._journal)
+        outcome, kept = await self._engine.take_baseline(TakeBaseline(peer.called, note), called(peer), clock.utc_s(clock.now))
+        durable = await on_disk(kept, self._journal)
         if isinstance(outcome, BaselineTaken):
             return {**self._documents.baseline(outcome.baseline, Clock.read()), "durable": durable}
         raise door.Declined(outcome.cause, outcome.missing)
@@ -165,14 +165,15 @@ class StationLine:
         return door.Bundle(made.id, str(made.path), made.size, made.sha256, made.complete)
 
 
-async def _on_disk(kept: Kept, journal: Journal) -> bool:
+async def on_disk(kept: Kept, journal: Journal) -> bool:
     """Wait until an order is on the disk, or it is clear that it will not be soon; return whether it is."""
     while not kept.done() and journal.health.good:
         await asyncio.wait({kept}, timeout=AGAIN_S)
     return kept.done() and not kept.cancelled()
 
 
-def _called(peer: Peer) -> str:
+def called(peer: Peer) -> str:
+    """Return a peer as the audit names him."""
     return f"{peer.called}, uid {peer.uid}, pid {peer.pid}, {peer.locality.value}"
 
 

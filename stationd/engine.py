@@ -3,8 +3,12 @@
 The inbox is bounded. When it is full the newest readings are dropped and counted: their points grow stale, which is the safe
 side; nothing is shown twice. What a person orders, and what parts of the program say of themselves, is never dropped.
 
-What is to be known outside and after a restart (light, alarms, verdicts) goes to `Outside.keep`, all that follows from one event at once;
-the answer to an order is given when it is kept.
+What is to be known outside and after a restart (light, alarms, verdicts, acts) goes to `Outside.keep`, all that follows from one event
+at once; the answer to an order is given when it is kept. Of a record that announces an act the desk of operations hears, by IntentKept,
+whether it is on the disk.
+
+EMERGENCY-OFF is above that order: it passes what waits in the inbox, it is begun before anything else that follows from the same event,
+and waits for no record. What waits in the inbox is handled in slices, so that it passes those too.
 """
 
 from __future__ import annotations
@@ -13,13 +17,16 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import structlog
 
 from stationd.board import Board
 from stationd.core.alarm.words import AlarmRecord, Annunciate, Order, Outcome, Signal
-from stationd.core.model import Announce, Event, PointId, Reading, Restate, Tick, Value, Write, WriteDone
+from stationd.core.model import Announce, Event, IntentKept, PointId, Reading, Restate, Tick, Value, Write, WriteDone
+from stationd.core.operation.orders import ActOrder, EmergencyOff
+from stationd.core.operation.words import ActEffect, ActOutcome, CutOff, Hasten, Noted
 from stationd.core.station import Effect, Station
 from stationd.core.verdict.told import BaselineOutcome, TakeBaseline, VerdictChanged
 from stationd.links.bell import Bell
@@ -27,9 +34,11 @@ from stationd.links.bell import Bell
 log = structlog.get_logger()
 
 INBOX_EVENTS = 20_000
+SLICE_EVENTS = 256  # handled at a stretch; about 5 ms on the machine of the README's figures
 
-Writer = Callable[[PointId, Value, bool], Awaitable[WriteDone]]
-Told = Announce | AlarmRecord | Annunciate | VerdictChanged
+Writer = Callable[[PointId, Value], Awaitable[WriteDone]]
+Hastener = Callable[[frozenset[PointId], float], None]
+Told = Announce | AlarmRecord | Annunciate | VerdictChanged | Noted
 Kept = asyncio.Future[None]
 
 
@@ -42,10 +51,19 @@ class Ordered:
     outcomes: tuple[Outcome | BaselineOutcome, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """An order about the plant, who gave it (`peer` is for the audit), and what became of it."""
+
+    order: ActOrder
+    peer: str
+    outcome: ActOutcome
+
+
 class Outside(Protocol):
     """What takes the results of the engine; it must neither wait nor fail."""
 
-    def keep(self, told: Sequence[Told], ordered: Ordered | None) -> Kept:
+    def keep(self, told: Sequence[Told], ordered: Ordered | Acted | None) -> Kept:
         """Take what follows from one event, or from an order; the future tells when it would outlast a restart."""
 
     def remember(self, readings: Sequence[Reading]) -> None:
@@ -55,7 +73,7 @@ class Outside(Protocol):
 class Nowhere:
     """Keeps nothing: for benchmarks and tests of the rest."""
 
-    def keep(self, told: Sequence[Told], ordered: Ordered | None) -> Kept:
+    def keep(self, told: Sequence[Told], ordered: Ordered | Acted | None) -> Kept:
         """Forget it."""
         kept: Kept = asyncio.get_running_loop().create_future()
         kept.set_result(None)
@@ -84,16 +102,49 @@ class _Baseline:
     answer: asyncio.Future[tuple[BaselineOutcome, Kept]]
 
 
-class Engine:
-    """inbox -> board -> Station.handle -> effects. `write` carries out a Write and is awaited in a task of `run`."""
+@dataclass(frozen=True, slots=True)
+class _Act:
+    """An order about the plant in the inbox, and whoever waits for its outcome."""
 
-    def __init__(self, board: Board, station: Station, write: Writer, outside: Outside | None = None) -> None:
+    order: ActOrder
+    peer: str
+    answer: asyncio.Future[tuple[ActOutcome, Kept]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What the desk of operations said when it was not asked by the engine: after a restart."""
+
+    effects: tuple[ActEffect, ...]
+
+
+_Inbox = Event | Signal | _Asked | _Baseline | _Act | _Said
+
+
+class Engine:
+    """inbox -> board -> Station.handle -> effects. `write` carries out a Write and is awaited in a task of `run`.
+
+    `cut_off` carries out a CutOff likewise; where there is none it is a plain write. `hasten` carries out a Hasten.
+    """
+
+    def __init__(
+        self,
+        board: Board,
+        station: Station,
+        write: Writer,
+        outside: Outside | None = None,
+        *,
+        cut_off: Writer | None = None,
+        hasten: Hastener = lambda points, every_s: None,
+    ) -> None:
         self.dropped_events = 0
         self._board = board
         self._station = station
         self._write = write
+        self._cut_off = cut_off or write
+        self._hasten = hasten
         self._outside = outside or Nowhere()
-        self._inbox: deque[Event | Signal | _Asked | _Baseline] = deque()
+        self._inbox: deque[_Inbox] = deque()
         self._news = Bell()
 
     def post(self, events: Sequence[Event | Signal]) -> None:
@@ -121,39 +172,74 @@ class Engine:
         self._news.ring()
         return await asked.answer
 
+    async def act(self, order: ActOrder, peer: str = "") -> tuple[ActOutcome, Kept]:
+        """Have an order about the plant carried out or refused; as `order` in all else. EMERGENCY-OFF waits for nothing."""
+        asked = _Act(order, peer, asyncio.get_running_loop().create_future())
+        if isinstance(order, EmergencyOff):
+            self._inbox.appendleft(asked)
+        else:
+            self._inbox.append(asked)
+        self._news.ring()
+        return await asked.answer
+
+    def follow(self, effects: Sequence[ActEffect]) -> None:
+        """Have that carried out which the desk of operations said while it was put back."""
+        if effects:
+            self._inbox.append(_Said(tuple(effects)))
+            self._news.ring()
+
     async def run(self) -> None:
         """Handle events for ever; ends only by cancellation."""
-        async with asyncio.TaskGroup() as writes:
+        async with asyncio.TaskGroup() as hands:
             while True:
                 await self._news.wait(self._station.deadline())
-                self._drain(writes)
+                waiting = len(self._inbox)
+                while waiting > SLICE_EVENTS:
+                    self._drain(SLICE_EVENTS, hands)
+                    waiting -= SLICE_EVENTS
+                    await asyncio.sleep(0)
+                self._drain(waiting, hands)
+                self._tick(hands)
 
-    def _drain(self, writes: asyncio.TaskGroup) -> None:
+    def _drain(self, most: int, hands: asyncio.TaskGroup) -> None:
         now = asyncio.get_running_loop().time()
         readings: list[Reading] = []
-        while self._inbox:
+        for _ in range(most):
             event = self._inbox.popleft()
-            if isinstance(event, _Asked):
-                self._obey(event, now)
-                continue
-            if isinstance(event, _Baseline):
-                self._take_baseline(event, now)
-                continue
-            if isinstance(event, Reading):
-                self._board.show(event)
-                readings.append(event)
-            self._perform(self._station.handle(event, now), writes)
-        deadline = self._station.deadline()
-        if deadline is not None and now >= deadline:
-            self._perform(self._station.handle(Tick(now), now), writes)
+            match event:
+                case _Asked():
+                    self._obey(event, now, hands)
+                case _Baseline():
+                    self._take_baseline(event, now)
+                case _Act():
+                    self._act(event, now, hands)
+                case _Said(effects):
+                    self._perform(self._station.follow(effects, now), hands)
+                case _:
+                    if isinstance(event, Reading):
+                        self._board.show(event)
+                        readings.append(event)
+                    self._perform(self._station.handle(event, now), hands)
         if readings:
             self._outside.remember(readings)
 
-    def _obey(self, asked: _Asked, now: float) -> None:
+    def _tick(self, hands: asyncio.TaskGroup) -> None:
+        now, deadline = asyncio.get_running_loop().time(), self._station.deadline()
+        if deadline is not None and now >= deadline:
+            self._perform(self._station.handle(Tick(now), now), hands)
+
+    def _obey(self, asked: _Asked, now: float, hands: asyncio.TaskGroup) -> None:
         answer = self._station.obey(asked.order, now)
         kept = self._outside.keep(answer.effects, Ordered(asked.order, asked.peer, answer.outcomes))
         if not asked.answer.done():
             asked.answer.set_result((answer.outcomes, kept))
+        self._perform(self._station.heed(answer.effects, now), hands)
+
+    def _act(self, asked: _Act, now: float, hands: asyncio.TaskGroup) -> None:
+        outcome, effects = self._station.act(asked.order, now)
+        kept = self._perform(effects, hands, Acted(asked.order, asked.peer, outcome))
+        if kept is not None and not asked.answer.done():
+            asked.answer.set_result((outcome, kept))
 
     def _take_baseline(self, asked: _Baseline, now: float) -> None:
         outcome = self._station.take_baseline(asked.order, now, asked.utc_s)
@@ -161,20 +247,45 @@ class Engine:
         if not asked.answer.done():
             asked.answer.set_result((outcome, kept))
 
-    def _perform(self, effects: Sequence[Effect], writes: asyncio.TaskGroup) -> None:
+    def _perform(self, effects: Sequence[Effect], hands: asyncio.TaskGroup, acted: Acted | None = None) -> Kept | None:
+        """Carry effects out: first what de-energises, then what is shown, then what is kept, then what is written."""
+        for effect in effects:
+            if isinstance(effect, CutOff):
+                hands.create_task(self._drive_off(effect))
         told: list[Told] = []
+        writes: list[Write] = []
         for effect in effects:
             match effect:
                 case Restate(reading):
                     self._board.show(reading)
+                case Hasten(points, every_s):
+                    self._hasten(points, every_s)
                 case Write():
-                    writes.create_task(self._carry_out(effect))
+                    writes.append(effect)
+                case CutOff():
+                    pass
                 case _:
                     told.append(effect)
-        if told:
-            self._outside.keep(told, None)
+        kept = self._keep(told, acted) if told or acted is not None else None
+        for write in writes:
+            hands.create_task(self._carry_out(write))
+        return kept
+
+    def _keep(self, told: Sequence[Told], acted: Acted | None) -> Kept:
+        kept = self._outside.keep(told, acted)
+        for each in told:
+            if isinstance(each, Noted) and each.intent:
+                kept.add_done_callback(partial(self._intent_kept, each.intent))
+        return kept
+
+    def _intent_kept(self, number: int, kept: Kept) -> None:
+        on_disk = not kept.cancelled() and kept.exception() is None
+        self.post([IntentKept(number, on_disk, asyncio.get_running_loop().time())])
 
     async def _carry_out(self, write: Write) -> None:
         log.info("write", target=str(write.target), value=write.value, why=write.why)
-        done = await self._write(write.target, write.value, write.emergency)
-        self.post([done])
+        self.post([await self._write(write.target, write.value)])
+
+    async def _drive_off(self, off: CutOff) -> None:
+        log.warning("emergency-off", target=str(off.target), value=off.value, why=off.why)
+        self.post([await self._cut_off(off.target, off.value)])

@@ -1,3 +1,26 @@
 """The people of a station: the control socket, who may come in, and the doors behind it. Connects, and decides nothing."""
 
 from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+from stationd.config.model import Control
+from stationd.console.peer import Accounts, Peer, Role
+from stationd.console.places import USUAL
+from stationd.console.server import ControlSocket, Doors, handed_over, interfaces
+
+
+async def open_control(
+    section: Control, doors: Doors, identify: Callable[[socket.socket], Peer] | None, ended: Callable[[str], None]
+) -> ControlSocket:
+    """Return the control socket of a station, listening. `identify` takes the place of the kernel's word; `ended` hears of sessions."""
+    accounts = await asyncio.to_thread(Accounts.of_machine, frozenset(section.shared_accounts))
+    listener, group = handed_over(os.environ, os.getpid()), accounts.groups.get(Role.VIEW)
+    made = interfaces(doors, USUAL)
+    control = ControlSocket(Path(section.socket), made, identify or accounts.peer, group, listener=listener, ended=ended)
+    control.start()
+    return control

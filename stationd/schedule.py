@@ -8,6 +8,8 @@ Pure: the poller brings the time and the outcomes. Decisions:
 * A block that is refused for its addresses is halved until the place is found; a place that is refused three times in a row
   is read alone, after 10, 60, 600 s. (One refusal may be that of a damaged question, or of a unit that just starts.)
 * A block that stays silent while its unit answers others (a feature that the unit lacks) is asked ever more rarely.
+* Blocks of points that gate an operation can be hastened: they are then read at least so often, on a grid with the same origin, so that
+  no period is read twice. Refused places and mute units keep their pauses: a gate that is not read is a gate that is shut.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from stationd.core.model import Reason
+from stationd.core.model import PointId, Reason
 from stationd.device import Block, Device
 from stationd.driver import At
 
@@ -56,6 +58,15 @@ class Task:
         """Set the next due time on the absolute grid, after `now`, which is the end of an exchange."""
         self.asked = now
         self.due = self.origin + self.period_s * (max(0.0, (now - self.origin) // self.period_s) + 1)
+
+    def change(self, period_s: float, now: float) -> None:
+        """Take another period. The grid keeps its origin; what is due or was never asked, or is put off for its silence, stays so."""
+        if period_s == self.period_s:
+            return
+        on_grid = now < self.due <= now + self.period_s and self.asked > -math.inf
+        self.period_s = period_s
+        if on_grid:
+            self.due = self.origin + period_s * (max(0.0, (now - self.origin) // period_s) + 1)
 
     @property
     def fast(self) -> bool:
@@ -99,6 +110,27 @@ class Schedule:
         self._places = {device.name: _Places() for device in self._devices}
         self._units = {device.unit: _Unit() for device in self._devices}
         self._tasks: list[Task] = []
+        self._hastened: frozenset[PointId] = frozenset()
+        self._hastened_s = math.inf
+
+    @property
+    def blocks(self) -> int:
+        """Return how many blocks the line has."""
+        return len(self._tasks)
+
+    def hasten(self, points: frozenset[PointId], every_s: float, now: float) -> None:
+        """Read the blocks of these points at least every `every_s` seconds from now on, all others at their own periods."""
+        self._hastened, self._hastened_s = points, every_s
+        for task in self._tasks:
+            task.change(self._period_s(task.device, task.block), now)
+
+    def _period_s(self, device: Device, block: Block) -> float:
+        """Return how often a block is read while its unit is well."""
+        refusals = self._places[device.name].illegal.get(block.cells[0].at, 0)
+        if refusals:
+            return ILLEGAL_PAUSES_S[min(refusals, len(ILLEGAL_PAUSES_S)) - 1]
+        hastened = any(PointId(device.name, point.name) in self._hastened for point in block.points)
+        return min(block.every_s, self._hastened_s) if hastened else block.every_s
 
     def start(self, now: float, phase_s: float = 0.0) -> None:
         """Begin anew: every block is due at `now + phase_s`, every unit has the benefit of the doubt."""
@@ -197,17 +229,18 @@ class Schedule:
         before = {_places_of(task.block): task for task in self._tasks if task.device is device}
         self._tasks = [task for task in self._tasks if task.device is not device]
         for block in device.plan(frozenset(places.illegal), frozenset(places.barriers)):
-            refusals = places.illegal.get(block.cells[0].at, 0)
-            period_s = ILLEGAL_PAUSES_S[min(refusals, len(ILLEGAL_PAUSES_S)) - 1] if refusals else block.every_s
-            new = Task(device, block, period_s, now + period_s if refusals else now)
-            self._tasks.append(before.get(_places_of(block), new))
+            period_s = self._period_s(device, block)
+            new = Task(device, block, period_s, now + period_s if block.cells[0].at in places.illegal else now)
+            task = before.get(_places_of(block), new)
+            task.change(period_s, now)
+            self._tasks.append(task)
 
     def _halve(self, task: Task, now: float) -> None:
         first, second = task.device.split(task.block)
         barriers = task.barriers | {second.cells[0].at}
         self._places[task.device.name].barriers.update(barriers)
         self._tasks.remove(task)
-        self._tasks += [Task(task.device, half, half.every_s, now, barriers) for half in (first, second)]
+        self._tasks += [Task(task.device, half, self._period_s(task.device, half), now, barriers) for half in (first, second)]
 
     def _isolate(self, task: Task, now: float) -> None:
         """The place is found (or the whole block is of no use): read it alone and rarely, and close the gaps again."""

@@ -126,13 +126,15 @@ class MemoryLink:
 # ---------------------------------------------------------------------- what answers
 
 
-def text_answers(stage: Stage, here: Mapping[str, rigs.Device], faults: Faults) -> tuple[Answer, Mapping[str, Panel]]:
-    responder, panels = text_line(stage, here)
+def text_answers(simulation: Simulation, here: Mapping[str, rigs.Device], faults: Faults) -> tuple[Answer, Mapping[str, Panel]]:
+    responder, panels = text_line(simulation.stage, here)
+    ear = simulation.write_log.listener(here)
     thinking_s = max(device.answer_ms for device in here.values()) / 1000
 
     def answer(question: bytes) -> list[Late]:
         if not faults.hears(None):
             return []
+        ear.heard(question)
         return [
             (delay_s + more_s + thinking_s, data)
             for delay_s, whole in responder.feed(question)
@@ -317,10 +319,12 @@ class MemoryRig:
         faults, tcp = Faults(section.protocol, seed), section.protocol is Protocol.MODBUS_TCP
         answer: Answer
         if section.protocol in (Protocol.TEXT, Protocol.FRAME68):
-            answer, panels = text_answers(stage, here, faults)
+            answer, panels = text_answers(self.simulation, here, faults)
         else:
             both = {key: modbus_unit(stage, device) for key, device in here.items()}
-            answer = ModbusAnswers({device.address: both[key][0] for key, device in here.items()}, faults, tcp)
+            watch = self.simulation.write_log.watch
+            units = {device.address: watch(key, device, both[key][0]) for key, device in here.items()}
+            answer = ModbusAnswers(units, faults, tcp)
             panels = {key: panel for key, (_, panel) in both.items()}
         address = f"tcp://127.0.0.1:{10_000 + seed % 1000}" if tcp else f"/dev/sim/{name}"
         port = MemoryPort(address, TCP_S / 20 if tcp else section.line.character_s, section.line.silence_s, answer)

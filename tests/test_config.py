@@ -47,9 +47,17 @@ AMPLIFIER_POINTS = (
     number("output_power", "dBm", (-40.0, 40.0)),
     number("input_power", "dBm"),
     truth("los"),
+    truth("pump_on"),
     Point("serial", Holding(4), registers.Format("char", 8)),
 )
-CONTACTS = tuple(truth(f"di{n}") for n in range(1, 9))
+CONTACTS = (*(truth(f"di{n}") for n in range(1, 9)), Point("do1", Coil(9), access="rw"))
+LIMITED = tuple(
+    Point(name, Holding(9), registers.U16, unit, limits=limits, access="rw")
+    for name, unit, limits in (
+        ("output_setpoint", "dBm", (0.0, 40.0)), ("pump1_current_setpoint", "mA", (0.0, 2000.0)), ("gain_setpoint", "dB", None),
+        ("tilt_setpoint", "dB", (-2.0, 2.0)),
+    )
+)  # fmt: skip
 
 
 def driver(
@@ -66,10 +74,10 @@ CATALOGUE = dict(
         ),
         driver("tdk-genesys", POWER_FEED, (TEXT,), FEED_POINTS, ratings={"voltage_v": 600.0}, addresses=(0, 30)),
         driver(
-            "keopsys-cefa", AMPLIFIER, (TEXT,), AMPLIFIER_POINTS,
+            "keopsys-cefa", AMPLIFIER, (TEXT,), (*AMPLIFIER_POINTS, *LIMITED[:2]),
             dialects={"cr": text.Dialect(), "nul": text.Dialect(terminator=b"\0")},
         ),
-        driver("fiberlabs", AMPLIFIER, (TEXT,), AMPLIFIER_POINTS, channels=4),
+        driver("fiberlabs", AMPLIFIER, (TEXT,), (*AMPLIFIER_POINTS, *LIMITED), channels=4),
         driver("edfa68", AMPLIFIER, (FRAME68,), AMPLIFIER_POINTS, channels=8),
         driver("modbus-io", INPUT_OUTPUT, (RTU, TCP), CONTACTS, addresses=(1, 247)),
         driver("twins", INPUT_OUTPUT, (TEXT,), (truth("Inlet"), truth("inlet"))),
@@ -100,6 +108,7 @@ def test_a_valid_file_gives_no_problem_and_its_values() -> None:
     assert station.device["pfe-a"].ratings == {"voltage_v": 1000.0, "current_ma": 2000.0}
     assert station.pfe["pfe-a"].interlocks == ("io1.di1", "io1.di2")
     assert station.pfe["spare-a"].interlocks == "hardware-only"
+    assert (station.amplifier["fp1-booster"].pump1_ma, station.amplifier["fp1-preamp"].tilt_db) == ((60.0, 400.0), (-1.0, 1.0))
     assert station.sampler is not None
     assert [each.name for each in station.sampler.channel] == ["fp1-rx", "fp2-rx"]
     assert [alarm.equals for alarm in station.alarm] == [None, True, None, "cv"]
@@ -525,4 +534,7 @@ def test_the_shipped_stations_are_valid_read_only_and_agree_on_their_lines() -> 
         assert {far.end.value, station.line.end.value} == {"a", "b"}
         ours_alone = {"end": station.line.end, "far_station": name, "demarcation_km": station.line.demarcation_km}
         assert far.model_copy(update=ours_alone) == station.line.model_copy(update={"far_station": name})
+        there = stations[station.line.far_station]
+        assert station.far_station is not None
+        assert {feed.max_v for feed in there.pfe.values()} in (set(), {station.far_station.max_v})
     assert {station.line.profile.value for station in stations.values() if station.line} == {"repeatered", "unrepeatered"}

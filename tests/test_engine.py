@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from stationd.board import Board
@@ -13,21 +13,38 @@ from stationd.core.alarm.machine import Event
 from stationd.core.alarm.plan import Plan, rule
 from stationd.core.alarm.type import AlarmKey
 from stationd.core.alarm.words import Acknowledge, AlarmRecord, Done, Signal, Target
-from stationd.core.model import GOOD, Announce, Level, LightEvent, LightKind, LinkChanged, PointId, Reading, Value, WriteDone
+from stationd.core.model import (
+    GOOD,
+    Announce,
+    IntentKept,
+    Level,
+    LightEvent,
+    LightKind,
+    LinkChanged,
+    PointId,
+    Reading,
+    Reason,
+    Value,
+    Write,
+    WriteDone,
+)
+from stationd.core.operation.orders import Confirm, EmergencyOff, KeepAlive
+from stationd.core.operation.words import Accepted, CutOff, Hasten, Noted
 from stationd.core.station import Station
 from stationd.device import Device
 from stationd.driver import INPUT_OUTPUT, Driver, Holding, Point, Protocol
-from stationd.engine import INBOX_EVENTS, Engine, Kept, Ordered, Told
+from stationd.engine import INBOX_EVENTS, Acted, Engine, Kept, Ordered, Told
 from stationd.wire.modbus import Rtu
 from stationd.wire.registers import U16
 from tests import virtual_time
+from tests.acting import BEKOV, ActingDesk
 
 LEVEL = PointId("m", "level")
 LOW, CLOCK = AlarmKey("m", "LOW-LEVEL"), AlarmKey("station", "CLOCK-STEPPED")
 DRIVER = Driver("meter", INPUT_OUTPUT, (Protocol.MODBUS_RTU,), (Point("level", Holding(0), U16),), "none", addresses=(1, 247))
 
 
-async def no_write(target: PointId, value: Value, emergency: bool) -> WriteDone:
+async def no_write(target: PointId, value: Value) -> WriteDone:
     raise AssertionError("nothing is written here")
 
 
@@ -37,11 +54,11 @@ class Ear:
 
     told: list[Told] = field(default_factory=list)
     groups: list[tuple[Told, ...]] = field(default_factory=list)
-    ordered: list[Ordered] = field(default_factory=list)
+    ordered: list[Ordered | Acted] = field(default_factory=list)
     readings: list[Reading] = field(default_factory=list)
     kept: list[Kept] = field(default_factory=list)
 
-    def keep(self, told: Sequence[Told], ordered: Ordered | None) -> Kept:
+    def keep(self, told: Sequence[Told], ordered: Ordered | Acted | None) -> Kept:
         self.told += told
         self.groups.append(tuple(told))
         self.ordered += [ordered] if ordered is not None else []
@@ -192,5 +209,141 @@ def test_a_value_that_grows_old_freezes_its_alarm() -> None:
         view = desk.view(LOW)
         assert view is not None
         assert (view.active, view.unknown) == (True, True)
+
+    virtual_time.run(main())
+
+
+# ---------------------------------------------------------------------- acting
+
+SWITCH = PointId("m", "switch")
+
+
+@dataclass
+class Hands:
+    """What writes: notes what is asked of it, in order, and answers when it is let."""
+
+    done: list[str] = field(default_factory=list)
+    free: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def write(self, target: PointId, value: Value) -> WriteDone:
+        return await self._end("write", target, value)
+
+    async def cut_off(self, target: PointId, value: Value) -> WriteDone:
+        return await self._end("cut off", target, value)
+
+    def hasten(self, points: frozenset[PointId], every_s: float) -> None:
+        self.done.append(f"hasten {len(points)} {every_s:g}")
+
+    async def _end(self, what: str, target: PointId, value: Value) -> WriteDone:
+        self.done.append(f"{what} {target} {value}")
+        await self.free.wait()
+        return WriteDone(target, value, value, Reason.NONE, "", asyncio.get_running_loop().time())
+
+
+def acting(desk: ActingDesk) -> tuple[Engine, Ear, Hands]:
+    ear, hands = Ear(), Hands()
+    board, station = Board([Device("m", DRIVER, Rtu())], 0.0), Station({LEVEL: 1.0}, None, None, desk)
+    return Engine(board, station, hands.write, ear, cut_off=hands.cut_off, hasten=hands.hasten), ear, hands
+
+
+def test_effects_of_an_order_are_carried_out_and_writes_come_back_as_events() -> None:
+    async def main() -> None:
+        noted = Noted("armed", "OP-1", 0.0, "a.bekov")
+        desk = ActingDesk(does=lambda order: [Hasten(frozenset({LEVEL}), 0.5), noted, Write(SWITCH, True, "OP-1 pump on")])
+        engine, ear, hands = acting(desk)
+        task = asyncio.create_task(engine.run())
+        outcome, kept = await engine.act(Confirm(BEKOV), "uid 1001")
+        await asyncio.sleep(0.01)
+        assert outcome == Accepted()
+        assert kept is ear.kept[-1]
+        assert hands.done == ["hasten 1 0.5", "write m.switch True"]
+        assert (ear.told, ear.ordered) == ([noted], [Acted(Confirm(BEKOV), "uid 1001", outcome)])
+        hands.free.set()
+        await asyncio.sleep(0.01)
+        task.cancel()
+        assert [each.target for each in desk.heard if isinstance(each, WriteDone)] == [SWITCH]
+
+    virtual_time.run(main())
+
+
+def test_an_announced_act_is_told_whether_its_record_is_on_the_disk_and_never_before() -> None:
+    async def main() -> None:
+        numbers = iter((7, 8))
+        desk = ActingDesk(does=lambda order: [Noted("intent", "OP-1", 0.0, "a.bekov", intent=next(numbers))])
+        engine, ear, _ = acting(desk)
+        task = asyncio.create_task(engine.run())
+        await engine.act(KeepAlive(BEKOV, "OP-1"))
+        await engine.act(KeepAlive(BEKOV, "OP-1"))
+        await asyncio.sleep(60.0)
+        assert not [each for each in desk.heard if isinstance(each, IntentKept)]
+        ear.kept[0].set_result(None)
+        ear.kept[1].cancel()
+        await asyncio.sleep(0.01)
+        task.cancel()
+        assert [(each.number, each.kept) for each in desk.heard if isinstance(each, IntentKept)] == [(7, True), (8, False)]
+
+    virtual_time.run(main())
+
+
+def test_an_emergency_passes_a_full_inbox_and_is_begun_before_all_that_follows_from_it() -> None:
+    async def main() -> None:
+        seen: list[int] = []
+        desk = ActingDesk(does=lambda order: [Write(SWITCH, True, "x"), Noted("emergency-off", "m", 0.0, "a"), CutOff(SWITCH, False, "E")])
+        engine, ear, hands = acting(desk)
+        hands.done = Begun(lambda: seen.append(len(desk.heard)))
+        now = asyncio.get_running_loop().time()
+        engine.post([Reading(LEVEL, 1, GOOD, now)] * INBOX_EVENTS)
+        task = asyncio.create_task(engine.run())
+        _, kept = await engine.act(EmergencyOff(BEKOV, ("all",)))
+        assert not kept.done(), "it waits for no record"
+        await asyncio.sleep(0.01)
+        task.cancel()
+        assert list(hands.done) == ["cut off m.switch False", "write m.switch True"]
+        assert seen[0] <= 1000, "of 20,000 events that were there before it"
+        assert len(ear.readings) == INBOX_EVENTS, "which are handled nevertheless"
+
+    virtual_time.run(main())
+
+
+class Begun(list[str]):
+    """Tells when something is noted."""
+
+    def __init__(self, tell: Callable[[], None]) -> None:
+        super().__init__()
+        self._tell = tell
+
+    def append(self, what: str) -> None:
+        self._tell()
+        super().append(what)
+
+
+def test_what_the_desk_says_of_a_restart_is_carried_out_like_all_that_it_says() -> None:
+    async def main() -> None:
+        desk = ActingDesk()
+        engine, ear, hands = acting(desk)
+        noted = Noted("restarted", "OP-1", 0.0, "")
+        engine.follow([noted, Hasten(frozenset(), 0.5)])
+        task = asyncio.create_task(engine.run())
+        await asyncio.sleep(0.01)
+        task.cancel()
+        assert (ear.told, hands.done) == ([noted], ["hasten 0 0.5"])
+
+    virtual_time.run(main())
+
+
+def test_no_point_grows_stale_while_its_good_reading_waits_in_the_inbox() -> None:
+    async def main() -> None:
+        desk = ActingDesk()
+        engine, _, _ = acting(desk)
+        loop = asyncio.get_running_loop()
+        begin = loop.time()
+        engine.post([Reading(LEVEL, 1, GOOD, begin)])
+        due = begin + 3.0
+        events = [*[LinkChanged("line", True, ("m",), due)] * 1000, Reading(LEVEL, 2, GOOD, due)]
+        loop.call_at(due, engine.post, events)
+        task = asyncio.create_task(engine.run())
+        await asyncio.sleep(3.1)
+        task.cancel()
+        assert {each.quality for each in desk.heard if isinstance(each, Reading)} == {GOOD}
 
     virtual_time.run(main())

@@ -17,7 +17,7 @@ from stationd.driver import INPUT_OUTPUT, Coil, Driver, Holding, Missing, Point,
 from stationd.engine import Engine
 from stationd.links.bus import Bus
 from stationd.links.port import PortSettings
-from stationd.poller import Poller
+from stationd.poller import Poller, Pollers
 from stationd.wire.modbus import Rtu
 from stationd.wire.registers import U16
 from stationd.wire.text import Dialect, Field, Text
@@ -77,17 +77,19 @@ class Meter:
 class Plant:
     """A whole path from the line to the board."""
 
-    def __init__(self, device: Device, unit: Unit, settings: PortSettings = SERIAL, read_only: bool = True) -> None:
+    def __init__(
+        self, device: Device, unit: Unit, settings: PortSettings = SERIAL, read_only: bool = True, others: tuple[Device, ...] = ()
+    ) -> None:
         self.line = Line(unit, settings)
         self.bus = Bus("line", settings, read_only=read_only, opener=self.line.open)
-        self.board = Board([device], asyncio.get_running_loop().time())
+        self.board = Board([device, *others], asyncio.get_running_loop().time())
         self.station = Station(self.board.periods())
         self.engine = Engine(self.board, self.station, self._write)
-        self.poller = Poller(self.bus, [device], self.engine.post)
+        self.poller = Poller(self.bus, [device, *others], self.engine.post)
         self.bus.on_change = self.poller.link_changed
 
-    async def _write(self, target: PointId, value: Any, emergency: bool) -> Any:
-        return await self.poller.write(target, value, emergency=emergency)
+    async def _write(self, target: PointId, value: Any) -> Any:
+        return await self.poller.write(target, value)
 
     def reading(self, point: str) -> Reading:
         return self.board[PointId("m", point)]
@@ -101,9 +103,15 @@ class Plant:
         return asyncio.get_running_loop().time()
 
 
-def play(script: Callable[[Plant], Awaitable[None]], unit: Unit, device: Device | None = None, read_only: bool = True) -> None:
+def play(
+    script: Callable[[Plant], Awaitable[None]],
+    unit: Unit,
+    device: Device | None = None,
+    read_only: bool = True,
+    others: tuple[Device, ...] = (),
+) -> None:
     async def main() -> None:
-        plant = Plant(device or Device("m", METER, Rtu(), 1), unit, read_only=read_only)
+        plant = Plant(device or Device("m", METER, Rtu(), 1), unit, read_only=read_only, others=others)
         tasks = [asyncio.create_task(work) for work in (plant.bus.run(), plant.poller.run(), plant.engine.run())]
         try:
             await script(plant)
@@ -203,21 +211,6 @@ def test_a_write_counts_only_when_the_unit_shows_it() -> None:
         assert (done.reason, done.read_back) == (Reason.NONE, pytest.approx(12.3))
         assert meter.words[0] == 123
         assert (await plant.poller.write(PointId("m", "switch"), True)).reason is Reason.NONE
-
-    play(script, meter, read_only=False)
-
-
-def test_an_emergency_write_goes_before_every_other_write() -> None:
-    meter = Meter()
-
-    async def script(plant: Plant) -> None:
-        await plant.until(lambda: plant.reading("level").quality.good)
-        others = [asyncio.create_task(plant.poller.write(PointId("m", "switch"), True)) for _ in range(20)]
-        await asyncio.sleep(0)
-        asked = len(meter.functions)
-        assert (await plant.poller.write(PointId("m", "level"), 12.3, emergency=True)).reason is Reason.NONE
-        assert meter.functions.index(6) <= asked + 1
-        await asyncio.gather(*others)
 
     play(script, meter, read_only=False)
 
@@ -323,11 +316,40 @@ def test_a_read_only_station_refuses_to_write_with_a_reason() -> None:
 
     async def script(plant: Plant) -> None:
         await plant.until(lambda: plant.reading("level").quality.good)
-        done = await plant.poller.write(PointId("m", "level"), 12.3, emergency=True)
+        done = await plant.poller.write(PointId("m", "level"), 12.3)
         assert done.reason is Reason.READ_ONLY
         assert not set(meter.functions) & {5, 6, 15, 16}
 
     play(script, meter)
+
+
+def test_hastened_points_are_read_so_often_until_that_is_undone() -> None:
+    meter = Meter()
+    driver = replace(METER, points=(replace(METER.points[0], every_s=10.0),))
+
+    async def script(plant: Plant) -> None:
+        await plant.until(lambda: plant.reading("level").quality.good)
+        plant.poller.hasten(frozenset({PointId("m", "level"), PointId("of another line", "level")}), 0.5)
+        before = len(meter.functions)
+        await asyncio.sleep(20.0)
+        assert 39 <= len(meter.functions) - before <= 41
+        plant.poller.hasten(frozenset(), 0.5)
+        before = len(meter.functions)
+        await asyncio.sleep(20.0)
+        assert len(meter.functions) - before == 2
+
+    play(script, meter, Device("m", driver, Rtu(), 1))
+
+
+def test_a_device_that_no_line_leads_to_cannot_be_written_and_that_is_said() -> None:
+    async def main() -> None:
+        pollers = Pollers()
+        for way in (pollers.write, pollers.cut_off):
+            done = await way(PointId("pfe-x", "output_on"), False)
+            assert (done.reason, done.read_back) == (Reason.ILLEGAL_VALUE, None)
+            assert "pfe-x" in done.detail
+
+    virtual_time.run(main())
 
 
 def test_a_text_answer_that_is_not_a_number_is_bad_and_never_zero() -> None:

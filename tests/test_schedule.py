@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from stationd.core.model import Reason
+from stationd.core.model import PointId, Reason
 from stationd.device import Block, Device
 from stationd.driver import INPUT_OUTPUT, Driver, Holding, Point, Protocol
 from stationd.schedule import ILLEGAL_PAUSES_S, Schedule, Task
@@ -225,3 +225,84 @@ def test_a_busy_unit_is_asked_again_soon_but_not_for_ever() -> None:
     play = Play([unit(1, [0])], lambda task, now: Reason.BUSY)
     play.run(10.0)
     assert 10 <= len(play.reads) <= 40
+
+
+def hastened(*points: str) -> frozenset[PointId]:
+    return frozenset(PointId(*point.split(".")) for point in points)
+
+
+def test_a_hastened_block_is_read_so_often_with_all_its_points_and_the_others_keep_their_periods() -> None:
+    device = Device("u1", driver_of((0, 10.0), (1, 10.0), (500, 1.0), (900, 0.4)), Rtu(), 1)
+    play = Play([device, unit(2, [0])], lambda task, now: None)
+    play.run(3.3)
+    play.schedule.hasten(hastened("u1.r1", "u1.r900"), 0.5, play.now)
+    play.run(33.3)
+    counts = {address: sum(q.address == address and t > 3.4 for t, name, q, _ in play.reads if name == "u1") for address in (0, 500, 900)}
+    assert 59 <= counts[0] <= 61, "every 0.5 s"
+    assert 29 <= counts[500] <= 31
+    assert 70 <= counts[900] <= 76, "what is read more often anyhow stays as it is"
+    assert 29 <= len(play.times("u2", after=3.4)) <= 31
+
+
+def test_hastening_reads_no_period_twice_and_keeps_the_grid() -> None:
+    device = Device("u1", driver_of((0, 1.0)), Rtu(), 1)
+    play = Play([device], lambda task, now: None)
+    for at in (3.02, 3.3, 3.48, 3.55, 4.9):
+        play.run(at)
+        play.schedule.hasten(hastened("u1.r0"), 0.5, play.now)
+    play.run(20.0)
+    assert min(intervals(play.times("u1"))) >= 0.5 - 1e-9
+    assert max(intervals(play.times("u1", after=3.0))) <= 0.5 + 1e-9
+    play.schedule.hasten(frozenset(), 0.5, play.now)
+    play.run(40.0)
+    assert intervals(play.times("u1", after=20.6)) == pytest.approx([1.0] * len(intervals(play.times("u1", after=20.6))))
+    assert all(abs(t - round(t)) < 1e-9 for t in play.times("u1", after=20.6))
+
+
+def test_hastening_before_the_first_read_does_not_put_it_off() -> None:
+    device = Device("u1", driver_of((0, 10.0)), Rtu(), 1)
+    play = Play([device], lambda task, now: None)
+    play.schedule.start(0.0, 0.7)
+    play.schedule.hasten(hastened("u1.r0"), 0.5, 0.0)
+    play.run(2.0)
+    assert play.times("u1")[0] == pytest.approx(0.7)
+
+
+def test_a_port_that_comes_back_goes_on_with_what_was_hastened() -> None:
+    device = Device("u1", driver_of((0, 10.0)), Rtu(), 1)
+    play = Play([device], lambda task, now: None)
+    play.schedule.hasten(hastened("u1.r0"), 0.5, 0.0)
+    play.run(5.0)
+    play.schedule.start(play.now)
+    play.run(10.0)
+    assert max(intervals(play.times("u1"))) <= 0.6
+
+
+def test_a_place_that_is_refused_and_a_mute_unit_keep_their_pauses_while_hastened() -> None:
+    devices = [unit(1, [0, 500]), unit(2, [0])]
+
+    def outcome(task: Task, now: float) -> Reason | None:
+        if task.device.name == "u2":
+            return Reason.TIMEOUT
+        return Reason.ILLEGAL_ADDRESS if task.block.exchange.question.address == 500 else None
+
+    play = Play(devices, outcome)
+    play.run(30.0)
+    play.schedule.hasten(hastened("u1.r0", "u1.r500", "u2.r0"), 0.5, play.now)
+    play.run(60.0)
+    refused = [t for t, name, question, _ in play.reads if name == "u1" and question.address == 500 and t > 30.0]
+    assert len(refused) <= 2
+    assert len(play.times("u2", after=30.0)) <= 5
+    assert max(intervals([t for t, name, q, _ in play.reads if name == "u1" and q.address == 0 and t > 30.0])) <= 0.8
+
+
+def test_a_place_that_is_no_longer_refused_is_read_at_its_own_period_again() -> None:
+    device = unit(1, [500])
+    back_at = 25.0
+
+    def outcome(task: Task, now: float) -> Reason | None:
+        return Reason.ILLEGAL_ADDRESS if now < back_at else None
+
+    play = Play([device], outcome)
+    play.run(400.0)
+    assert max(intervals(play.times("u1", after=200.0))) <= 1.05

@@ -48,6 +48,12 @@ def _journal() -> Iterator[Row]:
     return journal_rows()
 
 
+def _control() -> Iterator[Row]:
+    from stationd.bench.control import control_rows
+
+    return control_rows()
+
+
 def _sampler() -> Iterator[Row]:
     from stationd.bench.sampler import sampler_rows
 
@@ -70,6 +76,7 @@ BENCHES: Mapping[str, Callable[[], Iterator[Row]]] = MappingProxyType(
     {
         "alarms": _alarms,
         "bus": _bus,
+        "control": _control,
         "journal": _journal,
         "late": _late,
         "poll": _poll,

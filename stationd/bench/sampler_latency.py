@@ -24,7 +24,7 @@ from stationd.bench.sampler_peers import PRIORITY, Machine, percentile_us
 from stationd.board import Board
 from stationd.core.model import Announce, Event, LightEvent, LightKind, PointId, Reading, Value, WriteDone
 from stationd.core.station import Station
-from stationd.engine import Engine, Kept, Nowhere, Ordered, Told
+from stationd.engine import Acted, Engine, Kept, Nowhere, Ordered, Told
 from stationd.links.exact_loop import exact_loop
 from stationd.links.sampler import ChannelSettings, OpticalSampler, SamplerSettings, SourceSettings
 from stationd.tap import Tap, tap_driver
@@ -161,7 +161,7 @@ class _Ear:
 
     announce: Callable[[LightEvent], None]
 
-    def keep(self, told: Sequence[Told], ordered: Ordered | None) -> Kept:
+    def keep(self, told: Sequence[Told], ordered: Ordered | Acted | None) -> Kept:
         for each in told:
             if isinstance(each, Announce):
                 self.announce(each.event)
@@ -171,8 +171,8 @@ class _Ear:
         pass
 
 
-async def _no_write(target: PointId, value: Value, emergency: bool) -> WriteDone:
-    raise AssertionError(f"nothing is written here: {target} {value} {emergency}")
+async def _no_write(target: PointId, value: Value) -> WriteDone:
+    raise AssertionError(f"nothing is written here: {target} {value}")
 
 
 async def _block_now_and_then(wanted: bool) -> None:

@@ -16,6 +16,7 @@ from stationd.config.devices import check_devices
 from stationd.config.light import check_light, settings_of
 from stationd.config.line import check_line
 from stationd.config.listing import defaults
+from stationd.config.machine_checks import check_machines
 from stationd.config.model import StationConfig
 from stationd.config.plant import plant_of
 from stationd.config.problem import Finding
@@ -68,7 +69,8 @@ def check(source: Path | str, catalogue: Mapping[str, Driver]) -> tuple[StationC
         return None, (failed.problem(file),)
     try:
         plant = plant_of(raw)
-        findings = [*plant.findings, *check_devices(plant, catalogue), *check_line(plant, catalogue), *check_light(plant)]
+        findings = [*plant.findings, *check_devices(plant, catalogue), *check_line(plant, catalogue)]
+        findings += [*check_machines(plant, catalogue), *check_light(plant)]
         findings = findings or check_alarms(plant.config(), catalogue)
         if findings:
             return None, tuple(finding.problem(file) for finding in _in_file_order(findings, raw))

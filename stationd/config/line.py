@@ -1,14 +1,14 @@
-"""Checks of the line, the power feeds, the alarms and the outputs against each other, the devices and the taps."""
+"""Checks of the line, the alarms and the outputs against each other, the devices and the taps; and what names a device or a point."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import pairwise
 
-from stationd.config import values
 from stationd.config.devices import Catalogue, also, driver_of, ratings_of
 from stationd.config.draft import Draft
-from stationd.config.model import Alarm, Device, Line, PowerFeed, Profile
+from stationd.config.machines import Amplifier, PowerFeed
+from stationd.config.model import Alarm, Device, Line, Profile
 from stationd.config.plant import Plant
 from stationd.config.problem import Finding, Path, did_you_mean, listed, shown, written
 from stationd.config.sampling import Channel
@@ -27,7 +27,6 @@ def check_line(plant: Plant, catalogue: Catalogue) -> list[Finding]:
         *_far_station(plant),
         *_fibre_pairs(plant),
         *_missing_devices(plant),
-        *_power_feeds(plant, catalogue),
         *_temperature(plant, catalogue),
         *_alarms(plant, catalogue),
         *_login(plant),
@@ -124,10 +123,11 @@ def _taps_unknown(plant: Plant) -> bool:
 
 
 def _references(plant: Plant) -> Iterator[tuple[str, Path, str]]:
-    for name, feed in plant.pfe.items():
-        yield name, feed.path, ""
-        for place, point in enumerate(_interlocks(feed), 1):
-            yield point.partition(".")[0], (*feed.path, "interlocks", place), shown(point)
+    machines: list[tuple[str, Draft[PowerFeed] | Draft[Amplifier]]] = [*plant.pfe.items(), *plant.amplifier.items()]
+    for name, machine in machines:
+        yield name, machine.path, ""
+    for path, point in points_of_machines(plant):
+        yield point.partition(".")[0], path, shown(point)
     for alarm in plant.alarm:
         if alarm.sound("point"):
             yield alarm.item.point.partition(".")[0], (*alarm.path, "point"), shown(alarm.item.point)
@@ -136,12 +136,28 @@ def _references(plant: Plant) -> Iterator[tuple[str, Path, str]]:
         yield sampler.item.temperature.partition(".")[0], (*sampler.path, "temperature"), shown(sampler.item.temperature)
 
 
-def _interlocks(feed: Draft[PowerFeed]) -> tuple[str, ...]:
-    named = feed.item.interlocks
-    return named if isinstance(named, tuple) and feed.sound("interlocks") else ()
+def points_of_machines(plant: Plant) -> Iterator[tuple[Path, str]]:
+    """Yield the points that the sections of feeds and amplifiers name, and the key switch of the station, each with its place."""
+    machines: list[Draft[PowerFeed] | Draft[Amplifier]] = [*plant.pfe.values(), *plant.amplifier.values()]
+    for machine in machines:
+        for place, point in enumerate(_interlocks(machine), 1):
+            yield (*machine.path, "interlocks", place), point
+    for feed in plant.pfe.values():
+        for key, named in (("electroding", feed.item.electroding), ("earthed", feed.item.earthed)):
+            if named is not None and feed.sound(key):
+                yield (*feed.path, key), named
+    switch = plant.station.item.local_switch
+    if switch is not None and plant.station.sound("local_switch"):
+        yield (*plant.station.path, "local_switch"), switch
 
 
-def _point(plant: Plant, catalogue: Catalogue, name: str, path: Path) -> tuple[Point | None, Finding | None]:
+def _interlocks(machine: Draft[PowerFeed] | Draft[Amplifier]) -> tuple[str, ...]:
+    """Return the points that are named as interlocks."""
+    named = machine.item.interlocks
+    return named if isinstance(named, tuple) and machine.sound("interlocks") else ()
+
+
+def named_point(plant: Plant, catalogue: Catalogue, name: str, path: Path) -> tuple[Point | None, Finding | None]:
     """Return the point of that name, or what is wrong with the name; neither where its device is not known."""
     unit_name, _, point_name = name.partition(".")
     driver = _driver(plant, catalogue, unit_name)
@@ -168,57 +184,11 @@ def _temperature(plant: Plant, catalogue: Catalogue) -> Iterator[Finding]:
     sampler = plant.sampler
     if sampler is None or not sampler.sound("temperature") or sampler.item.temperature is None:
         return
-    point, finding = _point(plant, catalogue, sampler.item.temperature, (*sampler.path, "temperature"))
+    point, finding = named_point(plant, catalogue, sampler.item.temperature, (*sampler.path, "temperature"))
     if finding is not None:
         yield finding
     elif point is not None and point.unit != "degC":
         yield sampler.finding("temperature", f"{point.name} is no temperature in degC")
-
-
-# Power feeds.
-
-
-def _power_feeds(plant: Plant, catalogue: Catalogue) -> Iterator[Finding]:
-    for name, feed in plant.pfe.items():
-        yield from _interlock_points(plant, catalogue, feed)
-        yield from _reason(feed)
-        device = plant.device.get(name)
-        driver = driver_of(device, catalogue) if device else None
-        if device is None or driver is None:
-            continue
-        if driver.kind.name != "pfe":
-            reason = f"[{written(device.path)}] is no power feed: {driver.model} is of kind {driver.kind.name}"
-            yield Finding(feed.path, "", reason)
-        elif device.sound("ratings"):
-            yield from _beyond_rating(feed, ratings_of(device, catalogue))
-
-
-def _interlock_points(plant: Plant, catalogue: Catalogue, feed: Draft[PowerFeed]) -> Iterator[Finding]:
-    names = _interlocks(feed)
-    for place, name in enumerate(names, 1):
-        path: Path = (*feed.path, "interlocks", place)
-        finding = _point(plant, catalogue, name, path)[1]
-        if name in names[: place - 1]:
-            yield Finding(path, shown(name), "is there twice")
-        elif finding is not None:
-            yield finding
-
-
-def _reason(feed: Draft[PowerFeed]) -> Iterator[Finding]:
-    if not feed.sound("interlocks", "interlocks_reason"):
-        return
-    bare, reason = feed.item.interlocks == values.HARDWARE_ONLY, feed.item.interlocks_reason
-    if bare and reason is None:
-        yield feed.finding("interlocks", "needs interlocks_reason", "why no point of an interlock can be read here")
-    if reason is not None and not bare:
-        yield feed.finding("interlocks_reason", 'belongs to interlocks = "hardware-only"', "leave the key out")
-
-
-def _beyond_rating(feed: Draft[PowerFeed], ratings: Mapping[str, float | None]) -> Iterator[Finding]:
-    for key, rating, unit in (("nominal_ma", "current_ma", "mA"), ("max_v", "voltage_v", "V")):
-        limit = ratings.get(rating)
-        if limit is not None and feed.sound(key) and getattr(feed.item, key) > limit:
-            yield feed.finding(key, f"is above the rating of the supply, {shown(limit)} {unit}")
 
 
 # Sampler, alarms, outputs.
@@ -230,7 +200,7 @@ def _alarms(plant: Plant, catalogue: Catalogue) -> Iterator[Finding]:
         yield from _condition(alarm)
         if not alarm.sound("point"):
             continue
-        point, finding = _point(plant, catalogue, alarm.item.point, (*alarm.path, "point"))
+        point, finding = named_point(plant, catalogue, alarm.item.point, (*alarm.path, "point"))
         if finding is not None:
             yield finding
         if point is not None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from stationd.config.model import Device, Line, PowerFeed, Profile, Role, StationConfig
+from stationd.config.machines import PowerFeed
+from stationd.config.model import Device, Line, Profile, Role, StationConfig
 from stationd.core.line.plan import AmplifierPoints, Contact, FeedPoints, LinePlan, PairPoints, PumpPoints
 from stationd.core.line.uncertainty import HIGHEST_DROOP_S, Droop, Uncertainty
 from stationd.core.line.words import Cable, End

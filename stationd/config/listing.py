@@ -17,7 +17,10 @@ from stationd.config.problem import shown
 from stationd.config.sampling import Calibration, Channel
 
 SUBSECTIONS = (tuple[Channel, ...], Mapping[str, Calibration])  # shown as tables of their own
-_HEADERS = {"bus": "[bus.NAME]", "device": "[device.NAME]", "pfe": "[pfe.DEVICE]", "alarm": "[[alarm]]", "suppression": "[[suppression]]"}
+_HEADERS = {
+    "bus": "[bus.NAME]", "device": "[device.NAME]", "pfe": "[pfe.DEVICE]", "amplifier": "[amplifier.DEVICE]", "alarm": "[[alarm]]",
+    "suppression": "[[suppression]]",
+}  # fmt: skip
 
 
 def defaults() -> str:

@@ -1,10 +1,10 @@
 """The sections of `station.toml` as frozen models: every key with its type, limits, default and meaning.
 
 Names mirror the file: `[bus.pfe] baud` is `config.bus["pfe"].baud`. Nothing is converted: "19200" is not a number and true
-is not 1. [sampler] stands in stationd.config.sampling. What concerns several keys or sections is checked in
-stationd.config.devices, stationd.config.line and stationd.config.light; what the limits protect from is a slip of a digit or
-a unit, never a design value. [E] marks an assumption of ours that a station may change; [M] a figure to be checked against the
-maker's document.
+is not 1. [sampler] stands in stationd.config.sampling, [pfe.*] and [amplifier.*] in stationd.config.machines. What concerns
+several keys or sections is checked in stationd.config.devices, .line, .light and .machine_checks; what the limits protect from
+is a slip of a digit or a unit, never a design value. [E] marks an assumption of ours that a station may change; [M] a figure to be
+checked against the maker's document.
 
 The `examples` of a key without a default also stand in for it while the rest of a faulty section is checked.
 """
@@ -14,11 +14,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, Field, PlainValidator
 
 from stationd.config import values
+from stationd.config.machines import Amplifier, PowerFeed
 from stationd.config.sampling import Sampler
 from stationd.config.strict import STRICT, FibrePair
 from stationd.driver import Protocol
@@ -99,6 +100,7 @@ class Severity(Enum):
 Name = Annotated[str, AfterValidator(values.name)]
 Secret = Annotated[str, AfterValidator(values.secret)]
 TopicWord = Annotated[str, AfterValidator(values.topic_word)]
+Account = Annotated[str, AfterValidator(values.account)]
 Text = Annotated[str, Field(max_length=200)]
 PositionKm = Annotated[float, Field(gt=0.0, le=20_000.0)]
 Rating = Annotated[float, Field(gt=0.0, le=1_000_000.0)]
@@ -117,6 +119,14 @@ class Station(BaseModel):
     ] = "UTC"
     read_only: Annotated[bool, Field(description="true: provably no write leaves the box")] = True
     operator: Annotated[Text, Field(description="who runs the station")] = ""
+    emergency_button: Annotated[
+        str, Field(min_length=1, max_length=200, description="where the button is that works without this program; said in refusals")
+    ] = "the red emergency-off button of the power feed equipment"
+    local_switch: Annotated[
+        str | None,
+        AfterValidator(values.point_or_none),
+        Field(description="contact of the local/remote key switch, true: local; not set: not wired"),
+    ] = None
     state: Annotated[
         str, AfterValidator(values.file_path), Field(description="directory of the journal: alarms, events, audit, history, outbox")
     ] = "/var/lib/stationd"
@@ -166,6 +176,10 @@ class FarStation(BaseModel):
     # 2 s is the age at which far data refuses to arm and holds a running operation; 10 s is for slow leased lines [E]. A station
     # speaks once a second, so that less than 1.5 s would be missing half of the time.
     max_age_s: Annotated[float, Field(ge=1.5, le=10.0, description="older far data counts as missing")] = 2.0
+    # In double-end feed each end may have to bear the whole voltage of the line, also the one that this file does not describe.
+    max_v: Annotated[
+        float | None, Field(gt=0.0, le=15_000.0, description="max_v of the far feed; not set: no feed from both ends is armed")
+    ] = None
     share: Annotated[
         tuple[Annotated[Share, Field(strict=False)], ...],
         Field(strict=False, description="what the far operator is told: feed | light | events | alarms | operations"),
@@ -210,30 +224,6 @@ class Device(BaseModel):
     ratings: Annotated[
         Mapping[str, Rating], Field(description="nameplate values by name, for drivers that scale by them")
     ] = Field(default_factory=dict)
-
-
-class PowerFeed(BaseModel):
-    """Limits of the machine that drives a power feed."""
-
-    model_config = STRICT
-
-    # Lines of this length are fed with 0.7-1.6 A and less than 1 kV; 15 kV is the top of transoceanic systems.
-    nominal_ma: Annotated[float, Field(gt=0.0, le=5_000.0, description="line current in service")] = 1000.0
-    max_v: Annotated[float, Field(gt=0.0, le=15_000.0, description="highest voltage that is ever asked for")] = 800.0
-    ramp_ma_per_s: Annotated[float, Field(gt=0.0, le=100.0, description="slope of a ramp; 10 mA/s is an assumption")] = 10.0
-    # 3.3 mA per kV was published for a 1978 system; a feed whose droop nobody has told or learnt may have 0 to 10.
-    droop_ma_per_kv: Annotated[
-        float | None, Field(ge=0.0, le=1_000.0, description="current given up per 1000 V of the line; not set: unknown, until learnt")
-    ] = None
-    droop_doubt_ma_per_kv: Annotated[float, Field(ge=0.0, le=1_000.0, description="the droop is within so much of droop_ma_per_kv")] = 0.3
-    interlocks: Annotated[
-        tuple[str, ...] | Literal["hardware-only"],
-        PlainValidator(values.interlocks),
-        Field(description='points that must all be true, or the word "hardware-only"; none: cannot be armed'),
-    ] = ()
-    interlocks_reason: Annotated[
-        str | None, Field(min_length=8, max_length=200, description="why hardware-only; shown on every arming screen")
-    ] = None
 
 
 class Alarm(BaseModel):
@@ -319,6 +309,10 @@ class Control(BaseModel):
     socket: Annotated[
         str, AfterValidator(values.socket_path), Field(description="path of the Unix socket")
     ] = "/run/stationd/io.stationd"
+    # Two persons and a record of who did what are worth nothing where several people are the same user.
+    shared_accounts: Annotated[
+        tuple[Account, ...], Field(strict=False, description="users that are several people: they may write notes, and nothing more")
+    ] = ("tech",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,6 +325,7 @@ class StationConfig:
     bus: Mapping[str, Bus]
     device: Mapping[str, Device]
     pfe: Mapping[str, PowerFeed]
+    amplifier: Mapping[str, Amplifier]
     sampler: Sampler | None
     alarm: tuple[Alarm, ...]
     suppression: tuple[Suppression, ...]

@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from stationd.config import values
 from stationd.config.draft import Draft, pair, read, unknown_key
+from stationd.config.machines import Amplifier, PowerFeed
 from stationd.config.model import (
     Alarm,
     Bus,
@@ -23,7 +24,6 @@ from stationd.config.model import (
     FarStation,
     Line,
     Mqtt,
-    PowerFeed,
     Prometheus,
     Station,
     StationConfig,
@@ -41,6 +41,7 @@ SECTIONS: Mapping[str, type[BaseModel]] = {
     "bus": Bus,
     "device": Device,
     "pfe": PowerFeed,
+    "amplifier": Amplifier,
     "sampler": Sampler,
     "alarm": Alarm,
     "suppression": Suppression,
@@ -60,6 +61,7 @@ class Plant:
     bus: Mapping[str, Draft[Bus]]
     device: Mapping[str, Draft[Device]]
     pfe: Mapping[str, Draft[PowerFeed]]
+    amplifier: Mapping[str, Draft[Amplifier]]
     sampler: Draft[Sampler] | None
     calibration: Mapping[str, Draft[Calibration]]
     channel: tuple[Draft[Channel], ...]
@@ -85,6 +87,7 @@ class Plant:
             bus={name: draft.item for name, draft in self.bus.items()},
             device={name: draft.item for name, draft in self.device.items()},
             pfe={name: draft.item for name, draft in self.pfe.items()},
+            amplifier={name: draft.item for name, draft in self.amplifier.items()},
             sampler=sampler and sampler.model_copy(update=parts),
             alarm=tuple(each.item for each in self.alarm),
             suppression=tuple(each.item for each in self.suppression),
@@ -161,6 +164,7 @@ def plant_of(raw: Mapping[str, object]) -> Plant:
     sampler, calibration, channel = _sampler(reader)
     line, far_station = reader.table(Line, "line"), reader.table(FarStation, "far_station")
     bus, device, pfe = reader.named(Bus, "bus"), reader.named(Device, "device"), reader.named(PowerFeed, "pfe")
+    amplifier = reader.named(Amplifier, "amplifier")
     alarm = reader.listed(Alarm, reader.raw.get("alarm", []), ("alarm",))
     suppression = reader.listed(Suppression, reader.raw.get("suppression", []), ("suppression",))
     mqtt, prometheus = reader.table(Mqtt, "mqtt"), reader.table(Prometheus, "prometheus")
@@ -169,8 +173,8 @@ def plant_of(raw: Mapping[str, object]) -> Plant:
         reader.findings += _names([((*path, name), name) for name in names])
     reader.findings += _names([((*each.path, "name"), each.item.name) for each in channel if each.sound("name")])
     return Plant(
-        station, line, far_station, bus, device, pfe, sampler, calibration, channel, alarm, suppression, mqtt, prometheus, control,
-        frozenset(reader.unread), tuple(reader.findings),
+        station, line, far_station, bus, device, pfe, amplifier, sampler, calibration, channel, alarm, suppression, mqtt, prometheus,
+        control, frozenset(reader.unread), tuple(reader.findings),
     )  # fmt: skip
 
 

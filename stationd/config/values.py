@@ -22,9 +22,11 @@ _TOPIC_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _DEVICE_FILE = re.compile(r"(/[A-Za-z0-9._:,@+-]+)+")
 _ENDPOINT = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(?P<port>[0-9]{1,5})")
 _BROKER = re.compile(r"mqtts?://(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:(?P<port>[0-9]{1,5}))?/?")
+_ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,31}")  # useradd(8)
 _HOST_LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _CREDENTIAL = re.compile(r"credential:[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 CAPTURE_EVENTS = ("light-lost", "light-back", "step-down", "step-up", "saturated", "stuck")
+MOST = 1e6  # no set value of any unit is larger
 LONGEST_SOCKET_PATH = 107  # bytes: sockaddr_un.sun_path of Linux is 108 with its NUL, unix(7)
 
 
@@ -167,6 +169,24 @@ def point(value: str) -> str:
 def point_or_none(value: str | None) -> str | None:
     """A point of a device, or nothing."""
     return None if value is None else point(value)
+
+
+def account(value: str) -> str:
+    """The name of a user of this machine."""
+    if _ACCOUNT.fullmatch(value):
+        return value
+    raise refused('must be a user name of a-z, 0-9, "-" and "_"', 'for example "tech"')
+
+
+def span(value: object) -> tuple[float, float]:
+    """The lowest and the highest value, [lowest, highest]."""
+    if isinstance(value, list | tuple) and len(value) == 2 and all(map(_is_number, value)) and value[0] < value[1]:
+        return float(value[0]), float(value[1])
+    raise refused("must be two numbers, the lower one first", "for example [10.0, 17.0]")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MOST
 
 
 def time_zone(value: str) -> str:

@@ -9,103 +9,20 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import socket
 import sys
-import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from stationd.console import line_screens, screens
-from stationd.console.exits import ALARM, SERVICE, STATUS, Exit, of_outcome, qualities, refusal
+from stationd.console import act_screens, emergency, line_screens, screens
+from stationd.console.caller import SOCKET, Failed, Form, Line
+from stationd.console.exits import ALARM, SERVICE, STATUS, Exit, of_outcome, qualities
 from stationd.console.typeset import ascii_only, wrapped
-from stationd.console.words import ALL_VISIBLE, USAGE, Kind, Options, Usage, Wish, options, understood
+from stationd.console.wish import ACT_SHOWN, FACE_TO_FACE, Kind, Usage, Wish
+from stationd.console.words import ALL_VISIBLE, USAGE, Options, options, understood
 
-SOCKET = "/run/stationd/io.stationd"
 TIMEOUT_S = 10.0
-LONGEST_ANSWER_BYTES = 16 * 1024 * 1024
+VERIFY_S = 125.0  # the daemon itself gives a walk along the whole audit 120 s
 ROWS = 23  # of a terminal with 24, whose last one is for the next prompt
 FEWEST_ROWS = 19  # of a smaller terminal a screen takes no fewer: the answer itself needs them
-Form = dict[str, Any]
-
-
-class Failed(Exception):
-    """The command ends with this code and these lines on standard error."""
-
-    def __init__(self, code: Exit, *lines: str, error: str = "", parameters: Mapping[str, object] | None = None) -> None:
-        super().__init__(*lines)
-        self.code = code
-        self.lines = lines
-        self.error = error
-        self.parameters = parameters or {}
-
-
-class Line:
-    """The connection to the daemon, with one deadline for everything."""
-
-    def __init__(self, path: str, timeout_s: float) -> None:
-        self._until = time.monotonic() + timeout_s
-        self._rest = b""
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            self._socket.settimeout(timeout_s)
-            self._socket.connect(path)
-        except PermissionError as error:
-            self.close()
-            raise Failed(Exit.NOT_PERMITTED, f"{path}: {error.strerror}", "ask for the group stationd-view, then log in anew") from None
-        except OSError as error:
-            self.close()
-            lines = (f"no daemon answers at {path}: {error.strerror or error}", "look at it: systemctl status stationd")
-            raise Failed(Exit.NO_DAEMON, *lines) from None
-
-    def close(self) -> None:
-        """Hang up."""
-        self._socket.close()
-
-    def call(self, method: str, parameters: Mapping[str, object], *, acts: bool = False) -> Form:
-        """Return the answer. Failed when it is a refusal, or when none comes."""
-        lost = Exit.OUTCOME_UNKNOWN if acts else Exit.NO_DAEMON
-        message = json.dumps({"method": method, "parameters": parameters}).encode() + b"\0"
-        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it may have said why before it closed: read that
-            self._within(lost).sendall(message)
-        try:
-            answer = json.loads(self._answer(lost))
-        except ValueError:
-            raise Failed(lost, "the daemon's answer is no JSON") from None
-        error = answer.get("error")
-        if error:
-            raise self._refused(str(error), answer.get("parameters") or {})
-        form: Form = answer.get("parameters") or {}
-        return form
-
-    def _refused(self, error: str, parameters: Form) -> Failed:
-        said = refusal(error, parameters)
-        lines = screens.why_lines(said.why, said.to_do)
-        return Failed(said.code, *lines, error=error, parameters=parameters)
-
-    def _answer(self, lost: Exit) -> bytes:
-        received = bytearray(self._rest)
-        while (end := received.find(b"\0")) < 0:
-            if len(received) > LONGEST_ANSWER_BYTES:
-                raise Failed(lost, "the daemon's answer is too long")
-            try:
-                more = self._within(lost).recv(65536)
-            except TimeoutError:
-                raise Failed(lost, *_lost(lost, "the daemon did not answer in time")) from None
-            except OSError as error:
-                raise Failed(lost, *_lost(lost, f"the connection was lost: {error.strerror}")) from None
-            if not more:
-                raise Failed(lost, *_lost(lost, "the daemon closed the connection"))
-            received += more
-        self._rest = bytes(received[end + 1 :])
-        return bytes(received[:end])
-
-    def _within(self, lost: Exit) -> socket.socket:
-        """Return the socket with the time that is left as its time-out."""
-        left_s = self._until - time.monotonic()
-        if left_s <= 0:
-            raise Failed(lost, *_lost(lost, "the daemon did not answer in time"))
-        self._socket.settimeout(left_s)
-        return self._socket
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -151,7 +68,13 @@ def _carry_out(asked: Options) -> Exit:
         sys.stdout.write(USAGE)
         return Exit.DONE
     wish = understood(asked.words)
+    if wish.kind is Kind.EMERGENCY:
+        return emergency.off(wish, asked.socket, as_json=asked.json)
+    if wish.kind in FACE_TO_FACE:
+        return _face_to_face(wish, asked)
     with contextlib.closing(Line(asked.socket, asked.timeout_s)) as line:
+        if wish.kind is Kind.ACT:
+            return _act(line, wish, asked)
         status = line.call(f"{STATUS}GetStatus", {})["status"]
         match wish.kind:
             case Kind.STATUS:
@@ -160,8 +83,30 @@ def _carry_out(asked: Options) -> Exit:
                 return _show_alarms(line.call(wish.method, wish.parameters), status, asked)
             case Kind.ORDER:
                 return _order(line, wish, status, asked)
-            case _:
-                return _show_line(line.call(wish.method, wish.parameters, acts=wish.acts), wish.kind, status, asked)
+            case Kind.VERIFY:
+                line.renew(max(asked.timeout_s, VERIFY_S))
+        return _show_line(line.call(wish.method, wish.parameters, acts=wish.acts), wish.kind, status, asked)
+
+
+def _face_to_face(wish: Wish, asked: Options) -> Exit:
+    """Carry out what is asked and answered on a terminal, in one process from its beginning to its end."""
+    from stationd.console import act_client  # the modules of the terminal are not needed by anything else
+
+    if asked.json or asked.plain:
+        raise Usage(f"{asked.words[0]} asks and answers on the terminal: --json and --plain do not go with it")
+    with contextlib.closing(Line(asked.socket, asked.timeout_s)) as line:
+        return act_client.face_to_face(line, wish, asked.socket, asked.timeout_s)
+
+
+def _act(line: Line, wish: Wish, asked: Options) -> Exit:
+    """Give an order about the plant, before anything else is asked, and say what it has done."""
+    answer = line.call(wish.method, wish.parameters, acts=True)
+    if asked.json:
+        status = line.call(f"{STATUS}GetStatus", {})["status"]
+        _print_json(status, status["t"], answer)
+    else:
+        _print(act_screens.done_lines(wish, answer))
+    return _durable(answer)
 
 
 def _show_status(line: Line, status: Form, asked: Options) -> Exit:
@@ -191,11 +136,18 @@ def _show_alarms(listing: Form, status: Form, asked: Options) -> Exit:
 
 
 def _show_line(answer: Form, kind: Kind, status: Form, asked: Options) -> Exit:
-    """Show what the station knows of its line and of its faults."""
+    """Show what the station knows of its line and its faults, of operations and what belongs to them."""
+    rows = None if asked.plain else _rows()
     if asked.json:
         _print_json(status, status["t"], answer)
+    elif kind in ACT_SHOWN:
+        _print(act_screens.shown(kind, answer, str(status["t"]), rows))
     else:
-        _print(line_screens.shown(kind, answer, status, None if asked.plain else _rows()))
+        _print(line_screens.shown(kind, answer, status, rows))
+    if kind is Kind.VERIFY and not answer["intact"]:
+        return Exit.FAILED
+    if kind in ACT_SHOWN and kind not in (Kind.INTERLOCKS, Kind.DIFF):
+        return Exit.DONE  # what is not known of an operation that does not run is nothing bad
     return _judged(answer, asked)
 
 
@@ -292,12 +244,6 @@ def _tell(failed: Failed, asked: Options) -> None:
         _say(json.dumps(form))
         return
     _say(*(wrapped(" ".join(asked.words), "REFUSED  ") if failed.error else []), *failed.lines)
-
-
-def _lost(code: Exit, sentence: str) -> tuple[str, ...]:
-    if code is Exit.OUTCOME_UNKNOWN:
-        return (sentence, "OUTCOME UNKNOWN: the order may have been carried out; look at the state first: stationctl show alarms all")
-    return (sentence,)
 
 
 if __name__ == "__main__":

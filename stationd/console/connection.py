@@ -2,14 +2,16 @@
 
 Dispatch, types and the description of the interfaces are those of asyncvarlink; bytes, bounds and back-pressure are ours
 (stationd.console.channel), because the library reads and queues without bounds. A stream ("more") ends when the client goes,
-when it does not take what it asked for, or when it sends more than a message meanwhile.
+when it does not take what it asked for, or when it sends more than a message meanwhile. What stops something waits for nobody's
+share of the loop; behind an earlier call of the same connection it does wait, so that it wants a connection of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -21,30 +23,44 @@ from asyncvarlink.serviceerrors import InvalidParameter
 
 from stationd.console.channel import Channel, Unusable
 from stationd.console.places import Share, cost_s
-from stationd.console.refusal import InternalError, NotServed, TooSlow
+from stationd.console.refusal import OPERATION, InternalError, NotServed, TooSlow
 
 log = structlog.get_logger()
 
 Form = dict[str, Any]
 Method = Callable[..., Any]
+STOPPING = frozenset({f"{OPERATION}.EmergencyOff", f"{OPERATION}.Hold"})
 
 
 class Connection:
-    """Serves one channel with the interfaces of one peer."""
+    """Serves one channel with the interfaces of one peer.
 
-    def __init__(self, channel: Channel, registry: VarlinkInterfaceRegistry, share: Share) -> None:
+    `crowded` is "", or the sentence that says why there is no place: then one call is served, and only one that stops something.
+    """
+
+    def __init__(self, channel: Channel, registry: VarlinkInterfaceRegistry, share: Share, crowded: str = "") -> None:
         self._channel = channel
         self._registry = registry
         self._share = share
+        self._crowded = crowded
 
     async def serve(self) -> None:
         """Answer calls until the client ends the connection, or loses it by what it sends or does not take."""
         try:
             while (message := await self._channel.next_message()) is not None:
-                await self._share.turn()
-                await self._answer(call_in(message))
+                call = call_in(message)
+                if call.method not in STOPPING:
+                    await self._wait_for_turn()
+                await self._answer(call)
+                if self._crowded:
+                    return
         except Unusable as reason:
             await self._channel.farewell(said(NotServed(detail=str(reason))))
+
+    async def _wait_for_turn(self) -> None:
+        if self._crowded:
+            raise Unusable(self._crowded)
+        await self._share.turn()
 
     async def _answer(self, call: VarlinkMethodCall) -> None:
         try:
@@ -67,7 +83,7 @@ class Connection:
             log.exception("a call on the control socket failed", method=call.method)
             await self._reply(said(InternalError()), silent=call.oneway)
 
-    async def _stream(self, results: AsyncIterator[AnnotatedResult]) -> None:
+    async def _stream(self, results: AsyncGenerator[AnnotatedResult, None]) -> None:
         """Send one result after the other until the client goes. Only this task writes, so that the order holds."""
         sending = asyncio.ensure_future(self._send_all(results))
         ending = asyncio.ensure_future(self._channel.done_asking())
@@ -82,10 +98,11 @@ class Connection:
                 task.cancel()
             await asyncio.gather(sending, ending, return_exceptions=True)
 
-    async def _send_all(self, results: AsyncIterator[AnnotatedResult]) -> None:
-        async for result in results:
-            await self._reply(encoded(result.parameters, continues=result.continues))
-            await self._share.turn()
+    async def _send_all(self, results: AsyncGenerator[AnnotatedResult, None]) -> None:
+        async with aclosing(results):  # whatever ends it, a stream lets go of what it listens to before its place is given back
+            async for result in results:
+                await self._reply(encoded(result.parameters, continues=result.continues))
+                await self._share.turn()
 
     async def _reply(self, message: bytes, *, silent: bool = False) -> None:
         self._share.used(cost_s(len(message)))
@@ -132,5 +149,14 @@ def _parameters(signature: VarlinkMethodSignature, given: Form) -> Form:
     except ConversionError as error:
         where = next((str(place) for place in error.location), "")
         raise InvalidParameter(parameter=where[:80]) from None
+    for name, taken in parameters.items():
+        if _truth_for_number(given.get(name), taken):
+            raise InvalidParameter(parameter=name)
     return parameters
 
+
+def _truth_for_number(given: object, taken: object) -> bool:
+    """Return whether true or false was given where a number belongs: for Python, and so for the library, they are numbers."""
+    if is_dataclass(taken) and isinstance(given, dict):
+        return any(_truth_for_number(given.get(field.name), getattr(taken, field.name)) for field in fields(taken))
+    return isinstance(given, bool) and not isinstance(taken, bool)

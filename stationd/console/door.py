@@ -1,7 +1,7 @@
 """What the console needs from the rest of the daemon. The daemon implements these doors; the console knows nothing behind them.
 
-Orders, outcomes and views are those of stationd.core.alarm.words; times in them are monotonic seconds, which `moment` turns
-into the time of day. Functions that are not `async` are called on the loop and have to be quick.
+Orders, outcomes and views are those of stationd.core.alarm.words and stationd.core.operation; times in them are monotonic seconds,
+which `moment` turns into the time of day. Functions that are not `async` are called on the loop and have to be quick.
 """
 
 from __future__ import annotations
@@ -14,6 +14,11 @@ from stationd.console.peer import Peer
 from stationd.core.alarm.flood import Figures
 from stationd.core.alarm.type import AlarmKey
 from stationd.core.alarm.words import AlarmRecord, AlarmView, Order, Outcome
+from stationd.core.operation.orders import ActOrder, Person
+from stationd.core.operation.plan import ActingPlan
+from stationd.core.operation.task import Task
+from stationd.core.operation.views import AppliedView, AuthorityView, Check, HoldView, InterlockView, OperationView, StagedView
+from stationd.core.operation.words import ActOutcome, CutOffState
 
 Document = Mapping[str, object]
 
@@ -152,3 +157,125 @@ class LineDoor(Protocol):
 
     async def bundle(self, name: str) -> Bundle:
         """Make the file of an incident. NoSuchFault, NotDone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """What became of an order about the plant. Not `durable`: it was taken, but its record is not on the disk (yet)."""
+
+    outcome: ActOutcome
+    durable: bool = True
+
+
+class OperationDoor(Protocol):
+    """Acting on the plant: the desk of operations, reached through the engine."""
+
+    @property
+    def plan(self) -> ActingPlan:
+        """What can be acted on here."""
+
+    async def act(self, order: ActOrder, peer: Peer) -> Acted:
+        """Have an order carried out; return when its record is on the disk, or when it is clear that the disk fails.
+
+        EMERGENCY-OFF waits for no disk at all.
+        """
+
+    def checks(self, who: Person, name: str, task: Task) -> Sequence[Check]:
+        """Return every precondition of a task on an object as it stands now, the gravest first. Arms nothing, records nothing."""
+
+    def operations(self) -> Sequence[OperationView]:
+        """Return the operations: open ones first, then the last 20 closed."""
+
+    def operation(self, name: str) -> OperationView | None:
+        """Return one operation."""
+
+    def holds(self) -> Sequence[HoldView]:
+        """Return what is held."""
+
+    def authority(self) -> AuthorityView:
+        """Return who may act."""
+
+    def interlocks(self) -> Sequence[InterlockView]:
+        """Return every permissive."""
+
+    def cut_offs(self) -> Sequence[CutOffState]:
+        """Return how far each EMERGENCY-OFF has come."""
+
+    def now(self) -> float:
+        """Return the monotonic time of views."""
+
+    def moment(self, t: float) -> Moment:
+        """Return the time of day of a monotonic time."""
+
+
+class SetpointDoor(Protocol):
+    """The set values of the amplifiers."""
+
+    @property
+    def plan(self) -> ActingPlan:
+        """What can be set here, and within which limits."""
+
+    async def act(self, order: ActOrder, peer: Peer) -> Acted:
+        """As OperationDoor.act."""
+
+    def staged(self) -> Sequence[StagedView]:
+        """Return what people have staged and not sent."""
+
+    def applied(self) -> Sequence[AppliedView]:
+        """Return what was sent, the newest first, at most 20."""
+
+    def now(self) -> float:
+        """Return the monotonic time of views."""
+
+    def moment(self, t: float) -> Moment:
+        """Return the time of day of a monotonic time."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One record of who has done what. `document` is the record as it stands on the disk."""
+
+    id: str
+    at: Moment
+    kind: str
+    subject: str
+    who: str
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFound:
+    """Records, oldest first. `torn` ones could not be trusted and were left out."""
+
+    entries: Sequence[AuditEntry]
+    torn: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AuditHead:
+    """The end of the chain: how many records, and the digest of the last in hexadecimal."""
+
+    position: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditVerified:
+    """What a walk along the chain found: its end, or the first link that does not hold and what is wrong about it."""
+
+    head: AuditHead
+    broken_at: int | None = None
+    why: str = ""
+
+
+class AuditDoor(Protocol):
+    """The chain of the audit in the journal."""
+
+    async def entries(self, since_utc_s: float | None, most: int) -> AuditFound:
+        """Return the newest records, at most `most`. NotDone when the disk cannot be read."""
+
+    async def verify(self) -> AuditVerified:
+        """Walk along the whole chain. NotDone when the disk cannot be read."""
+
+    def head(self) -> AuditHead:
+        """Return the end of the chain as it was last written."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from stationd.console.screens import ROWS, RULE, place_words, verdict_rows
 from stationd.console.typeset import ascii_only, beside, wrapped
-from stationd.console.words import Kind
+from stationd.console.wish import Kind
 
 Form = Mapping[str, Any]
 OURS = {
@@ -65,7 +65,7 @@ def line_screen(line: Form, rows: int | None = ROWS) -> list[str]:
         RULE,
     ]
     pairs = [row for pair in _items(line.get("pairs")) for row in _pair(pair)]
-    return _bounded([*top, *body, PAIR_HEAD], pairs, [], rows, "show line")
+    return bounded([*top, *body, PAIR_HEAD], pairs, [], rows, "show line")
 
 
 LEVELS = ("receive", "receive_change", "transmit", "transmit_change")
@@ -137,7 +137,7 @@ def fault_screen(fault: Form, now: str = "", rows: int | None = ROWS) -> list[st
     )
     shortest = [RULE, *_row("OURS?", _ours(verdict, 0))]
     end = next((each for each in ends if rows is None or len(top) + LEAST_BODY + len(each) <= rows), shortest)
-    return _bounded(top, body, end, rows, f"show fault {fault.get('id') or ''}".rstrip())
+    return bounded(top, body, end, rows, f"show fault {fault.get('id') or ''}".rstrip())
 
 
 def _where(fault: Form, origin: str) -> list[str]:
@@ -211,7 +211,7 @@ def faults_screen(faults: Sequence[Form], rows: int | None = ROWS) -> list[str]:
         opened = ("" if fault.get("synchronised", True) else "~") + (_stamp(fault.get("opened"))[11:] or "--")
         start = f"{ascii_only(fault.get('id') or '--'):<15} {opened:<10} {state:<7} {ours:<11} "
         blocks += wrapped(f"{fault.get('sentence') or '--'}. {place_words(fault)}".strip(), start)
-    return _bounded(top, blocks or ["none"], [], rows, "show faults")
+    return bounded(top, blocks or ["none"], [], rows, "show faults")
 
 
 def baseline_screen(baseline: object, rows: int | None = ROWS) -> list[str]:
@@ -226,7 +226,7 @@ def baseline_screen(baseline: object, rows: int | None = ROWS) -> list[str]:
             figures[f"far station, in {unit}"] = baseline[name]
     figures |= {f"far station, fibre pair {pair}": level for pair, level in _form(baseline.get("far_light")).items()}
     rest = [row for name, form in figures.items() for row in beside(ascii_only(name), _number(form, 2))]
-    return _bounded(top, rest, [], rows, "show baseline")
+    return bounded(top, rest, [], rows, "show baseline")
 
 
 def bundle_lines(bundle: Form) -> list[str]:
@@ -239,7 +239,7 @@ def bundle_lines(bundle: Form) -> list[str]:
 # What they share.
 
 
-def _bounded(top: list[str], body: list[str], end: list[str], rows: int | None, command: str) -> list[str]:
+def bounded(top: list[str], body: list[str], end: list[str], rows: int | None, command: str) -> list[str]:
     """Return the screen; what finds no row between top and end is counted."""
     if rows is None or len(top) + len(body) + len(end) <= rows:
         return [*top, *body, *end]

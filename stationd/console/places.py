@@ -1,8 +1,9 @@
 """How many may be at the control socket at once, and how much of the loop all of them together may use.
 
 Two of the places are kept for those who may act, so that screens that somebody forgot never lock an operator out; one user
-takes half of the others at most. Work for clients is bounded as a share of time: whatever they send, the loop stays free for
-the equipment. Nothing here depends on what a client says.
+takes half of the others at most. Where no place is left for somebody who may switch off in an emergency there are two more, each for
+one order that stops something and for nothing else. Work for clients is bounded as a share of time: whatever they send, the loop stays
+free for the equipment. Nothing here depends on what a client says.
 """
 
 from __future__ import annotations
@@ -12,24 +13,28 @@ from collections import Counter
 from dataclasses import dataclass
 
 from stationd.console.peer import Peer, Role
+from stationd.core.operation.task import CommandClass
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Bounds of the control socket. Sizes in bytes, times in seconds.
 
-    `share` is the part of the loop's time that all who only look may use together; those who may act have as much again.
+    `confirmed_s` is what EmergencyOff waits for its confirmation; it goes on afterwards. `share` is the part of the loop's time that all
+    who only look may use together; those who may act have as much again.
     """
 
     connections: int = 32
     reserved: int = 2
     one_user: int = 15
+    emergency: int = 2
     backlog: int = 8
     message_bytes: int = 64 * 1024
     first_message_s: float = 10.0
     message_s: float = 10.0
     answer_s: float = 10.0
     order_s: float = 10.0
+    confirmed_s: float = 10.0
     stop_s: float = 1.0
     share: float = 0.1
 
@@ -43,17 +48,18 @@ class Places:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._of_user: Counter[int] = Counter()
+        self._pressed_in = 0
 
     @property
     def taken(self) -> int:
         """How many connections there are."""
-        return self._of_user.total()
+        return self._of_user.total() + self._pressed_in
 
     def enter(self, peer: Peer) -> str:
         """Take a place and return "", or return the sentence that says why there is none."""
         acts = peer.role >= Role.OPERATE
         places = self._limits.connections - (0 if acts else self._limits.reserved)
-        if self.taken >= places:
+        if self._of_user.total() >= places:
             return f"all {places} places are taken; try again when somebody has left"
         if peer.uid != 0 and self._of_user[peer.uid] >= self._limits.one_user:
             return f"user {peer.uid} has {self._limits.one_user} connections already, which is the most for one user"
@@ -65,6 +71,17 @@ class Places:
         self._of_user[peer.uid] -= 1
         if not self._of_user[peer.uid]:
             del self._of_user[peer.uid]
+
+    def press_in(self, peer: Peer) -> bool:
+        """Take one of the places for an order that stops something; False where none is left, or the peer may not give one."""
+        if self._pressed_in >= self._limits.emergency or not peer.may(CommandClass.EMERGENCY):
+            return False
+        self._pressed_in += 1
+        return True
+
+    def press_out(self) -> None:
+        """Give such a place back."""
+        self._pressed_in -= 1
 
 
 CALL_COST_S = 0.0002  # a small call, its client's half included (measured on a 2-core x86 machine)

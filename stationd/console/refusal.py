@@ -8,6 +8,9 @@ from asyncvarlink import TypedVarlinkErrorReply
 ALARM = "io.stationd.Alarm"
 STATUS = "io.stationd.Status"
 DIAGNOSTICS = "io.stationd.Diagnostics"
+OPERATION = "io.stationd.Operation"
+SETPOINT = "io.stationd.Setpoint"
+AUDIT = "io.stationd.Audit"
 
 
 class NoSuchAlarm(TypedVarlinkErrorReply, interface=ALARM):

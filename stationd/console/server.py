@@ -13,6 +13,7 @@ import errno
 import os
 import socket
 import stat
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,14 +24,17 @@ from asyncvarlink.serviceinterface import VarlinkServiceInterface
 
 import stationd
 from stationd.console.alarm import AlarmInterface
+from stationd.console.audit import AuditInterface
 from stationd.console.channel import END, Channel
 from stationd.console.connection import Connection, said
 from stationd.console.diagnostics import DiagnosticsInterface
-from stationd.console.door import AlarmDoor, LineDoor, StatusDoor
+from stationd.console.door import AlarmDoor, AuditDoor, LineDoor, OperationDoor, SetpointDoor, StatusDoor
+from stationd.console.operation import OperationInterface, SharedOperations
 from stationd.console.peer import NotKnown, Peer, Role, user_name
 from stationd.console.persons import TwoPersons
 from stationd.console.places import USUAL, Limits, Places, Share
 from stationd.console.refusal import NotAdmitted, NotServed
+from stationd.console.setpoint import SetpointInterface
 from stationd.console.status import SharedStatus, StatusInterface
 
 log = structlog.get_logger()
@@ -44,24 +48,37 @@ MOST_LEAVING, LEAVE_S = 8, 0.5
 QUIET_S = 10.0
 Interfaces = Callable[[Peer], Sequence[VarlinkInterface]]
 Identify = Callable[[socket.socket], Peer]
+Ended = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """Who was let in. `crowded` is "", or why he has only a place for an order that stops something."""
+
+    peer: Peer
+    crowded: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Doors:
     """What is behind the socket. `live` is False on a simulation or a bench.
 
-    `alarms` is None while there is no alarm desk, `line` where the station's file has none.
+    `alarms` is None while there is no alarm desk, `line` where the station's file has none; without `operations` nobody acts here.
     """
 
     status: StatusDoor
     alarms: AlarmDoor | None
     live: bool
     line: LineDoor | None = None
+    operations: OperationDoor | None = None
+    setpoints: SetpointDoor | None = None
+    audit: AuditDoor | None = None
 
 
 def interfaces(doors: Doors, limits: Limits) -> Interfaces:
     """Return how to make the interfaces of one peer. What peers share is made once."""
     shared, persons = SharedStatus(doors.status), TwoPersons()
+    acting = SharedOperations(doors.operations) if doors.operations is not None else None
 
     def made(peer: Peer) -> Sequence[VarlinkInterface]:
         every: list[VarlinkInterface] = [StatusInterface(shared, peer)]
@@ -69,6 +86,12 @@ def interfaces(doors: Doors, limits: Limits) -> Interfaces:
             every.append(AlarmInterface(doors.alarms, peer, persons, doors.live, limits.order_s))
         if doors.line is not None:
             every.append(DiagnosticsInterface(doors.line, peer, limits.order_s))
+        if acting is not None:
+            every.append(OperationInterface(acting, peer, doors.live, limits))
+        if doors.setpoints is not None:
+            every.append(SetpointInterface(doors.setpoints, peer, doors.live, limits.order_s))
+        if doors.audit is not None:
+            every.append(AuditInterface(doors.audit, limits.order_s))
         return every
 
     return made
@@ -77,7 +100,8 @@ def interfaces(doors: Doors, limits: Limits) -> Interfaces:
 class ControlSocket:
     """`start` listens, `run` serves until it is cancelled, and leaves nothing behind.
 
-    `identify` says who is at the other end (Accounts.peer), `group` is the number of the group that may open the file.
+    `identify` says who is at the other end (Accounts.peer), `group` is the number of the group that may open the file. `ended` is
+    called with the name of a session (Peer.session) when its last connection is gone; it neither waits nor fails.
     """
 
     def __init__(
@@ -88,6 +112,7 @@ class ControlSocket:
         group: int | None = None,
         limits: Limits = USUAL,
         listener: socket.socket | None = None,
+        ended: Ended = lambda _: None,
     ) -> None:
         self._path = path
         self._made = made
@@ -98,7 +123,9 @@ class ControlSocket:
         self._own: os.stat_result | None = None  # of the socket's file, where we made it
         self._places = Places(limits)
         self._shares = {True: Share(limits.share), False: Share(limits.share)}  # for those who act, for those who look
-        self._names: dict[int, str] = {}
+        self._ended = ended
+        self._sessions: Counter[str] = Counter()
+        self._names: dict[int, asyncio.Task[str]] = {}
         self._leaving: dict[socket.socket, asyncio.TimerHandle] = {}
         self._pause: asyncio.TimerHandle | None = None
         self._clients: set[asyncio.Task[None]] = set()
@@ -129,9 +156,9 @@ class ControlSocket:
             self._remove_file()
             for connection in tuple(self._leaving):
                 self._forget(connection)
-            for client in tuple(self._clients):
-                client.cancel()
-            await asyncio.gather(*self._clients, return_exceptions=True)
+            for task in (*self._clients, *self._names.values()):
+                task.cancel()
+            await asyncio.gather(*self._clients, *self._names.values(), return_exceptions=True)
             await asyncio.sleep(0)  # the loop closes what was dropped
 
     def _listen(self) -> None:
@@ -157,13 +184,14 @@ class ControlSocket:
             self._deaf()
             self._pause = asyncio.get_running_loop().call_later(PAUSE_S, self._listen)
             return
-        peer = self._admitted(connection)
-        if peer is not None:
-            client = asyncio.create_task(self._serve(connection, peer), name=f"console of {peer.uid}")
+        admitted = self._admitted(connection)
+        if admitted is not None:
+            self._sessions[admitted.peer.session] += 1
+            client = asyncio.create_task(self._serve(connection, admitted), name=f"console of {admitted.peer.uid}")
             self._clients.add(client)
-            client.add_done_callback(lambda done: self._gone(done, connection, peer))
+            client.add_done_callback(lambda done: self._gone(done, connection, admitted))
 
-    def _admitted(self, connection: socket.socket) -> Peer | None:
+    def _admitted(self, connection: socket.socket) -> Admitted | None:
         """Return who is there and has a place now, or say no and close."""
         try:
             peer = self._identify(connection)
@@ -171,19 +199,19 @@ class ControlSocket:
             hint = "look at PrivateUsers= of the service, and at the groups of this user"
             self._turn_away(connection, NotAdmitted(cause="no-access-authority", detail=str(reason), hint=hint))
             return None
-        refused = self._refused(peer)
-        if refused is not None:
-            self._turn_away(connection, refused)
-            return None
-        return peer
+        found = self._placed(peer)
+        if isinstance(found, Admitted):
+            return found
+        self._turn_away(connection, found)
+        return None
 
-    def _refused(self, peer: Peer) -> VarlinkErrorReply | None:
+    def _placed(self, peer: Peer) -> Admitted | VarlinkErrorReply:
         """Take a place for a peer, or return why there is none for him."""
         if peer.role is Role.NONE:
             detail, hint = f"user {peer.uid} has no role on this station", f"ask for the group {Role.VIEW.group}, then log in anew"
             return NotAdmitted(cause="no-access-authority", detail=detail, hint=hint)
         no_place = self._places.enter(peer)
-        return NotServed(detail=no_place) if no_place else None
+        return Admitted(peer, no_place) if not no_place or self._places.press_in(peer) else NotServed(detail=no_place)
 
     def _turn_away(self, connection: socket.socket, error: VarlinkErrorReply) -> None:
         """Say why not, in what is the answer to the first question. The buffer of a new socket takes it at once.
@@ -212,33 +240,43 @@ class ControlSocket:
         self._leaving.pop(connection).cancel()
         connection.close()
 
-    async def _serve(self, connection: socket.socket, peer: Peer) -> None:
+    async def _serve(self, connection: socket.socket, admitted: Admitted) -> None:
         channel = Channel(self._limits)
         try:
             connection.setblocking(False)
             await asyncio.get_running_loop().connect_accepted_socket(lambda: channel, connection)
-            named = replace(peer, name=await self._name(peer.uid))
+            named = replace(admitted.peer, name=await self._name(admitted.peer.uid))
             share = self._shares[named.role >= Role.OPERATE]
-            await Connection(channel, registry(self._made(named)), share).serve()
+            await Connection(channel, registry(self._made(named)), share, admitted.crowded).serve()
         except OSError as error:
             self._mention("a connection to the control socket failed", str(error))
         finally:
             channel.drop()
 
-    def _gone(self, client: asyncio.Task[None], connection: socket.socket, peer: Peer) -> None:
+    def _gone(self, client: asyncio.Task[None], connection: socket.socket, admitted: Admitted) -> None:
         """Give the place back, also of a client whose serving was cancelled before it began."""
         self._clients.discard(client)
-        self._places.leave(peer)
+        if admitted.crowded:
+            self._places.press_out()
+        else:
+            self._places.leave(admitted.peer)
         connection.close()
+        session = admitted.peer.session
+        self._sessions[session] -= 1
+        if not self._sessions[session]:
+            del self._sessions[session]
+            self._ended(session)
 
     async def _name(self, uid: int) -> str:
-        """Return the name of a user; a directory server that does not answer costs nobody but him a second, and once."""
-        if uid not in self._names:
-            self._names[uid] = ""
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(NAME_S):
-                    self._names[uid] = await asyncio.to_thread(user_name, uid)
-        return self._names[uid]
+        """Return the name of a user; a directory server that does not answer costs nobody but him a second, and once.
+
+        When it does answer, later connections of that user have his name.
+        """
+        asked = self._names.get(uid)
+        if asked is None:
+            asked = self._names[uid] = asyncio.create_task(asyncio.to_thread(user_name, uid), name=f"name of {uid}")
+            await asyncio.wait({asked}, timeout=NAME_S)
+        return asked.result() if asked.done() and not asked.cancelled() else ""
 
     def _remove_file(self) -> None:
         """Take our file away, unless somebody has put another one in its place."""

@@ -1,26 +1,26 @@
 """What may be typed after `stationctl`, and what it asks of the daemon. Pure: words in, a wish or a usage error out.
 
 Words of commands that only read may be shortened as long as they are unique; words of orders are typed in full, so that a slip
-never acts. Nothing here needs the daemon. Named tuples here and in the client's other modules, because dataclasses alone take
-a fifth of its start.
+never acts. Nothing here needs the daemon. What acts on the plant is read in stationd.console.act_words.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from enum import Enum
 from typing import NamedTuple
+
+from stationd.console import act_words
+from stationd.console.wish import Kind, Usage, Wish, full_word, seconds_in
 
 ALARM, STATUS, DIAGNOSTICS = "io.stationd.Alarm", "io.stationd.Status", "io.stationd.Diagnostics"
 LISTS = ("active", "shelved", "suppressed", "out-of-service", "all")
-SHOWN = ("status", "alarms", "line", "fault", "faults", "baseline")
-ORDERS = ("ack", "reset", "shelve", "unshelve", "note", "baseline", "support")
+OF_ALARMS = ("ack", "reset", "shelve", "unshelve", "note", "baseline", "support")
+ORDERS = (*OF_ALARMS, *act_words.VERBS)
 ALL_VISIBLE = "all-visible"
 MOST_FAULTS = 200
-SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
-USAGE = """usage: stationctl [--socket PATH] [--json|--plain] [--timeout S] [--strict] WORDS...
+USAGE = f"""usage: stationctl [--socket PATH] [--json|--plain] [--timeout S] [--strict] WORDS...
 
   show status                              the station at a glance: is it ours?
   show alarms [active|shelved|suppressed|out-of-service|all]
@@ -36,49 +36,11 @@ USAGE = """usage: stationctl [--socket PATH] [--json|--plain] [--timeout S] [--s
   unshelve KEY                             show it again
   note KEY "text"                          write something beside an alarm
 
+{act_words.USAGE}
 KEY is resource/TYPE or resource/TYPE/qualifier, with #N one coming of it; TYPE alone where there is only one such alarm.
 exit: 0 done  1 failed  2 usage  3 no daemon  4 not permitted  5 refused  6 outcome unknown  7 no such thing
       8 some value is stale or bad (with --strict)  9 conflict  130 interrupted
 """
-
-
-class Usage(Exception):
-    """What was typed is no command. The text is one sentence for the person."""
-
-
-class Kind(Enum):
-    """How the answer is shown."""
-
-    STATUS = "status"
-    ALARMS = "alarms"
-    ORDER = "order"
-    LINE = "line"
-    FAULT = "fault"
-    FAULTS = "faults"
-    BASELINE = "baseline"
-    TAKE = "take"
-    BUNDLE = "bundle"
-
-
-class Wish(NamedTuple):
-    """One call. `keys` are as typed; in the call they stand under `parameter`, as a list where `several`."""
-
-    kind: Kind
-    method: str
-    parameters: Mapping[str, object]
-    keys: tuple[str, ...] = ()
-    parameter: str = ""
-    done: str = ""
-
-    @property
-    def acts(self) -> bool:
-        """True when it changes something: then a lost answer means that nobody knows what is."""
-        return self.kind in (Kind.ORDER, Kind.TAKE)
-
-    @property
-    def several(self) -> bool:
-        """True for the one order that names many alarms."""
-        return self.parameter == "keys"
 
 
 def understood(typed: Sequence[str]) -> Wish:
@@ -104,26 +66,7 @@ def understood(typed: Sequence[str]) -> Wish:
         case "support":
             return _support(rest)
         case _:
-            return _reading(verb, rest)
-
-
-def seconds_in(text: str) -> int:
-    """Return the seconds of a duration such as 90s, 30m, 8h or 1h30m. Usage for anything else: a bare number has no unit."""
-    if re.fullmatch(r"(\d{1,6}[smhd])+", text, re.ASCII) is None:
-        raise Usage(f"{text} is no duration; write it with its unit, for example 30m, 8h or 1h30m")
-    return sum(int(number) * SECONDS[unit] for number, unit in re.findall(r"(\d+)([smhd])", text))
-
-
-def full_word(typed: str, words: Sequence[str]) -> str:
-    """Return the one word that begins like this. Usage, with the candidates, when there is none or more than one."""
-    if typed in words:
-        return typed
-    found = [word for word in words if typed and word.startswith(typed)]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise Usage(f"{typed} may be {' or '.join(found)}")
-    raise Usage(f"{typed} is none of: {', '.join(words)}")
+            return act_words.ordered(verb, rest) or _reading(verb, rest)
 
 
 def _reading(verb: str, rest: tuple[str, ...]) -> Wish:
@@ -131,7 +74,7 @@ def _reading(verb: str, rest: tuple[str, ...]) -> Wish:
     if near and not "show".startswith(verb):
         raise Usage(f"{verb}: an order is typed in full: {' or '.join(near)}")
     if verb in ("s", ""):
-        raise Usage(f"{verb or 'nothing'} may be show, shelve, support")
+        raise Usage(f"{verb or 'nothing'} may be show, set, shelve, support")
     full_word(verb, ("show",))
     if not rest:
         raise Usage(f"show what? One of: {', '.join(SHOWN)}")
@@ -144,6 +87,10 @@ def _reading(verb: str, rest: tuple[str, ...]) -> Wish:
             return Wish(Kind.ALARMS, f"{ALARM}.List", {"filter": {"shown": shown.replace("-", "_")}})
         case "fault":
             return Wish(Kind.FAULT, f"{DIAGNOSTICS}.GetFault", {"id": _fault("show fault", more)})
+        case "operations":
+            return act_words.operations(more)
+        case "audit":
+            return act_words.audit(more)
     if more:
         raise Usage(f"show {what} takes no more words")
     return READINGS[what]
@@ -154,7 +101,9 @@ READINGS = {
     "line": Wish(Kind.LINE, f"{DIAGNOSTICS}.GetLine", {}),
     "faults": Wish(Kind.FAULTS, f"{DIAGNOSTICS}.ListFaults", {"limit": MOST_FAULTS}),
     "baseline": Wish(Kind.BASELINE, f"{DIAGNOSTICS}.GetBaseline", {}),
+    **act_words.READINGS,
 }
+SHOWN = ("status", "alarms", "line", "fault", "faults", "baseline", "operations", "audit", *act_words.READINGS)
 
 
 def _fault(command: str, rest: tuple[str, ...]) -> str:

@@ -211,7 +211,6 @@ class Write:
     target: PointId
     value: Value
     why: str
-    emergency: bool = False
 
 
 @dataclass(frozen=True, slots=True)

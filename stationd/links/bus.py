@@ -9,6 +9,9 @@ Rules (the numbers are those of "Rules of the bus" in the README's picture of th
 * Late frames are recognised by what they answer, counted, learnt from, and dropped; the question in flight keeps waiting.
 * A caller that gives up only takes its future away; the answer is still collected and thrown away.
 * Reads may be asked again by the caller; writes are never repeated here.
+* What de-energises (Priority.EMERGENCY) waits for the exchange in flight and for nothing else, be it quarantine, queue or babble. All
+  that the port has received is thrown away before it. If it left within a quarantine, what came back may be a late answer: it is
+  reported as a failure, and the quarantine begins anew. So no late answer ever confirms anything.
 """
 
 from __future__ import annotations
@@ -39,10 +42,12 @@ HUSH_S = 0.02  # a frame whose bytes have all come and that is not the answer en
 EARLY_S = 0.0004
 FIFO_CHARACTERS = 16  # a serial chip may hold back so many that have long arrived (16550A)
 BABBLE_S = 1.0  # a line that is never silent for so long cannot be used
+SHOUT_S = 0.3  # what de-energises is sent into a line that is not silent for so long: longer than any frame at 9600 baud
 MUTE_CONNECTION = 2  # time-outs without a single byte, of all units of a connection, after which it is made anew
 GATEWAY_S = 1.5  # Modbus TCP: above the time after which a gateway gives up its own serial side (assumption)
 REST_S = 0.006  # shorter waits are not worth it: waking up twice costs more than the two or three pieces of a short answer
 UNKNOWN_LENGTH = 80  # characters allowed for an answer that was never heard and that the protocol does not fix
+Opener = Callable[[PortSettings, "Bus"], Awaitable[Link]]
 
 
 async def open_link(settings: PortSettings, bus: Bus) -> Link:
@@ -53,14 +58,7 @@ async def open_link(settings: PortSettings, bus: Bus) -> Link:
 class Bus:
     """One line. `run` is its owner task; everybody else calls `ask`."""
 
-    def __init__(
-        self,
-        name: str,
-        settings: PortSettings,
-        *,
-        read_only: bool = True,
-        opener: Callable[[PortSettings, Bus], Awaitable[Link]] = open_link,
-    ) -> None:
+    def __init__(self, name: str, settings: PortSettings, *, read_only: bool = True, opener: Opener = open_link) -> None:
         self.name = name
         self.settings = settings
         self.read_only = read_only
@@ -102,6 +100,10 @@ class Bus:
     def quiet_until(self, exchange: Exchange) -> float:
         """Return the time before which this question would only wait, because a late answer could be taken for its own."""
         return self._units.quiet_until(exchange)
+
+    def hold_polls(self, *, held: bool) -> None:
+        """Keep polls waiting while a feed is driven off; everything else goes on."""
+        self._queue.hold_polls(held=held)
 
     def time_out(self, exchange: Exchange) -> float:
         """Return the longest time that this question can hold the line once its own bytes have left."""
@@ -163,28 +165,47 @@ class Bus:
             self.statistics.queue_s[waiting.priority].observe(now - waiting.since)
             done = Done(Failure(Reason.LINK_DOWN, "the daemon ends"), now)
             try:
-                done = await self._transact(waiting.exchange)
+                done = await self._transact(waiting.exchange, waiting.priority is Priority.EMERGENCY)
             finally:
                 if not waiting.future.done():
                     waiting.future.set_result(done)
 
     # ------------------------------------------------------------------ one exchange
 
-    async def _transact(self, exchange: Exchange) -> Done:
-        selector = exchange.codec.selector(exchange.question)
-        if selector is not None and self._selected != exchange.unit:
-            self._selected = None
-            done = await self._exchange(Exchange(exchange.codec, exchange.unit, selector))
-            if not isinstance(done.outcome, Answer):
-                return done
-            self._selected = exchange.unit
-        return await self._exchange(exchange)
+    async def _transact(self, exchange: Exchange, urgent: bool) -> Done:
+        if (failed := await self._select(exchange, urgent)) is not None:
+            return failed
+        doubtful = urgent and asyncio.get_running_loop().time() < self.quiet_until(exchange)
+        done = await self._exchange(exchange, urgent)
+        return self._doubt(exchange, done) if doubtful else done
 
-    async def _exchange(self, exchange: Exchange) -> Done:
+    async def _select(self, exchange: Exchange, urgent: bool) -> Done | None:
+        """Select the unit where that is needed, or return the failure. What is urgent tries twice: the first may meet a late answer."""
+        selector = exchange.codec.selector(exchange.question)
+        if selector is None or self._selected == exchange.unit:
+            return None
+        self._selected = None
+        selection = Exchange(exchange.codec, exchange.unit, selector)
+        done = await self._exchange(selection, urgent)
+        if urgent and not isinstance(done.outcome, Answer):
+            done = await self._exchange(selection, urgent)
+        if not isinstance(done.outcome, Answer):
+            return done
+        self._selected = exchange.unit
+        return None
+
+    def _doubt(self, exchange: Exchange, done: Done) -> Done:
+        """Take what came while late answers were due for nothing: they, and the answer to this question, may still come."""
+        self._units.hold(exchange, done.t)
+        if isinstance(done.outcome, Failure):
+            return done
+        return self._failed(Reason.GARBLED, "sent at once; what came may be a late answer to another question")
+
+    async def _exchange(self, exchange: Exchange, urgent: bool) -> Done:
         self._number = (self._number + 1) & 0xFFFF
         try:
             frame = exchange.codec.encode(exchange.question, self._number)
-            await self._silence(exchange)
+            await self._silence(exchange, urgent)
             sent = self._send(exchange, frame)
         except LinkError as error:
             self.lost(str(error))
@@ -210,13 +231,17 @@ class Bus:
         self.statistics.busy_s += now - sent.t
         return self._unanswered(sent, now) if found is None else self._judge(sent, found, now)
 
-    async def _silence(self, exchange: Exchange) -> None:
-        """Wait until the line has been silent for as long as protocol and unit want; TimeoutError if it never is."""
+    async def _silence(self, exchange: Exchange, urgent: bool) -> None:
+        """Wait until the line has been silent for as long as protocol and unit want; TimeoutError if it never is, unless it is urgent."""
         loop = asyncio.get_running_loop()
+        for _ in range(2 if urgent else 0):  # in the first turn the loop looks at its ports, in the second what they had is read
+            await asyncio.sleep(0)
         gap = max(self.silence_s(exchange), self._units[exchange.unit].timing.gap_s)
-        give_up = loop.time() + BABBLE_S + gap
+        give_up = loop.time() + (SHOUT_S if urgent else BABBLE_S) + gap
         while (pause := self._last_byte + gap - loop.time()) > 0:
             if loop.time() >= give_up:
+                if urgent:
+                    return
                 raise TimeoutError
             await asyncio.sleep(pause)
 
@@ -277,14 +302,10 @@ class Bus:
         if self._listener.heard:
             return self._failed(Reason.GARBLED, self._noise())
         self._silent[sent.exchange.unit] += 1
-        if self.settings.network and self._nobody_answers():
-            self._in_vain = True
+        if self.settings.network and self._silent.total() >= MUTE_CONNECTION and self._units.addresses() <= self._silent.keys():
+            self._in_vain = True  # every unit of the line was asked in vain since the last byte, and not just once
             self.lost(f"{self.settings.port}: takes questions and gives no byte; connecting anew")
         return self._failed(Reason.TIMEOUT, f"no answer within {now - sent.t:.3f} s")
-
-    def _nobody_answers(self) -> bool:
-        """Return True when every unit of the line was asked in vain since the last byte, and not just once."""
-        return self._silent.total() >= MUTE_CONNECTION and self._units.addresses() <= self._silent.keys()
 
     def _noise(self) -> str:
         dropped = self._listener.drop(self._listener.heard)
@@ -322,16 +343,13 @@ class Bus:
             self._late_frame(frame, now)
         if answer is not None:
             self._resolve(answer)
-        elif self._in_flight is not None and not self._resolved():
+        elif self._in_flight is not None and self._answered is not None and not self._answered.done():
             self._await_rest(self._in_flight)
 
     def _late_frame(self, late: LateFrame, now: float) -> None:
         self.statistics.late_frames += 1
         answer_s = now - late.sent.t - late.sent.wire_s - self._wire_s(late.found.end - late.found.start)
         self._units[late.sent.exchange.unit].learn_late(answer_s)
-
-    def _resolved(self) -> bool:
-        return self._answered is None or self._answered.done()
 
     def _await_rest(self, sent: Sent) -> None:
         """Rest until the answer can be whole; end early on a frame that is whole, is not the answer, and is followed by nothing."""

@@ -1,7 +1,8 @@
 """The queue in front of a line: who goes first, and how a caller learns the end of its exchange.
 
 Priorities are strict but for one rule: after a run of urgent exchanges a waiting poll gets one turn, so that a busy
-technician never blinds the station. The queue is bounded; a full one refuses by value.
+technician never blinds the station. The queue is bounded; a full one refuses by value. While a feed is driven off polls are held:
+they keep their place and wait.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ class Queue:
 
     def __init__(self) -> None:
         self.news = Bell()
+        self._held = False
         self._waiting: list[Waiting] = []
         self._number = 0
         self._urgent_run = 0
@@ -68,13 +70,21 @@ class Queue:
         self.news.ring()
         return future
 
+    def hold_polls(self, *, held: bool) -> None:
+        """Let no poll take its turn until this is undone."""
+        self._held = held
+        self.news.ring()
+
+    def _may_go(self, waiting: Waiting) -> bool:
+        return not (self._held and waiting.priority >= Priority.FAST)
+
     def take(self, now: float, quiet_until: Callable[[Exchange], float]) -> Waiting | None:
         """Remove and return the caller whose turn it is, or None while nobody may go. Callers who left are skipped."""
         self._waiting = [waiting for waiting in self._waiting if not waiting.future.done()]
         ready = [
             waiting
             for waiting in self._waiting
-            if waiting.priority is Priority.EMERGENCY or now >= quiet_until(waiting.exchange)
+            if self._may_go(waiting) and (_at_once(waiting) or now >= quiet_until(waiting.exchange))
         ]
         if not ready:
             return None
@@ -91,8 +101,8 @@ class Queue:
         return priority
 
     def next_chance(self, quiet_until: Callable[[Exchange], float]) -> float | None:
-        """Return the time at which the first caller may go, or None when nobody waits."""
-        return min((quiet_until(waiting.exchange) for waiting in self._waiting), default=None)
+        """Return the time at which the first caller may go, or None when nobody waits who may."""
+        return min((quiet_until(waiting.exchange) for waiting in self._waiting if self._may_go(waiting)), default=None)
 
     def dismiss(self, done: Done) -> None:
         """Give every caller the same end."""
@@ -101,3 +111,8 @@ class Queue:
                 waiting.future.set_result(done)
         self._waiting.clear()
         self.news.ring()
+
+
+def _at_once(waiting: Waiting) -> bool:
+    """Return True for what de-energises. A read-back of it waits for late answers, or it would prove nothing."""
+    return waiting.priority is Priority.EMERGENCY and waiting.exchange.writes

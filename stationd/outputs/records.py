@@ -1,4 +1,4 @@
-"""What the engine finds, on its way to the journal and to the broker: light, alarms, the verdict, and what people order.
+"""What the engine finds, on its way to the journal and to the broker: light, alarms, the verdict, acts, and what people order.
 
 All that follows from one event goes to the journal in one transaction: the records, the alarms as they then are, and the messages
 for the broker. Nothing here waits; nothing here decides. Messages go to the broker from the outbox, and so only after the commit;
@@ -29,8 +29,10 @@ from stationd.core.alarm.memory import Row, Snapshot, as_plain
 from stationd.core.alarm.words import AlarmRecord, Annunciate, Done, Outcome
 from stationd.core.alarm.words import Effect as AlarmEffect
 from stationd.core.model import Announce, Reading
+from stationd.core.operation.words import Noted
 from stationd.core.verdict.told import BaselineOutcome, TakeBaseline, VerdictChanged
-from stationd.engine import Kept, Ordered, Told
+from stationd.engine import Acted, Kept, Ordered, Told
+from stationd.outputs.act_records import ActRecords
 from stationd.outputs.alarm_document import AlarmDocuments
 from stationd.outputs.clock import Clock
 from stationd.outputs.document import Document, Documents, Identity, encode
@@ -88,6 +90,7 @@ class Recorder:
         alarms: AlarmDocuments,
         machine: Callable[[], Machine] | None = None,
         line: LineRecords | None = None,
+        acts: ActRecords | None = None,
         *,
         publish: bool,
     ) -> None:
@@ -97,6 +100,7 @@ class Recorder:
         self._light = light
         self._alarms = alarms
         self._line = line
+        self._acts = acts
         self._publish = publish
         self._look_at_machine = machine or Machine.now
         self._machine = self._look_at_machine()
@@ -109,13 +113,15 @@ class Recorder:
 
     # ------------------------------------------------------------------ told by the engine
 
-    def keep(self, told: Sequence[Told], ordered: Ordered | None) -> Kept:
+    def keep(self, told: Sequence[Told], ordered: Ordered | Acted | None) -> Kept:
         """Hand over all that follows from one event; the future tells when it is on the disk, with the alarms as they then are.
 
         It is cancelled when that was lost by the rules of the journal.
         """
         clock = Clock.read()
-        records = [] if ordered is None else [self._order(ordered)]
+        records = [self._order(ordered)] if isinstance(ordered, Ordered) else []
+        peer = ordered.peer if isinstance(ordered, Acted) else ""
+        acted = False
         for each in told:
             match each:
                 case Announce(event):
@@ -126,9 +132,13 @@ class Recorder:
                     records.append(self._happened(each, clock))
                 case VerdictChanged() if self._line is not None:
                     records.append(self._record(KIND, LINE, self._line.happened(each, clock)))
+                case Noted() if self._acts is not None:
+                    document = self._acts.happened(each, clock, peer)
+                    records.append(self._record(each.kind, each.subject, document, RecordClass.COMMAND, audited=True))
+                    acted = True
                 case Annunciate():
                     _say(each)
-        kept = self._append(records)
+        kept = self._append(records, acted=acted)
         self._tell(told)
         return _both(kept, self._taken_up) if self._late and ordered is not None else kept
 
@@ -168,6 +178,7 @@ class Recorder:
 
     def _take_up(self, restored: Restored, into_desk: Callable[..., list[AlarmEffect]], *, late: bool) -> Kept:
         self._put_back_line(restored, late=late)
+        self._put_back_acts(restored, late=late)
         effects, elapsed_s = self._put_back(restored, into_desk)
         known = {*restored.states, *restored.torn_states}
         gone = Gone(dict.fromkeys(known - {str(key) for key in self._desk.plan.rules}), dict.fromkeys(restored.torn_values))
@@ -187,6 +198,12 @@ class Recorder:
         saved = plain(restored.values.get(LINE, ""))
         if self._line is not None and saved is not None:
             self._line.put_back(saved, asyncio.get_running_loop().time(), self._elapsed_s(saved), late=late)
+
+    def _put_back_acts(self, restored: Restored, *, late: bool) -> None:
+        if self._acts is not None and restored.known:
+            damage = self._acts.put_back(restored, asyncio.get_running_loop().time(), self._elapsed_s, late=late)
+            if damage:
+                self._journal.say_damaged(damage)
 
     def _elapsed_s(self, saved: Mapping[str, Any]) -> float:
         return elapsed_s(saved, self._machine.boot, self._machine.boottime_s, self._clock())
@@ -220,22 +237,25 @@ class Recorder:
             self._late = False
             taken_up = self._take_up(self._journal.restored, self._desk.recall, late=True)
             taken_up.add_done_callback(lambda _: None if self._taken_up.done() else self._taken_up.set_result(None))
+        lost = self._gap and self._journal.health.good
         states, values = self._states()
-        values |= self._line_values(pressing=False)
+        values |= self._line_values(pressing=False) | self._act_values(pressing=lost)
         if states or values:
             record = Record(self._journal.stamp(), RecordClass.READING, "states", states=states, values=values)
             self._journal.append(record).add_done_callback(self._note_loss)
 
     # ------------------------------------------------------------------ into the journal
 
-    def _append(self, records: list[Record], gone: Gone | None = None) -> Kept:
+    def _append(self, records: list[Record], gone: Gone | None = None, *, acted: bool = False) -> Kept:
         """Append records, the last of them with the alarms as they are now."""
         kept: Kept = asyncio.get_running_loop().create_future()
         if not records:
             kept.set_result(None)
             return kept
+        lost = self._gap and self._journal.health.good
         states, values = self._states()
         values |= self._line_values(pressing=any(record.kind in PRESSING for record in records))
+        values |= self._act_values(pressing=acted or lost)
         gone = gone or Gone({}, {})
         records[-1] = replace(records[-1], states={**gone.states, **states}, values={**gone.values, **values})
         last = self._journal.append_all(records)[-1]
@@ -269,6 +289,12 @@ class Recorder:
             return {}
         return self._line.values(asyncio.get_running_loop().time(), self._clocks(), pressing=pressing)
 
+    def _act_values(self, *, pressing: bool) -> dict[str, str]:
+        """Return what the desk of operations must know after a restart, if that has changed or was lost with a record."""
+        if self._acts is None or self._late:
+            return {}
+        return self._acts.values(asyncio.get_running_loop().time(), self._clocks(), pressing=pressing)
+
     def _clocks(self) -> dict[str, object]:
         """Return what the clocks show, so that the next run can tell how long ago that was."""
         moment = self._clock()
@@ -283,13 +309,14 @@ class Recorder:
         return self._record(record.event.value, str(record.key), self._alarms.happened(record, clock))
 
     def _record(
-        self, kind: str, subject: str, document: Document, record_class: RecordClass = RecordClass.ALARM, *, told: bool = True
-    ) -> Record:
+        self, kind: str, subject: str, document: Document, record_class: RecordClass = RecordClass.ALARM,
+        *, told: bool = True, audited: bool = False,
+    ) -> Record:  # fmt: skip
         """Make a record with the number that says where it stands in the order of all; with a message of it if it is to be told."""
         stamp = self._journal.stamp()
         body = encode({**self._place(stamp), **document})
         messages = (Message(EVENT, body),) if told and self._publish else ()
-        return Record(stamp, record_class, kind, body.decode(), subject, messages=messages)
+        return Record(stamp, record_class, kind, body.decode(), subject, messages=messages, audited=audited)
 
     def _order(self, ordered: Ordered) -> Record:
         """Make the record of an order: who wanted what, and what became of it. It stands in the chain of the audit."""

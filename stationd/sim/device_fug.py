@@ -3,8 +3,8 @@
 Written apart from the driver, from the register set that a public driver uses (hvl-ccb 0.19.6, tested on an HCK 800-20000).
 Set points follow their hardware ramps only while the output is on; Probus V answers in A and V.
 Assumptions: how numbers look in answers (six decimals, the status byte in decimal); that set values are refused with E6
-while the front panel has control; that an output which cannot be switched on is answered E6 too. Digital outputs, SRQ masks
-and analogue-converter modes are kept and shown, and do nothing else.
+while the front panel has control; that an output which cannot be switched on is answered E6 too, and so is P0 or P1 while it is
+on; that 1 is negative. Digital outputs, SRQ masks and analogue-converter modes are kept and shown, and do nothing else.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from stationd.sim.cable import Regulation
+from stationd.sim.cable import Polarity, Regulation
 from stationd.sim.device_text import TextUnit, number
 from stationd.sim.stage import FeedDesk, Ramp, RampMode, Stage
 
@@ -33,7 +33,7 @@ READ_ONLY = "E6"
 UNKNOWN_SCPI = "E10"
 INVALID_N = "E13"
 TOO_LONG = "E15"
-FREE = {"B0": 0, "B1": 0, "B2": 0, "BX": 0, "S0H": 0, "S1H": 0, "M0I": 0, "M1I": 0, "KQS": 0, "KQM": 0, "KN": 0, "KX": 0, "DX": 0}
+FREE = {"B0": 0, "B1": 0, "B2": 0, "BX": 0, "S0H": 0, "S1H": 0, "M0I": 0, "M1I": 0, "KQS": 0, "KQM": 0, "KN": 0, "KX": 0}
 FREE_TOP = {"M0I": 7, "M1I": 7, "KQS": 255, "KQM": 255, "KN": 255, "KX": 255}
 
 
@@ -93,6 +93,7 @@ class Fug:
             "DSD": lambda: str(int(desk.feed.remote)),
             "DSA": lambda: str(int(not desk.feed.remote)),
             "DCAL": lambda: "0",
+            "DX": lambda: str(int(desk.feed.polarity is Polarity.NEGATIVE)),
             "KT": lambda: str(self._terminator),
             "KS": lambda: str(self._status()),
             "KE": lambda: str(self._last_error),
@@ -165,7 +166,7 @@ class Fug:
         return OK
 
     def _set_free(self, register: str, value: float) -> str:
-        if register not in self._free or register == "DX":
+        if register not in self._free:
             return READ_ONLY
         if value not in range(FREE_TOP.get(register, 1) + 1):
             return OUT_OF_RANGE
@@ -213,7 +214,13 @@ class Fug:
                 return self._set_free("M0I", value)
             case "Y":
                 return self._end_lines_by(value)
-        return OK if value in (0, 1) else OUT_OF_RANGE  # P0, P1: the polarity is that of the plant
+        return self._turn(value)
+
+    def _turn(self, value: float) -> str:
+        """Carry out P0 or P1."""
+        if value not in (0, 1):
+            return OUT_OF_RANGE
+        return OK if self.desk.feed.remote and self.desk.turn(negative=value == 1) else READ_ONLY
 
     def _choose(self, value: float) -> str:
         if value not in range(7):

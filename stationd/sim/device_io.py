@@ -2,8 +2,9 @@
 
 The I/O module has the map that such modules use most (an assumption, as in the driver catalogue): contacts from discrete
 input 0, loops in microamperes from input register 0, relays from coil 0. A closed contact reads 1 and means that all is well
-(door shut, key in place). What is wired to which contact is an assumption too, see Contact. Loops 1 and 2 carry the line current
-and voltage of its end, 3 the room's temperature, 4 the current in the station earth.
+(door shut, key in place), but for the earth switch and the key switch. Relay 1 puts the electroding tone on the line. What is wired
+to which contact is an assumption too, see Contact. Loops 1 and 2 carry the line current and voltage of its end, 3 the room's
+temperature, 4 the current in the station earth.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from stationd.sim.cable import End
 from stationd.sim.modbus_server import FUNCTIONS, Bank, ModbusUnit
 from stationd.sim.stage import Stage
 
-CONTACTS = 8
 RELAYS = 4
 LOW_UA, SPAN_UA = 4000, 16000  # 4 to 20 mA
 TOP_MA, TOP_V, TOP_C, TOP_EARTH_MA = 2000.0, 1000.0, 50.0, 100.0  # what 20 mA stands for
@@ -26,19 +26,25 @@ EARTH_MA = 1.2  # leakage of a sound station (assumption)
 
 
 class Contact(Enum):
-    """What the contacts of a simulated station tell; the value is the number of the contact, diN. Each opens when it happens."""
+    """What the contacts of a simulated station tell; the value is the number of the contact, diN.
+
+    Each opens when it happens, but for those that are open at rest.
+    """
 
     DOOR = 1  # of the high-voltage part; part of the interlock loop of the power feed
     CABLE_KEY = 2  # likewise
     EMERGENCY_STOP = 3  # likewise
-    CONVERTER = 4  # a converter of the power feed has failed
-    ELECTRODING = 5  # the tone is on
+    EARTHED = 4  # the earth switch; closes when the line is earthed
+    LOCAL = 5  # the key switch; closes when it says local
     MAINS = 6  # the mains have failed
-    BATTERY = 7  # the battery is low
+    CONVERTER = 7  # a converter of the power feed has failed
     FEED_TRIP = 8  # the power feed has tripped
 
 
 INTERLOCKS = (Contact.DOOR, Contact.CABLE_KEY, Contact.EMERGENCY_STOP)
+OPEN_AT_REST = (Contact.EARTHED, Contact.LOCAL)  # of a station in service, not earthed and operated from afar
+ELECTRODING_RELAY = 1  # relay that puts the electroding tone on the line (assumption)
+TONE_MA = 100.0  # 25 Hz; ships track 50 to 300 mA
 
 
 class IoModule:
@@ -47,7 +53,7 @@ class IoModule:
     functions = FUNCTIONS
 
     def __init__(self, stage: Stage, end: End) -> None:
-        self.contacts = [True] * CONTACTS
+        self.contacts = [contact not in OPEN_AT_REST for contact in Contact]
         self.relays = [False] * RELAYS
         self.broken_loops: set[int] = set()
         self._stage = stage
@@ -59,6 +65,19 @@ class IoModule:
         feed = self._stage.feeds.get(self._end)
         if contact in INTERLOCKS and feed is not None:
             feed.set_interlock(all(self.contacts[each.value - 1] for each in INTERLOCKS))
+
+    def rest(self) -> None:
+        """Bring every contact and relay to where it is in a sound station in service."""
+        for contact in Contact:
+            self.set_contact(contact, closed=contact not in OPEN_AT_REST)
+        for relay in range(1, RELAYS + 1):
+            self.switch_relay(relay, on=False)
+
+    def switch_relay(self, relay: int, *, on: bool) -> None:
+        """Switch a relay, counted from 1."""
+        self.relays[relay - 1] = on
+        if relay == ELECTRODING_RELAY:
+            self._stage.plant.set_tone(self._end, TONE_MA if on else 0.0)
 
     def snapshot(self, bank: Bank) -> Mapping[int, int]:
         """Return contacts, loops or relays as they are now."""
@@ -88,7 +107,8 @@ class IoModule:
         """Switch relays."""
         if bank is not Bank.COILS:
             return ExcCodes.ILLEGAL_ADDRESS
-        self.relays[address : address + len(values)] = [bool(value) for value in values]
+        for relay, value in enumerate(values, address + 1):
+            self.switch_relay(relay, on=bool(value))
         return None
 
 

@@ -12,7 +12,7 @@ from math import pi, sin
 
 from stationd.sim.amplifier import AmplifierSettings
 from stationd.sim.cable import ElectricalFault, End, InsulatedOpen, PowerFeed, RepeaterEvent
-from stationd.sim.device_io import INTERLOCKS, Contact, IoModule
+from stationd.sim.device_io import ELECTRODING_RELAY, INTERLOCKS, TONE_MA, Contact, IoModule
 from stationd.sim.device_keopsys import Keopsys, Latch
 from stationd.sim.optics import AmplifierPumpLoss, Direction, OpticalEvent, Role, SpanLossStep
 from stationd.sim.plant import SETTLED_S, Plant
@@ -23,7 +23,6 @@ CHARGED_S = 0.01  # an ampere charges the cable up to an open at 20 to 30 kV/s: 
 TRIP_DIP = 0.05  # share of the current that the surviving feed misses at first [E]
 CHANGE_OVER_DIP, CHANGE_OVER_S = 0.005, 0.005  # of a converter: at most 0.5 %, less than 10 ms
 DIM_DB, DIM_S = 0.3, 0.4  # of every pair while the current dips: the pumps of the repeaters follow it a little [E]
-TONE_MA = 100.0  # 25 Hz; ships track 50 to 300 mA
 STORM_V_PER_KM = 0.1  # rule of thumb for the highest earth potential
 STORM_RISE_S, STORM_PERIODS_S = 60.0, (240.0, 97.0)  # minutes, as the slower part of a magnetic storm [E]
 TIDE_V, TIDE_PERIOD_S = 2.0, 360.0  # 1 to 3 V; half a day in reality
@@ -93,6 +92,18 @@ def brighten(simulation: Simulation) -> str:
     return "the light is back"
 
 
+def feeds_off(*ends: End) -> Change:
+    """Let people have ramped these feeds down and switched them off some time ago: 0 mA set, no trip, the line discharged."""
+
+    def change(simulation: Simulation) -> str:
+        for end in ends:
+            feed = simulation.plant.power_feed(end)
+            simulation.plant.set_power_feed(end, replace(feed, output_on=False, current_setpoint_ma=0.0))
+        return f"power feed of {' and '.join(f'end {end.value}' for end in ends)} switched off at 0 mA, the line is discharged"
+
+    return change
+
+
 def _switch_off(simulation: Simulation, end: End) -> None:
     desk, plant = simulation.stage.feeds.get(end), simulation.plant
     if desk is not None:
@@ -137,7 +148,7 @@ def electrode(end: End) -> Change:
     def change(simulation: Simulation) -> str:
         simulation.plant.set_tone(end, TONE_MA)
         for module in _modules(simulation, end):
-            module.set_contact(Contact.ELECTRODING, closed=False)
+            module.switch_relay(ELECTRODING_RELAY, on=True)
         return f"electroding of {TONE_MA:g} mA, 25 Hz, switched on at end {end.value}"
 
     return change
@@ -271,8 +282,7 @@ class Before:
         plant.repair()
         plant.set_earth_potential(self.earth_potential_v)
         for module in _modules(simulation, *End):
-            for each in Contact:
-                module.set_contact(each, closed=True)
+            module.rest()
         for desk in stage.feeds.values():
             desk.acknowledge()
         for end in End:

@@ -64,6 +64,7 @@ _DAY_S = 86400.0
 _CASE_SWING_K = 1.5  # day and night in the equipment room [E]
 _TONE_LEFT = 0.01  # share of an electroding tone that the filter of a meter leaves [E]
 _TRANSIENT_OVER = 1e-5  # what is left of a transient when it is over
+DISCHARGE_S = 0.7  # time constant of a line that neither end feeds any more: some 70 uF and the bleeder of a feed [E]
 SETTLED_S = 0.15  # time constant with which a line and its feeds find a new split: 0.1 to 1 s in all [E]
 
 
@@ -112,6 +113,7 @@ class Plant:
         self._events: tuple[OpticalEvent, ...] = ()
         self._repeaters: tuple[RepeaterEvent, ...] = ()
         self._transient: Transient | None = None
+        self._discharging: dict[End, tuple[float, float]] = {}
         self._tones_ma = dict.fromkeys(End, 0.0)
         roles = tuple(Role) if self.fibre.unrepeatered else (Role.BOOSTER, Role.PREAMP)
         places: list[Place] = [(end, pair, role) for end in End for pair in range(1, fibre_pairs + 1) for role in roles]
@@ -203,6 +205,10 @@ class Plant:
         """Let the meters go to what happens next from what they show now, instead of being there at once. Call it first."""
         self._transient = Transient(self.electrical(), now, constant_s, dip)
 
+    def discharge(self, now: float) -> None:
+        """Let the voltmeters fall slowly from what they show now, if no end feeds the line any more. Call it before switching off."""
+        self._discharging = {end: (self._charged(end, self._on_the_way(end, now)[1], now), now) for end in End}
+
     def set_tone(self, end: End, tone_ma: float) -> None:
         """Put an electroding tone of this amplitude on the current of one end, 0 for none. Its meters show what they leave of it."""
         self._tones_ma[end] = tone_ma
@@ -212,8 +218,14 @@ class Plant:
         channel = 0 if end is End.A else 2
         true_ma, true_v = self._on_the_way(end, now)
         current_ma = self.meters.current_ma.read(true_ma, channel, now)
-        voltage_v = self.meters.voltage_v.read(true_v, channel + 1, now)
+        voltage_v = self.meters.voltage_v.read(self._charged(end, true_v, now), channel + 1, now)
         return max(0.0, current_ma), max(0.0, voltage_v)
+
+    def _charged(self, end: End, true_v: float, now: float) -> float:
+        """Voltage of an end with the charge that is left in the line."""
+        left_v, begin = self._discharging.get(end, (0.0, now))
+        dead = not any(feed.output_on for feed in self._feeds.values())
+        return max(true_v, left_v * exp(-(now - begin) / DISCHARGE_S)) if dead else true_v
 
     def _on_the_way(self, end: End, now: float) -> tuple[float, float]:
         """Current and voltage of one end before the meters, with what passes."""

@@ -35,6 +35,7 @@ from stationd.sim.scratch import scratch
 from stationd.sim.stage import Stage
 from stationd.sim.tcp_port import ModbusTcpPort
 from stationd.sim.wire_faults import FaultKind, Faults, LineFault
+from stationd.sim.written import TextListener, WriteLog, Written
 
 SETTLE_S = 0.05  # how often ramps and protections go on while nobody asks
 SWITCH_INTERVAL_S = 2e-4  # a thread that computes may delay the ports' thread by this much
@@ -47,6 +48,7 @@ class Simulation:
     def __init__(self, rig: rigs.Rig, stage: Stage) -> None:
         self.rig = rig
         self.stage = stage
+        self.write_log = WriteLog(stage)
         self._fittings: dict[str, _Fitting] = {}
         self._panels: dict[str, Panel] = {}
         self._light: Light | None = None
@@ -57,6 +59,11 @@ class Simulation:
     def plant(self) -> Plant:
         """The simulated line behind all devices."""
         return self.stage.plant
+
+    @property
+    def written(self) -> list[Written]:
+        """Every command that sets or switches something and reached a unit, oldest first; empty it as you like."""
+        return self.write_log.written
 
     @property
     def ports(self) -> Mapping[str, str]:
@@ -183,7 +190,7 @@ class _Opener:
     def _open_text(self, name: str, section: rigs.Port, here: Mapping[str, rigs.Device], faults: Faults) -> None:
         responder, panels = text_line(self.simulation.stage, here)
         port = self._paced(name, section)
-        hop = _Hop(self.thread, responder, faults, max(_thinking_s(here).values()), port.send)
+        hop = _Hop(self.thread, responder, faults, max(_thinking_s(here).values()), port.send, self.simulation.write_log.listener(here))
         port.connect(hop.heard)
         if isinstance(responder, GenesysLine):
             responder.send = hop.push
@@ -192,7 +199,8 @@ class _Opener:
 
     def _units(self, here: Mapping[str, rigs.Device]) -> tuple[dict[int, ModbusUnit], dict[str, Panel]]:
         both = {name: modbus_unit(self.simulation.stage, device) for name, device in here.items()}
-        units = {device.address: both[name][0] for name, device in here.items()}
+        log = self.simulation.write_log
+        units = {device.address: log.watch(name, device, both[name][0]) for name, device in here.items()}
         return units, {name: panel for name, (_, panel) in both.items()}
 
     def _paced(self, name: str, section: rigs.Port) -> PtyPort | SocketPort:
@@ -219,9 +227,11 @@ class _Hop:
         faults: Faults,
         thinking_s: float,
         send: Callable[[Iterable[Late]], None],
+        ear: TextListener,
     ) -> None:
         self._thread = thread
         self._responder = responder
+        self._ear = ear
         self._faults = faults
         self._thinking_s = thinking_s
         self._send = send
@@ -234,6 +244,7 @@ class _Hop:
                 self._loop.call_soon_threadsafe(self._answer, frame)
 
     def _answer(self, frame: bytes) -> None:
+        self._ear.heard(frame)
         answers = self._responder.feed(frame)
         pieces = [
             (delay_s + more_s + self._thinking_s, data)

@@ -15,7 +15,7 @@ from enum import Enum
 from math import floor, inf
 
 from stationd.sim.amplifier import AmplifierSettings, AmplifierState
-from stationd.sim.cable import End, PowerFeed, Regulation
+from stationd.sim.cable import End, Polarity, PowerFeed, Regulation
 from stationd.sim.optics import Role
 from stationd.sim.plant import Plant
 from stationd.sim.shutdown import Lag, Shutdown
@@ -194,6 +194,13 @@ class FeedDesk:
         self.advance(self._stage.now)
         return True
 
+    def turn(self, *, negative: bool) -> bool:
+        """Turn the polarity; return False while the output is on."""
+        if self.feed.output_on:
+            return False
+        self._put(replace(self.feed, polarity=Polarity.NEGATIVE if negative else Polarity.POSITIVE))
+        return True
+
     def set_remote(self, remote: bool) -> None:
         """Give the unit to the interface, or back to its panel."""
         self._put(replace(self.feed, remote=remote))
@@ -243,6 +250,8 @@ class FeedDesk:
 
     def _put(self, feed: PowerFeed) -> None:
         self._known = feed
+        if self.feed.output_on and not feed.output_on:
+            self._stage.plant.discharge(self._stage.now)
         self._stage.plant.set_power_feed(self.end, feed)
 
 

@@ -31,6 +31,7 @@ from stationd.sim.happening import (
     electrical,
     electrode,
     fail_pump,
+    feeds_off,
     misset,
     nothing,
     optical,
@@ -50,6 +51,7 @@ from stationd.sim.simulation import Simulation, open_rig
 AT_ONCE_S = 3.0  # line time from a cut, shunt, trip or open to the right verdict
 SOON_S = 10.0  # of what is seen at the amplifiers, which are asked less often, or needs a second look
 SLOW_S = 180.0  # of what takes minutes to show
+LONG_S = 1800.0  # time to try a ramp before everything is as it was
 LATER_S = 60.0  # how long a pump ages before it fails
 ANY_OHM = 10.0  # a low-ohm shunt; the voltages hardly depend on it
 PUMP_LOSS_DB, PUMP_DROP_V = 0.8, -2.0  # of one pair at the repeater next to a station: 0.3 to 1 dB, a few volts
@@ -170,6 +172,11 @@ def _both_trip(here: Setting) -> Script:
     mains = [contact(end, Contact.MAINS, f"mains of end {end.value} failed") for end in End]
     says = _says(Kind.BOTH_OFF, ours=(Ours.YES, Ours.CANNOT_TELL))
     return _once(together(trip(*End), *mains), Expected(says, says, AT_ONCE_S, pairs=here.pairs))
+
+
+def _feeds_off(here: Setting) -> Script:
+    says = _says(Kind.BOTH_OFF, ours=(Ours.YES, Ours.CANNOT_TELL))
+    return _once(feeds_off(*End), Expected(says, says, AT_ONCE_S, pairs=here.pairs), LONG_S)
 
 
 def _door(here: Setting) -> Script:
@@ -294,6 +301,7 @@ _ALL = (
     Scenario("pfe-trip", "The power feed of end a trips, end b carries the line", _pfe_trip),
     Scenario("far-trip", "The power feed of end b trips, end a carries the line", _far_trip),
     Scenario("both-trip", "The mains of both stations fail", _both_trip),
+    Scenario("feeds-off", "Both feeds were switched off by people, and half an hour to try a ramp", _feeds_off),
     Scenario("door", "A door of the power feed of end a is opened", _door),
     Scenario("converter-failed", "A converter of the power feed of end a fails", _converter_failed),
     Scenario("electroding", "End a puts the electroding tone on the line", _electroding),

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stationd.console import line_screens, screens
-from stationd.console.words import Kind
+from stationd.console.wish import Kind
 from tests.console.desk import STATUS, value
 from tests.console.test_screens import NAMES, fits
 

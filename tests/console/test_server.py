@@ -291,10 +291,10 @@ async def test_viewers_never_take_the_places_of_those_who_may_act() -> None:
         first, second = await served.caller(OPERATOR), await served.caller(ROOT)
         assert "parameters" in await first.call(GET)
         assert "parameters" in await second.call(GET)
-        assert b"all 32 places are taken" in await (await served.caller(OPERATOR)).end()
+        assert "all 32 places are taken" in (await (await served.caller(OPERATOR)).call(GET))["parameters"]["detail"]
         viewers[0].close()
         await until(lambda: served.server.connections == 31)
-        assert "parameters" in await (await served.caller(OPERATOR)).call(GET)
+        assert "status" in (await (await served.caller(OPERATOR)).call(GET))["parameters"]
 
 
 async def test_one_user_does_not_take_all_places() -> None:

@@ -6,6 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stationd.core.alarm.desk import Alarms
+from stationd.core.alarm.machine import Event
+from stationd.core.alarm.plan import Plan, rule
+from stationd.core.alarm.type import AlarmKey
+from stationd.core.alarm.words import Acknowledge, AlarmRecord, Signal, Target
 from stationd.core.model import (
     GOOD,
     Announce,
@@ -21,7 +26,10 @@ from stationd.core.model import (
     Restate,
     Tick,
 )
+from stationd.core.operation.orders import EmergencyOff, KeepAlive
+from stationd.core.operation.words import Accepted, CutOff, Hasten, Noted, Refused
 from stationd.core.station import Effect, Station, stale_after_s
+from tests.acting import BEKOV, ActingDesk, News
 
 FAST = PointId("amp", "output_power")
 SLOW = PointId("amp", "case_temperature")
@@ -166,3 +174,84 @@ def test_after_any_history_nothing_older_than_its_limit_is_fresh_and_no_value_is
                 assert reading.t in brought[name]
             if reading.quality.good:
                 assert now < reading.t + stale_after_s(PERIODS[name])
+
+
+# ---------------------------------------------------------------------- the desk of operations
+
+HELD, BYPASS = AlarmKey("station", "OP-HELD"), AlarmKey("station", "BYPASS")
+
+
+def acting(desk: ActingDesk) -> Station:
+    return Station(PERIODS, Alarms(Plan({key: rule(key) for key in (HELD, BYPASS)}), 0.0), None, desk)
+
+
+def records(news: list[Effect] | list[News]) -> list[tuple[AlarmKey, Event]]:
+    return [(each.key, each.event) for each in news if isinstance(each, AlarmRecord)]
+
+
+def test_the_desk_of_operations_hears_every_event_and_what_is_restated() -> None:
+    desk = ActingDesk()
+    station = acting(desk)
+    station.handle(good(OTHER, 100.0), 100.0)
+    station.handle(LinkChanged("line", False, ("pfe",), 101.0), 101.0)
+    levels = [each.quality.level for each in desk.heard if isinstance(each, Reading)]
+    assert levels == [Level.GOOD, Level.STALE], "what is old is told to be old"
+    assert any(isinstance(each, LinkChanged) for each in desk.heard)
+
+
+def test_what_it_signals_raises_alarms_and_what_becomes_of_them_is_told_to_it() -> None:
+    desk = ActingDesk(lambda news: [Signal(HELD, True, 100.0)] if isinstance(news, Reading) else [])
+    effects = acting(desk).handle(good(OTHER, 100.0), 100.0)
+    assert records(effects) == records(desk.heard) == [(HELD, Event.RAISE)]
+
+
+def test_two_desks_never_keep_each_other_busy_and_no_signal_is_lost() -> None:
+    def contrary(news: News) -> list[Signal]:
+        return [Signal(news.key, news.event is not Event.RAISE, 100.0)] if isinstance(news, AlarmRecord) else []
+
+    def answers(news: News) -> list[Signal]:
+        if isinstance(news, Reading):
+            return [Signal(HELD, True, 100.0)]
+        return [Signal(BYPASS, True, 100.0)] if records([news]) == [(HELD, Event.RAISE)] else contrary(news)
+
+    desk = ActingDesk(answers)
+    station = acting(desk)
+    effects = station.handle(good(OTHER, 100.0), 100.0)
+    assert records(effects) == [(HELD, Event.RAISE), (BYPASS, Event.RAISE)]
+    later = station.handle(Tick(109.0), 109.0)
+    station.handle(Tick(120.0), 120.0)
+    assert (BYPASS, Event.CLEAR) in records(later) + records(desk.heard), "what it said last is heard with the next event"
+
+
+def test_an_order_gives_its_outcome_and_what_is_to_be_done_in_order() -> None:
+    off, noted = CutOff(OTHER, False, "EMERGENCY-OFF"), Noted("emergency-off", "pfe", 100.0, "a.bekov")
+    desk = ActingDesk(does=lambda order: [off, noted, Signal(HELD, True, 100.0), Hasten(frozenset({OTHER}), 0.5)])
+    outcome, effects = acting(desk).act(EmergencyOff(BEKOV, ("all",)), 100.0)
+    assert isinstance(outcome, Accepted)
+    assert effects[:3] == [off, noted, Hasten(frozenset({OTHER}), 0.5)]
+    assert records(effects) == records(desk.heard) == [(HELD, Event.RAISE)]
+
+
+def test_without_a_desk_every_order_about_the_plant_is_refused_with_why_and_remedy() -> None:
+    outcome, effects = Station(PERIODS).act(KeepAlive(BEKOV, "OP-1"), 100.0)
+    assert isinstance(outcome, Refused)
+    assert effects == []
+    assert all(each.why and each.remedy for each in outcome.reasons)
+
+
+def test_what_an_order_about_alarms_changes_is_told_to_the_desk_of_operations() -> None:
+    desk = ActingDesk()
+    station = acting(desk)
+    station.handle(Signal(HELD, True, 100.0), 100.0)
+    answer = station.obey(Acknowledge((Target(HELD),), "a.bekov"), 101.0)
+    station.heed(answer.effects, 101.0)
+    assert records(desk.heard) == [(HELD, Event.RAISE), (HELD, Event.ACK)]
+
+
+def test_the_deadline_is_the_earliest_of_all_desks() -> None:
+    desk = ActingDesk(due=100.5)
+    station = acting(desk)
+    station.handle(good(OTHER, 100.0), 100.0)
+    assert station.deadline() == 100.5
+    desk.due = 500.0
+    assert station.deadline() == 102.0

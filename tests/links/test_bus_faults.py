@@ -120,10 +120,78 @@ def test_an_emergency_does_not_wait_until_a_line_without_addresses_may_speak_aga
         assert reason(await bus.ask(Exchange(codec, 1, text.Ask(1, "MV?")), Priority.FAST)) is Reason.TIMEOUT
         asked = asyncio.get_running_loop().time()
         done = await bus.ask(Exchange(codec, 1, codec.write(1, "OUT 0"), writes=True), Priority.EMERGENCY)
-        assert isinstance(done.outcome, Answer)
+        assert line.frames[-1] == (asked, b"OUT 0\r")
         assert done.t - asked < 0.1
+        assert reason(done) is Reason.GARBLED, "nobody can tell what that was the answer to"
+        read_back = await bus.ask(Exchange(codec, 1, text.Ask(1, "OUT?")), Priority.EMERGENCY)
+        assert reason(read_back) is Reason.TIMEOUT
+        assert line.frames[-1][0] - done.t >= 1.0, "its read-back waits until no late answer can come"
 
     on_line(unit, script, PortSettings("/dev/ttyTEST", baud=9600), read_only=False)
+
+
+def test_an_emergency_is_sent_into_a_line_that_never_is_silent() -> None:
+    off = Exchange(RTU, 1, modbus.Write(1, Table.COIL, 405, (0,)), writes=True)
+
+    async def script(bus: Bus, line: Line) -> None:
+        babbling = asyncio.create_task(babble(line))
+        await asyncio.sleep(0.01)
+        assert reason(await bus.ask(read(1), Priority.FAST)) is Reason.BABBLE
+        asked = asyncio.get_running_loop().time()
+        await bus.ask(off, Priority.EMERGENCY)
+        assert line.frames[0][0] - asked < 0.4
+        babbling.cancel()
+
+    async def babble(line: Line) -> None:
+        while True:
+            line.inject(b"\x00")
+            await asyncio.sleep(0.0005)
+
+    on_line(lambda frame, t: [], script, read_only=False)
+
+
+def test_on_a_line_where_units_are_selected_an_emergency_selects_at_once_and_never_reaches_another_unit() -> None:
+    dialect = text.Dialect(select="ADR {unit}", selected="OK", done="OK")
+    codec = text.Text(dialect)
+    selected: list[bytes] = []
+    off: list[bytes] = []
+    late = [b"123.4\r"]
+
+    def units(frame: bytes, t: float) -> list[tuple[float, bytes]]:
+        if frame.startswith(b"ADR"):
+            selected.append(frame)
+            return [(0.002, late.pop() if late and frame == b"ADR 6\r" else b"OK\r"), *([(0.02, b"OK\r")] if not late else [])]
+        if frame == b"OUT 0\r":
+            off.append(selected[-1])
+            return [(0.002, b"OK\r")]
+        return []
+
+    async def script(bus: Bus, line: Line) -> None:
+        assert reason(await bus.ask(Exchange(codec, 7, text.Ask(7, "MV?")), Priority.FAST)) is Reason.TIMEOUT
+        asked = asyncio.get_running_loop().time()
+        await bus.ask(Exchange(codec, 6, codec.write(6, "OUT 0"), writes=True), Priority.EMERGENCY)
+        assert off == [b"ADR 6\r"]
+        assert line.frames[-1][0] - asked < 0.2
+
+    on_line(units, script, PortSettings("/dev/ttyTEST", baud=9600), read_only=False)
+
+
+def test_polls_that_are_held_wait_and_everything_else_goes_on() -> None:
+    order = Exchange(RTU, 1, modbus.Write(1, Table.HOLDING, 500, (7,)), writes=True)
+
+    def unit(frame: bytes, t: float) -> list[tuple[float, bytes]]:
+        return [(0.002, frame)] if frame[1] == 6 else counting_unit(1, {})(frame, t)
+
+    async def script(bus: Bus, line: Line) -> None:
+        bus.hold_polls(held=True)
+        poll = asyncio.create_task(bus.ask(read(1), Priority.FAST))
+        assert isinstance((await bus.ask(order, Priority.OPERATOR)).outcome, Answer)
+        await asyncio.sleep(60.0)
+        assert [frame[1] for _, frame in line.frames] == [6]
+        bus.hold_polls(held=False)
+        assert isinstance((await poll).outcome, Answer)
+
+    on_line(unit, script, read_only=False)
 
 
 def test_what_was_heard_before_a_question_left_is_no_answer_to_it() -> None:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
+from math import exp
 
 import pytest
 from pymodbus.constants import ExcCodes
 
-from stationd.sim.cable import End, InsulatedOpen
+from stationd.sim.cable import End, InsulatedOpen, Polarity
 from stationd.sim.device_ea import EaSupply
 from stationd.sim.device_genesys import AC_FAIL, ENABLE_OPEN, SHUT_OFF, Genesys, GenesysLine
-from stationd.sim.device_io import Contact, IoModule, Lacking
+from stationd.sim.device_io import ELECTRODING_RELAY, Contact, IoModule, Lacking
 from stationd.sim.device_spellman import Spellman, check_character
 from stationd.sim.devices import text_line
 from stationd.sim.modbus_server import Bank
+from stationd.sim.plant import DISCHARGE_S
 from stationd.sim.stage import FeedDesk
 from tests.sim.stand import Stand, words
 
@@ -102,6 +105,46 @@ def test_fug_ends_its_lines_as_it_is_told(command: str, end: bytes) -> None:
     unit = Stand("fug-probus5").text()
     unit.ask(command)
     assert unit.feed(b">BON ?\n") == b"BON:1" + end
+
+
+def test_fug_turns_its_polarity_by_probus_4_and_only_while_it_is_off() -> None:
+    unit = Stand("fug-probus5").text()
+    assert (unit.ask(">DX ?"), unit.ask("P1"), unit.ask(">DX ?")) == ("DX:0", "E6", "DX:0")
+    unit.ask(">BON 0")
+    assert (unit.ask("P1"), unit.ask(">DX ?"), unit.plant.power_feed(End.A).polarity) == ("E0", "DX:1", Polarity.NEGATIVE)
+    assert (unit.ask("P2"), unit.ask(">DX 0"), unit.ask(">DX ?")) == ("E5", "E6", "DX:1")
+    unit.plant.set_power_feed(End.A, replace(unit.plant.power_feed(End.A), remote=False))
+    assert (unit.ask("P0"), unit.ask(">DX ?")) == ("E6", "DX:1")
+
+
+def test_a_feed_that_is_switched_off_last_shows_how_the_line_discharges() -> None:
+    stand = Stand("fug-probus5")
+    far = FeedDesk(stand.stage, End.B, 1000.0, 1500.0)
+    unit = stand.text()
+    assert unit.ask(">BON 0") == "E0"
+    assert unit.ask(">M0 ?") == "M0:0.000000", "the far end feeds, and this one is a way to earth"
+    unit.ask(">BON 1")
+    far.switch(False)
+    full_v = stand.plant.measure(End.A, unit.clock.now)[0]
+    assert full_v > 450
+    unit.ask(">BON 0")
+    shown = []
+    for _ in range(6):
+        shown.append(stand.plant.measure(End.A, unit.clock.now)[1])
+        unit.clock.now += DISCHARGE_S
+    assert shown[0] == pytest.approx(501.0, abs=2.0)
+    assert [after / before for before, after in pairwise(shown)] == [pytest.approx(exp(-1.0), rel=0.02)] * 5
+    assert stand.plant.measure(End.A, unit.clock.now)[0] == 0.0, "the current is gone at once"
+    assert stand.plant.measure(End.B, unit.clock.now)[1] == 0.0
+
+
+def test_a_line_that_is_fed_again_shows_no_old_charge() -> None:
+    stand = Stand("fug-probus5")
+    unit, far = stand.text(), FeedDesk(stand.stage, End.B, 1000.0, 1500.0)
+    far.switch(False)
+    unit.ask(">BON 0")
+    far.switch(True)
+    assert stand.plant.measure(End.A, unit.clock.now)[1] == 0.0
 
 
 def test_a_knob_that_is_turned_in_the_plant_is_adopted() -> None:
@@ -312,6 +355,34 @@ def test_the_io_module_shows_the_line_in_microamperes() -> None:
     panel.contacts[2] = False
     assert unit.snapshot(Bank.INPUT)[0] == 0
     assert unit.snapshot(Bank.DISCRETE)[2] == 0
+
+
+def test_the_first_relay_of_the_io_module_puts_the_tone_on_the_line_of_its_station() -> None:
+    stand = Stand("modbus-io")
+    unit, _ = stand.modbus()
+
+    def spread_ma() -> float:
+        shown = [stand.plant.measure(End.A, n * 0.02)[0] for n in range(100)]
+        return max(shown) - min(shown)
+
+    assert spread_ma() < 0.5
+    assert unit.write(Bank.COILS, ELECTRODING_RELAY - 1, [1]) is None
+    assert spread_ma() > 1.0
+    assert unit.write(Bank.COILS, 0, [0, 0, 0, 1]) is None
+    assert spread_ma() < 0.5
+
+
+def test_a_station_at_rest_is_not_earthed_and_is_operated_from_afar() -> None:
+    unit, panel = Stand("modbus-io").modbus()
+    assert isinstance(panel, IoModule)
+    assert [unit.snapshot(Bank.DISCRETE)[n] for n in range(8)] == [1, 1, 1, 0, 0, 1, 1, 1]
+    panel.set_contact(Contact.EARTHED, closed=True)
+    panel.set_contact(Contact.LOCAL, closed=True)
+    panel.switch_relay(3, on=True)
+    assert [unit.snapshot(Bank.DISCRETE)[n] for n in (3, 4)] == [1, 1]
+    panel.rest()
+    assert [unit.snapshot(Bank.DISCRETE)[n] for n in (3, 4)] == [0, 0]
+    assert unit.snapshot(Bank.COILS)[2] == 0
 
 
 def test_the_io_module_switches_its_relays_and_nothing_else() -> None:

@@ -14,7 +14,7 @@ import pytest
 from stationd.core.verdict.words import Kind, Ours
 from stationd.sim.cable import Cut, Electrical, End, Shunt
 from stationd.sim.demo_rig import Route, demo_rig
-from stationd.sim.device_io import Contact, IoModule
+from stationd.sim.device_io import ELECTRODING_RELAY, OPEN_AT_REST, Contact, IoModule
 from stationd.sim.device_keopsys import Keopsys
 from stationd.sim.light import line_taps
 from stationd.sim.modbus_server import Bank
@@ -83,14 +83,25 @@ def whole(simulation: Simulation) -> tuple[object, ...]:
 
 
 def contacts(end: End) -> Callable[[Simulation], set[Contact]]:
-    """Look which contacts of a station are open, as its module shows them."""
+    """Look which contacts of a station are not as at rest, as its module shows them."""
 
     def look(simulation: Simulation) -> set[Contact]:
         name = "aktau-io" if end is End.A else "siyazan-io"
         module = simulation.panel(name)
         assert isinstance(module, IoModule)
         bits = module.snapshot(Bank.DISCRETE)
-        return {contact for contact in Contact if not bits[contact.value - 1]}
+        return {contact for contact in Contact if bool(bits[contact.value - 1]) is (contact in OPEN_AT_REST)}
+
+    return look
+
+
+def relays(end: End) -> Callable[[Simulation], list[int]]:
+    """Look which relays of a station are on."""
+
+    def look(simulation: Simulation) -> list[int]:
+        module = simulation.panel("aktau-io" if end is End.A else "siyazan-io")
+        assert isinstance(module, IoModule)
+        return list(module.snapshot(Bank.COILS).values())
 
     return look
 
@@ -143,10 +154,10 @@ def test_another_seed_varies_what_the_world_leaves_open(name: str) -> None:
 def test_only_a_station_with_something_of_its_own_at_fault_may_say_ours(name: str) -> None:
     rig = demo_rig(Route.MAIN, 4, repeatered=not SCENARIOS[name].unrepeatered)
     expected = SCENARIOS[name].script(rig).expected
-    far = {"far-trip", "both-trip", "current-misset"}
+    far = {"far-trip", "both-trip", "feeds-off", "current-misset"}
     near = {
-        "pfe-trip", "both-trip", "door", "converter-failed", "terminal-pump", "connector-open", "transmitter-off", "ropa-off", "raman-off",
-        "sensor-fault", "bus-loss",
+        "pfe-trip", "both-trip", "feeds-off", "door", "converter-failed", "terminal-pump", "connector-open", "transmitter-off", "ropa-off",
+        "raman-off", "sensor-fault", "bus-loss",
     }  # fmt: skip
     assert (Ours.YES in expected.at(End.A).ours) == (name in near)
     assert (Ours.YES in expected.at(End.B).ours) == (name in far)
@@ -155,7 +166,8 @@ def test_only_a_station_with_something_of_its_own_at_fault_may_say_ours(name: st
 
 def test_every_row_of_the_event_table_has_a_scenario() -> None:
     kinds = {SCENARIOS[name].script(demo_rig(Route.MAIN, 4, repeatered=not SCENARIOS[name].unrepeatered)).expected.kind for name in ALL}
-    assert set(Kind) - kinds <= {Kind.CANNOT_TELL}
+    of_operations = {Kind.OPERATION, Kind.SWITCHED_OFF}  # no scenario does what a person orders at a station
+    assert set(Kind) - kinds <= {Kind.CANNOT_TELL} | of_operations
 
 
 def test_a_scenario_on_the_wrong_kind_of_line_is_refused() -> None:
@@ -284,6 +296,33 @@ def test_the_meters_see_the_current_dip_and_the_voltage_on_its_way() -> None:
     assert meters(1.5) == (pytest.approx(1000.0, abs=2.0), pytest.approx(501.0, abs=2.0))
 
 
+def test_feeds_that_people_switched_off_are_at_no_current_not_tripped_and_discharged() -> None:
+    def look(simulation: Simulation) -> list[tuple[bool, bool, float, float]]:
+        found = []
+        for end, desk in simulation.stage.feeds.items():
+            current_ma, voltage_v = simulation.plant.measure(end, simulation.stage.now)
+            assert current_ma < 0.2
+            assert voltage_v < 0.2
+            found.append((desk.feed.output_on, desk.tripped, desk.current.target, desk.feed.current_setpoint_ma))
+        return found
+
+    assert played("feeds-off", look, FIRST_S + 0.1)[0] == [(False, False, 0.0, 0.0)] * 2
+    assert [played("feeds-off", contacts(end))[0] for end in End] == [set(), set()]
+
+
+def test_a_feed_that_was_off_can_be_switched_on_and_ramped_as_soon_as_the_scenario_is_there() -> None:
+    def look(simulation: Simulation) -> tuple[float, float]:
+        desk = simulation.stage.feeds[End.A]
+        assert desk.switch(True)
+        assert state(simulation).current_a_ma == 0.0
+        desk.set_current(100.0)
+        return state(simulation).current_a_ma, state(simulation).voltage_a_v
+
+    current_ma, voltage_v = played("feeds-off", look)[0]
+    assert current_ma == pytest.approx(100.0, abs=2.0)
+    assert voltage_v == pytest.approx(0.1 * 341 + 160, abs=5.0)
+
+
 def test_mains_that_fail_leave_a_dead_line_and_say_so() -> None:
     now, _ = played("both-trip", state)
     assert (now.current_a_ma, now.current_b_ma, now.voltage_a_v, now.voltage_b_v) == (0, 0, 0, 0)
@@ -297,7 +336,7 @@ def test_a_converter_that_fails_is_a_contact_and_at_most_half_a_per_cent_for_som
     assert 994.5 <= dipped < later == pytest.approx(1000.0, abs=0.4)
 
 
-def test_electroding_is_a_contact_and_a_ripple_of_some_tenths_of_a_milliampere_at_its_own_end() -> None:
+def test_electroding_is_a_relay_and_a_ripple_of_some_tenths_of_a_milliampere_at_its_own_end() -> None:
     def spread(simulation: Simulation) -> list[float]:
         readings = {end: [simulation.plant.measure(end, n * 0.02)[0] for n in range(200)] for end in End}
         return [max(each) - min(each) for each in readings.values()]
@@ -305,7 +344,8 @@ def test_electroding_is_a_contact_and_a_ripple_of_some_tenths_of_a_milliampere_a
     (here, there), _ = played("electroding", spread)
     assert 1.0 < here < 3.0
     assert there < 0.7
-    assert played("electroding", contacts(End.A))[0] == {Contact.ELECTRODING}
+    assert [played("electroding", relays(end))[0][ELECTRODING_RELAY - 1] for end in End] == [1, 0]
+    assert played("electroding", contacts(End.A))[0] == set()
 
 
 def test_a_set_current_that_drifts_by_half_a_milliampere_moves_the_split_by_seventy_six_volts_with_equal_currents() -> None:

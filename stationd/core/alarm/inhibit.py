@@ -6,7 +6,8 @@ time folds it afterwards. What began longer before the cause than that is its ow
 only when the cause had stood for `within`: a line that is fed from its other end stays lit, and a fibre that breaks an hour after
 the trip of one feed is not dark because of it. After the cause has gone, it goes on explaining for `hold_off`: repeaters need time
 to come back. What is folded and holds stays folded until then. Each new coming of an effect is judged anew, by its own onset; and
-what was folded only because everything was coming back is judged anew when the cause comes back instead.
+what was folded only because everything was coming back is judged anew when the cause comes back instead. A link that takes over
+explains also what began long before its cause, if something else hides it at that moment: nothing is shown for a change of reasons.
 
     cause:  unseen --began--> explains --ended--> fades --hold_off--> unseen          fades --began--> explains
 
@@ -32,7 +33,8 @@ class Link:
     """`cause` explains `effect`.
 
     `hold_back_s` is the longest time by which the effect may be seen before the cause, `within_s` the longest by which it may
-    begin after it.
+    begin after it. With `takes_over` it explains also what another cause hides already. `intended`: people bring the cause about,
+    and it may hide what is graver than itself.
     """
 
     cause: AlarmKey
@@ -40,6 +42,8 @@ class Link:
     hold_back_s: float = HOLD_BACK_S
     hold_off_s: float = HOLD_OFF_S
     within_s: float = inf
+    takes_over: bool = False
+    intended: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +51,14 @@ class Graph:
     """The links, followed to the end: a cause explains also what its effects explain.
 
     `causes[effect][cause]` and `effects[cause][effect]` hold the hold-back of the pair, `within_s[cause][effect]` how long after
-    the cause the effect may begin; `hold_off_s[cause]` is the longest of its links.
+    the cause the effect may begin; `hold_off_s[cause]` is the longest of its links; `takes_over` are the pairs that do.
     """
 
     causes: Mapping[AlarmKey, Mapping[AlarmKey, float]]
     effects: Mapping[AlarmKey, Mapping[AlarmKey, float]]
     within_s: Mapping[AlarmKey, Mapping[AlarmKey, float]]
     hold_off_s: Mapping[AlarmKey, float]
+    takes_over: frozenset[tuple[AlarmKey, AlarmKey]] = frozenset()
 
     def hold_back_s(self, effect: AlarmKey) -> float:
         """Return how long an effect waits for its causes before it is told; 0 for an alarm that has none."""
@@ -112,7 +117,8 @@ def graph(links: Iterable[Link]) -> Graph:
     for cause, reached in effects.items():
         for effect, hold_back_s in reached.items():
             causes.setdefault(effect, {})[cause] = hold_back_s
-    return Graph(causes, effects, within, {cause: max(each.hold_off_s for each in own) for cause, own in by_cause.items()})
+    hold_off_s = {cause: max(each.hold_off_s for each in own) for cause, own in by_cause.items()}
+    return Graph(causes, effects, within, hold_off_s, frozenset((link.cause, link.effect) for link in links if link.takes_over))
 
 
 def _reached(
@@ -174,7 +180,12 @@ class Inhibitor:
         possible = self.graph.causes.get(effect)
         if possible is None or not self._now:
             return frozenset()
-        return frozenset(cause for cause, hold_back_s in possible.items() if self._covers(cause, effect, onset, hold_back_s))
+        found = frozenset(cause for cause, hold_back_s in possible.items() if self._covers(cause, effect, onset, hold_back_s))
+        return found | {cause for cause in possible if self._takes_over(cause, effect)} if found else found
+
+    def _takes_over(self, cause: AlarmKey, effect: AlarmKey) -> bool:
+        known = self._now.get(cause)
+        return known is not None and known.ended is None and (cause, effect) in self.graph.takes_over
 
     def _covers(self, cause: AlarmKey, effect: AlarmKey, onset: float, hold_back_s: float) -> bool:
         known = self._now.get(cause)

@@ -138,20 +138,24 @@ def custom_rule(custom: Custom, usual: Mapping[tuple[str, PointId], AlarmKey]) -
 def links_of(rules: Mapping[AlarmKey, Rule], facts: Facts, own: Iterable[Suppression] = ()) -> tuple[Link, ...]:
     """Return the links between the alarms of a station: those of the catalogue, and those of its file.
 
-    Nothing that protects people is ever an effect, and nothing is folded under what is less severe than itself.
+    Nothing that protects people is ever an effect, and nothing is folded under what is less severe than itself, but for what
+    people bring about on purpose.
     """
     places = _Places(rules, facts)
     links: dict[tuple[AlarmKey, AlarmKey], Link] = {}
     for each in rules.values():
         for cause in each.type.suppressed_by:
             for found in places.causes(each.key, cause.type, cause.reach):
-                links[found, each.key] = Link(found, each.key, places.hold_back_s(found), within_s=_within_s(cause))
+                over = cause.lasting or cause.intended
+                links[found, each.key] = Link(
+                    found, each.key, places.hold_back_s(found), within_s=_within_s(cause), takes_over=over, intended=cause.intended
+                )
     for added in own:
         for effect in places.of_type(added.effect):
             for found in places.causes(effect, added.cause, added.reach):
                 wait = max(added.hold_back_s, places.hold_back_s(found))
                 links[found, effect] = Link(found, effect, wait, added.hold_off_s, added.within_s)
-    return tuple(link for link in links.values() if _may_fold(rules[link.cause], rules[link.effect]))
+    return tuple(link for link in links.values() if _may_fold(link, rules[link.cause], rules[link.effect]))
 
 
 def _within_s(cause: Cause) -> float:
@@ -174,8 +178,8 @@ def mistakes(links: Iterable[Link], rules: Mapping[AlarmKey, Rule], own: Iterabl
     return tuple(found)
 
 
-def _may_fold(cause: Rule, effect: Rule) -> bool:
-    return not effect.type.safety and cause.severity.rank >= effect.severity.rank
+def _may_fold(link: Link, cause: Rule, effect: Rule) -> bool:
+    return not effect.type.safety and (link.intended or cause.severity.rank >= effect.severity.rank)
 
 
 class _Places:

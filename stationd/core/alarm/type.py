@@ -75,11 +75,14 @@ class Cause(NamedTuple):
     `lasting`: for as long as it stands, whenever the other begins, since the other follows from it: a feed that is off gives no
     current. Without that, a cause of the same unit explains what comes with it and not what comes days later: a fault bit that
     stands, acknowledged, is no reason why the output is lost tomorrow.
+    `intended`: people bring it about, so that it explains also what is graver than itself. A cause that is lasting or intended
+    takes over what another one hides when it begins: what a ramp up leaves behind was hidden by the feed that was off.
     """
 
     type: str
     reach: Reach
     lasting: bool = False
+    intended: bool = False
 
 
 class Delays(NamedTuple):

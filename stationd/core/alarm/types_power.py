@@ -20,6 +20,8 @@ NOT_FEEDING = (
     Cause("PFE-INTERLOCK-OPEN", Reach.SAME),
     Cause("EMERGENCY-STOP", Reach.STATION),
 )
+# What a ramp moves on purpose: below its band until it has arrived, and in voltage mode while it follows the far end.
+RAMPED = (*NOT_FEEDING, Cause("OPERATION", Reach.STATION, intended=True))
 MAINS = (Cause("MAINS-FAIL", Reach.STATION),)
 
 POWER_TYPES = (
@@ -56,14 +58,14 @@ POWER_TYPES = (
         "LINE-UNDER-CURRENT", MAJOR, "Line current is below its band",
         "Pumps of the repeaters lose power and optical margin shrinks",
         "Check regulation mode and voltage limit of both feeds: show line",
-        delays=CURRENT, service_affecting=True, suppressed_by=(*NOT_FEEDING, Cause("LINE-UNDER-CURRENT-LIMIT", Reach.SAME, lasting=True)),
+        delays=CURRENT, service_affecting=True, suppressed_by=(*RAMPED, Cause("LINE-UNDER-CURRENT-LIMIT", Reach.SAME, lasting=True)),
         limits="assumption: 2 % below nominal, deadband 0.5 %",
     ),
     AlarmType(
         "LINE-UNDER-CURRENT-LIMIT", CRITICAL, "Line current is too low to keep the repeaters working",
         "Traffic is being lost or will be within minutes",
         "Look whether the far end has tripped or the voltage limit is reached; call the far station",
-        delays=AT_LIMIT, service_affecting=True, suppressed_by=NOT_FEEDING, limits="assumption: 10 % below nominal, deadband 0.5 %",
+        delays=AT_LIMIT, service_affecting=True, suppressed_by=RAMPED, limits="assumption: 10 % below nominal, deadband 0.5 %",
     ),
     AlarmType(
         "LINE-OVER-VOLTAGE", MAJOR, "Feed voltage is higher than the line explains",
@@ -84,7 +86,7 @@ POWER_TYPES = (
         "LINE-UNDER-VOLTAGE", MAJOR, "Feed voltage is lower than the line explains",
         "The conductor may have lost its insulation to the sea; traffic still runs while both ends feed",
         "Read both ends at the same time and locate it: show fault",
-        delays=LEVEL, suppressed_by=NOT_FEEDING,
+        delays=LEVEL, suppressed_by=RAMPED,
         limits="assumption: 10 % below the expected share of the line voltage, less an earth potential of 0.1 V/km; deadband 2 %",
     ),
     AlarmType(
@@ -92,7 +94,7 @@ POWER_TYPES = (
         "The regulation drifts; the split of the voltage between the ends moves with it",
         "Compare both ends; plan a check of the current regulation",
         delays=LEVEL, suppressed_by=(
-            *NOT_FEEDING, *(
+            *RAMPED, *(
                 Cause(name, Reach.SAME, lasting=True) for name in
                 ("LINE-OVER-CURRENT", "LINE-UNDER-CURRENT", "LINE-OVER-CURRENT-LIMIT", "LINE-UNDER-CURRENT-LIMIT")
             ),
@@ -189,7 +191,7 @@ POWER_TYPES = (
     AlarmType(
         "FEED-MODE", MAJOR, "The power feed does not regulate the current",
         "It holds a voltage or is at a limit: the line current follows the line and no longer the set point",
-        "Compare voltage with its limit and read the far station", delays=CURRENT, suppressed_by=NOT_FEEDING,
+        "Compare voltage with its limit and read the far station", delays=CURRENT, suppressed_by=RAMPED,
     ),
     AlarmType(
         "REMOTE-DISABLED", MINOR, "Power feed is not under remote control",

@@ -122,6 +122,11 @@ STATION_TYPES = (
         "Read why it holds; go on, go back or close it", shelvable=False, delays=AT_ONCE,
     ),
     AlarmType(
+        "OPERATION", WARNING, "An operation is changing the line",
+        "Current, voltage and light move because somebody has decided it; what follows from that is folded under this",
+        "Look who runs it and how far it has come before you act on anything else", delays=AT_ONCE,
+    ),
+    AlarmType(
         "BYPASS", MAJOR, "An interlock is bypassed", "A protection is missing for the time of the work",
         "End the bypass as soon as the work is done", shelvable=False, delays=AT_ONCE,
     ),

@@ -79,6 +79,20 @@ class Electric:
 
 
 @dataclass(frozen=True, slots=True)
+class Act:
+    """An operation: its name, the phase it stands in, and what it goes for, in words."""
+
+    name: str
+    phase: str
+    target: str
+
+    @property
+    def switches_off(self) -> bool:
+        """True when it takes a feed off the line."""
+        return self.target.split(" ")[0] == "off"
+
+
+@dataclass(frozen=True, slots=True)
 class Contacts:
     """What contacts and flags of this station say: names of points or units, empty where nothing is amiss."""
 
@@ -116,6 +130,10 @@ class Evidence:
     ageing: tuple[Ageing, ...] = ()
     faded: tuple[int, ...] = ()  # pairs whose level has been lower than at the baseline for long enough, far from dark
     events: tuple[First, ...] = ()
+    acting: bool = False  # people change the line, or it settles after that
+    own_acts: tuple[Act, ...] = ()
+    far_acts: tuple[Act, ...] = ()
+    switched_off: str = ""  # the operation of ours that has switched our feed off
 
     def from_here_km(self, km: float) -> float:
         """Return the distance from this station of a kilometre that is counted from end a."""

@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from stationd.core.verdict import connector_rows as connectors
 from stationd.core.verdict import light_rows as light
+from stationd.core.verdict import operation_rows as operation
 from stationd.core.verdict import power_rows as power
 from stationd.core.verdict.evidence import Evidence
 from stationd.core.verdict.first import first_out
@@ -21,6 +22,9 @@ from stationd.core.verdict.said import SENTENCE, Row, Said
 from stationd.core.verdict.words import Confidence, Kind, Ours, Verdict
 
 ROWS: tuple[Row, ...] = (
+    # what people do on purpose
+    Row(Kind.OPERATION, operation.acting, operation.say_acting),
+    Row(Kind.SWITCHED_OFF, operation.switched_off, operation.say_switched_off),
     # the line without power
     Row(Kind.OPEN, power.opened, power.say_open),
     Row(Kind.CABLE_CUT, power.cut_unfed, power.say_cut_unfed),
@@ -64,7 +68,10 @@ ROWS: tuple[Row, ...] = (
 )
 MOST_ALSO = 3  # further findings that are named beside the first
 QUIET = frozenset({Kind.HEALTHY, Kind.CANNOT_TELL})
+SOUND = frozenset({Kind.HEALTHY, Kind.OPERATION, Kind.SWITCHED_OFF})  # nothing came first: nothing is wrong
 EXPLAINS = {  # what follows from a verdict and is not told beside it
+    Kind.OPERATION: frozenset(Kind) - {Kind.BUS_LOST, Kind.SENSOR, Kind.CONNECTOR},
+    Kind.SWITCHED_OFF: frozenset(Kind) - {Kind.BUS_LOST, Kind.SENSOR, Kind.CONNECTOR},
     Kind.OPEN: frozenset(Kind) - {Kind.BUS_LOST},
     Kind.INTERLOCK: frozenset(Kind) - {Kind.BUS_LOST, Kind.SENSOR, Kind.CONNECTOR},
     Kind.BOTH_OFF: frozenset(Kind) - {Kind.BUS_LOST, Kind.SENSOR, Kind.CONNECTOR},
@@ -85,7 +92,7 @@ def judge(evidence: Evidence) -> Verdict:
     first = holding[0]
     said = _bounded(evidence, first.say(evidence))
     also = () if first.kind in QUIET else _also(evidence, first, holding[1:])
-    came, tied = first_out(evidence.events) if first.kind is not Kind.HEALTHY else (None, ())
+    came, tied = first_out(evidence.events) if first.kind not in SOUND else (None, ())
     return Verdict(
         kind=first.kind, ours=said.ours, confidence=said.confidence, sentence=said.sentence[:SENTENCE], where=said.where,
         why=(*said.why, *also), next=said.next, since=evidence.since, place=said.place, location=said.location, pairs=said.pairs,

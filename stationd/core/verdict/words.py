@@ -32,6 +32,8 @@ class Kind(Enum):
     INTERLOCK = "interlock"
     SENSOR = "sensor-fault"
     BUS_LOST = "bus-lost"
+    OPERATION = "operation"
+    SWITCHED_OFF = "feed-switched-off"
 
 
 class Ours(Enum):

@@ -247,6 +247,12 @@ class FeedWatch:
                 history.popleft()
         self.normal, self._anchor, self.onset = BothEnds(), BothEnds(), None
 
+    def restart(self) -> None:
+        """Forget everything from before: people have changed the line on purpose, and what is measured from now on is its state."""
+        self.near_history.clear()
+        self.far_history.clear()
+        self.normal, self._anchor, self.onset = BothEnds(), BothEnds(), None
+
     def _settled(self, history: Sequence[Feed], latest: Feed | None, now: float) -> Feed | None:
         if latest is None:
             return None

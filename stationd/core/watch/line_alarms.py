@@ -19,7 +19,7 @@ OF_VERDICT = {
     "EARTH-POTENTIAL": frozenset({Kind.EARTH_POTENTIAL}),
     "REPEATER-PUMP": frozenset({Kind.REPEATER_PUMP}),
 }
-UNDECIDED = frozenset({Kind.CANNOT_TELL, Kind.BUS_LOST})
+UNDECIDED = frozenset({Kind.CANNOT_TELL, Kind.BUS_LOST, Kind.OPERATION, Kind.SWITCHED_OFF})
 Found = tuple[bool | None, str]
 
 

@@ -30,6 +30,7 @@ from stationd.core.verdict.evidence import Evidence, Power, Sign
 from stationd.core.verdict.judge import judge
 from stationd.core.verdict.told import BaselineOutcome, BaselineTaken, TakeBaseline, VerdictChanged
 from stationd.core.verdict.words import Kind, Verdict
+from stationd.core.watch.acts import Acts, Who, act_of
 from stationd.core.watch.baselines import take
 from stationd.core.watch.chronicle import Chronicle
 from stationd.core.watch.electric import Electricity
@@ -67,7 +68,8 @@ class LineWatch:
         self._chronicle = Chronicle(plan)
         self._alarms = LineAlarms(plan)
         self.steadiness = Steadiness(now)
-        self._parts = Parts(self.feeds, self.light, self.learner, self.steadiness, self._chronicle)
+        self.acts = Acts()
+        self._parts = Parts(self.feeds, self.light, self.learner, self.steadiness, self._chronicle, self.acts)
         self._far: FarLine | None = None
         self._far_why = "nothing heard since the start"
         self._evidence: Evidence | None = None
@@ -95,6 +97,11 @@ class LineWatch:
         """Return when a Tick is due if nothing else happens."""
         return self._due
 
+    def operate(self, operation: Mapping[str, str] | None, now: float) -> None:
+        """Take what is done here on purpose (Operations.told): while it goes on, what changes is no fault."""
+        if self.acts.take(Who.OWN, act_of(operation), now):
+            self._due = now
+
     def _take(self, event: Event | Signal) -> bool:
         """Take an event; return whether it presses."""
         match event:
@@ -110,11 +117,13 @@ class LineWatch:
                 return False
             case FarLine():
                 self._far, self._far_why = event, ""
+                self.acts.take(Who.FAR, act_of(event.operation), event.received)
                 self.feeds.hear(event.feed)
                 self._chronicle.hear(event.events)
                 return True
             case FarSilent(t, why):
                 self._far, self._far_why = None, why
+                self.acts.take(Who.FAR, None, t)
                 self.feeds.hear(None)
                 return True
             case _:
@@ -137,6 +146,8 @@ class LineWatch:
         if onset is None or not onset.near_saw or onset.t <= self._stepped_t:
             return
         self._stepped_t = onset.t
+        if self.acts.acting:
+            return
         self._chronicle.stepped(self.feeds.device, onset.after, onset.t)
         before, near = onset.before.near, self.feeds.near
         if before is None or near is None or abs(near.current_ma - before.current_ma) > 0.002 * self.feeds.nominal_ma:
@@ -154,16 +165,24 @@ class LineWatch:
 
     def _judge(self, now: float) -> list[Effect]:
         self._judged_t, self._due = now, now + AT_LEAST_S
+        self._follow_acts(now)
         evidence = self._gather(now)
         self._evidence = evidence
         found = judge(evidence)
         changed = self.steadiness.take(found, self._began(found, now), now)
         self._settle(evidence, now)
         due = self.steadiness.due
-        dues = (self._due, due, self._pressing(evidence, now), self.light.next_fade(now))
+        dues = (self._due, due, self._pressing(evidence, now), self.light.next_fade(now), self.acts.due())
         self._due = min(each for each in dues if each is not None and each > now)
         effects: list[Effect] = [*self._alarms.look(evidence, self.verdict, now)]
         return [*([changed] if changed is not None else []), *effects]
+
+    def _follow_acts(self, now: float) -> None:
+        """Begin anew when people have changed the line; a feed that gives current again is not off on purpose any more."""
+        if self.acts.settled(now):
+            self.feeds.restart()
+        if self.feeds.here in (Power.FEEDING, Power.AT_LIMIT) and not self.acts.acting:
+            self.acts.on_again(Who.OWN)
 
     def _pressing(self, evidence: Evidence, now: float) -> float | None:
         """Return when a pair that has just gone dark is to be looked at again."""
@@ -204,6 +223,8 @@ class LineWatch:
             electric=electric, contacts=side.contacts(self.feeds.here, now), far_known=far is not None,
             far_why=self._far_why, far_alarms=alarms, buses_lost=side.buses_lost(mute), mute=mute, ageing=self.light.ageing(),
             faded=self.light.faded(pairs, now),
+            acting=self.acts.acting, own_acts=self.acts.of(Who.OWN), far_acts=self.acts.of(Who.FAR),
+            switched_off=self.acts.switched_off.get(Who.OWN, ""),
             events=self._chronicle.since(max(since - BEFORE_S, self.steadiness.floor), since + 6 * BEFORE_S),
         )  # fmt: skip
 
@@ -216,6 +237,8 @@ class LineWatch:
 
     def _settle(self, evidence: Evidence, now: float) -> None:
         """Learn what is normal from a line that is healthy, and nothing from any other."""
+        if evidence.acting:
+            return
         electric = evidence.electric
         sound = electric.sign is Sign.NONE and not electric.contradicted and electric.here is Power.FEEDING
         if sound and self.feeds.onset is not None and now > self.feeds.onset.t + BEFORE_S:

@@ -14,6 +14,7 @@ from stationd.core.light.watch import LightWatch
 from stationd.core.line.learn import Learner
 from stationd.core.model import PointId
 from stationd.core.verdict.words import Kind
+from stationd.core.watch.acts import Acts, Who
 from stationd.core.watch.chronicle import Chronicle
 from stationd.core.watch.feeds import BothEnds, FeedWatch, feed_as_plain, feed_from_plain
 from stationd.core.watch.steadiness import Steadiness
@@ -30,6 +31,7 @@ class Parts:
     learner: Learner
     steadiness: Steadiness
     chronicle: Chronicle
+    acts: Acts
 
 
 def saved_state(parts: Parts, now: float) -> dict[str, Any]:
@@ -43,6 +45,7 @@ def saved_state(parts: Parts, now: float) -> dict[str, Any]:
         "far_levels": {str(number): round(level, 3) for number, level in light.far_normal.items()},
         "learnt": parts.learner.saved(),
         "verdict": {"kind": verdict.kind.value, "age_s": now - verdict.since},
+        "switched_off": parts.acts.switched_off.get(Who.OWN, ""),
         "events": parts.chronicle.saved(now, {*verdict.tied, *((verdict.first_out,) if verdict.first_out is not None else ())}),
     }
 
@@ -58,6 +61,7 @@ def put_back(parts: Parts, saved: Mapping[str, Any], now: float, elapsed_s: floa
         "far_levels": lambda plain: parts.light.far_normal.update({int(name): float(level) for name, level in plain.items()}),
         "learnt": parts.learner.restore,
         "verdict": lambda plain: _verdict(parts, plain, now - elapsed_s),
+        "switched_off": lambda plain: parts.acts.switched_off.update({Who.OWN: str(plain)} if plain else {}),
         "events": lambda plain: parts.chronicle.restore(plain, now - elapsed_s),
     }
     failed: list[str] = []

@@ -22,7 +22,7 @@ from typing import Any
 
 from stationd.core.verdict.words import Confidence, Kind
 from stationd.outputs.document import Document
-from stationd.outputs.incidents.saying import HELD_S, another, names_fault, says_most
+from stationd.outputs.incidents.saying import DELIBERATE, HELD_S, another, names_fault, says_most
 from stationd.outputs.journal import Moment
 
 Change = Mapping[str, object]  # a verdict as document, with "at": when it was found
@@ -148,7 +148,7 @@ class Course:
         self._healthy_t = None if not healthy else moment.t if healthy_t is None else healthy_t
         current = self.standing
         if current is None:
-            opens = names_fault(change) or (not healthy and was == Kind.HEALTHY.value)
+            opens = names_fault(change) or (not healthy and kind not in DELIBERATE and was == Kind.HEALTHY.value)
             if opens:
                 self._open(change, since_t, moment, standing)
             return opens

@@ -17,7 +17,8 @@ Told = Mapping[str, Any]
 
 HELD_S = 5.0  # what was said for less was a step on the way: a verdict that is taken back stands for three seconds (assumption)
 APART_KM = 5.0  # two intervals with less between them may be one place: the kilometre moves while the meters settle (assumption)
-QUIET = frozenset({Kind.HEALTHY.value, Kind.CANNOT_TELL.value})
+DELIBERATE = frozenset({Kind.OPERATION.value, Kind.SWITCHED_OFF.value})  # what people do is no incident
+QUIET = frozenset({Kind.HEALTHY.value, Kind.CANNOT_TELL.value}) | DELIBERATE
 RANK = {Confidence.HIGH.value: 2, Confidence.MEDIUM.value: 1, Confidence.LOW.value: 0}
 PARTS = {  # what is left of a fault while it is mended piece by piece, or what else the same creeping thing is taken for
     Kind.CABLE_CUT.value: frozenset({Kind.FIBRE_BREAK.value}),

@@ -154,6 +154,7 @@ SAYS_NOTHING: dict[tuple[str, str], str] = {
     ("ea-ps10000", "sinking"): STATE,
     ("fug-probus5", "calibrating"): "set by the maker at the unit only",
     ("fug-probus5", "output_command"): SETTING,
+    ("fug-probus5", "polarity_negative"): SETTING,
     ("fug-probus5", "voltage_control"): STATE,
     ("fug-probus5", "current_control"): STATE,
     ("fug-probus5", "ramping_voltage"): STATE,
@@ -162,6 +163,7 @@ SAYS_NOTHING: dict[tuple[str, str], str] = {
     ("spellman-xrv", "interlock_2"): SAME,
     ("spellman-xrv", "supply_fault"): SAME,  # fault
     ("spellman-xrv", "ready"): STATE,
+    ("spellman-xrv", "watchdog_on"): SAME,  # watchdog
     ("tdk-genesys", "foldback_enabled"): SETTING,
     ("tdk-genesys", "shut_off"): SAME,  # interlock
     ("tdk-genesys", "enable_open"): SAME,

@@ -1,0 +1,232 @@
+"""Acting from a terminal: one process from the arming to the end of an operation, so that its session is one and the same.
+
+Arm or prepare, show what it is about, wait for the second person, ask for the code, execute, then watch it once a second and say
+each second that somebody is there. Whoever leaves, is cut off or is stopped lets it hold: that is done by the daemon, which hears
+no more of this process. Nothing here is retried. Follows shell.md sections 2.2, 7.3 and 7.4.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from stationd.console import act_screens
+from stationd.console.act_words import OPERATION
+from stationd.console.caller import Failed, Line
+from stationd.console.denials import NOTHING_SENT, reason_lines
+from stationd.console.exits import Exit
+from stationd.console.terminal import Pasted, Terminal
+from stationd.console.typeset import wrapped
+from stationd.console.wish import Kind, Wish
+
+Form = Mapping[str, Any]
+LOOK_S = 1.0  # between two looks, and between two keep-alives: a fifth of what the daemon allows
+LONGEST_CALL_S = 5.0  # while it runs: without an answer for so long it holds anyway
+HOLD_KEYS, LEAVE_KEYS = " ", "\x04q"
+HOLD_WORD = "hold"
+NO_AUTHORITY = "no-access-authority"
+UNDER_WAY = frozenset({"starting", "running"})
+UNDER_CLOCK = " " * 10
+PASTE_REFUSED = "REFUSED: what is pasted is not taken here. Read the code on the screen above, and type it."
+
+
+def face_to_face(line: Line, wish: Wish, socket: str, timeout_s: float) -> Exit:
+    """Carry out a command that needs a person at a terminal. Failed where there is none."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        why = "this needs a person at a terminal: standard input and output have to be one"
+        lines = reason_lines([(NO_AUTHORITY, why, "log in to the station and type it there")])
+        raise Failed(Exit.NOT_PERMITTED, *lines, NOTHING_SENT, error=f"{OPERATION}.Refused", parameters={"cause": NO_AUTHORITY})
+    if wish.kind is Kind.APPROVE:
+        return _approve(line, wish, timeout_s)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl-C, so that the terminal is left as it was
+    visit = Visit(line, socket, timeout_s)
+    try:
+        return visit.through(wish)
+    except KeyboardInterrupt:
+        visit.leave()
+        return Exit.INTERRUPTED
+    except Failed as failed:
+        raise visit.without(failed) from None
+
+
+def _approve(line: Line, wish: Wish, timeout_s: float) -> Exit:
+    """Show the second person what the first one saw, then agree."""
+    terminal = Terminal()
+    line.renew(timeout_s)
+    terminal.say(act_screens.arming_screen(line.call(f"{OPERATION}.Get", wish.parameters)["operation"]))
+    line.renew(timeout_s)
+    answer = line.call(wish.method, wish.parameters, acts=True)
+    terminal.say(act_screens.done_lines(wish, answer))
+    return Exit.DONE
+
+
+class Visit:
+    """One person with one operation, from its arming until it has ended, holds, or is left."""
+
+    def __init__(self, line: Line, socket: str, timeout_s: float) -> None:
+        self._line = line
+        self._socket = socket
+        self._timeout_s = timeout_s
+        self._terminal = Terminal()
+        self._name = ""
+        self._own = False
+        self._executed = False
+        self._shown = ""
+        self._typed = ""
+
+    def through(self, wish: Wish) -> Exit:
+        """Go all the way. Failed when the daemon refuses or falls silent; KeyboardInterrupt when the person leaves."""
+        view, code = self._selected(wish)
+        self._name, self._own = str(view["name"]), wish.kind is Kind.ARM
+        self._terminal.say(act_screens.arming_screen(view, code))
+        ended = self._approved(view)
+        if ended is None:
+            ended = self._begun()
+        return self._followed() if ended is None else ended
+
+    def without(self, failed: Failed) -> Failed:
+        """Return a failure with what becomes of the operation after it."""
+        if not self._executed:
+            return failed
+        lines = (*failed.lines, *act_screens.left_lines(self._name, running=True))
+        return Failed(failed.code, *lines, error=failed.error, parameters=failed.parameters)
+
+    def leave(self) -> None:
+        """Say what becomes of it without this person. What was armed here and not begun is given up, by a connection of its own."""
+        if not self._own or self._executed:
+            self._terminal.say(["", *(act_screens.left_lines(self._name, running=self._executed) if self._name else ())])
+            return
+        try:
+            with contextlib.closing(Line(self._socket, LONGEST_CALL_S)) as line:  # the other one may be in the middle of an answer
+                line.call(f"{OPERATION}.Disarm", {"operation": self._name}, acts=True)
+            self._terminal.say(["", f"{self._name} is disarmed. Nothing was sent."])
+        except Failed as failed:
+            self._terminal.say(["", f"{self._name} ends with this session.", *failed.lines])
+
+    # Before it begins.
+
+    def _selected(self, wish: Wish) -> tuple[Form, str]:
+        if wish.kind is Kind.EXECUTE:
+            return self._call("Get", acts=False, **wish.parameters)["operation"], ""
+        self._line.renew(self._timeout_s)
+        answer = self._line.call(wish.method, wish.parameters, acts=True)
+        return answer["operation"], str(answer["code"])
+
+    def _approved(self, view: Form) -> Exit | None:
+        """Wait for the second person where one is wanted. Return the exit code when it ended meanwhile."""
+        waited = False
+        while act_screens.waits(view):
+            waited = True
+            time.sleep(LOOK_S)
+            view = self._look()
+        if not act_screens.may_begin(view):
+            return self._end(view)
+        if waited:
+            self._terminal.say(act_screens.approval_lines(view))
+        return None
+
+    def _begun(self) -> Exit | None:
+        """Ask for the code until it is right. Return the exit code when the operation ended instead."""
+        while True:
+            try:
+                code = self._terminal.ask("code from the screen above: ", lambda: act_screens.may_begin(self._look()))
+            except Pasted:
+                self._terminal.say(["", PASTE_REFUSED])
+                continue
+            view = self._look()
+            if not act_screens.may_begin(view):
+                return self._end(view)
+            if code is None:  # the input has ended: nobody is there
+                self.leave()
+                return Exit.INTERRUPTED
+            if code and self._execute(code):
+                return None
+
+    def _execute(self, code: str) -> bool:
+        """Try a code. A refusal is said; whether it may be tried again is for the daemon to know. Failed when that is unknown."""
+        self._executed = True
+        try:
+            self._call("Execute", operation=self._name, code=code.upper())
+        except Failed as failed:
+            if failed.code is Exit.OUTCOME_UNKNOWN or not failed.error:
+                raise
+            self._executed = False
+            self._terminal.say([f"REFUSED  execute {self._name}", *failed.lines])
+            if not act_screens.may_begin(self._look()):
+                raise Failed(failed.code, error="", parameters=failed.parameters) from None
+            return False
+        return True
+
+    # While it runs.
+
+    def _followed(self) -> Exit:
+        """Watch it to its end, or until it holds."""
+        view = self._look()
+        self._terminal.say(act_screens.running_lines(view))
+        with self._terminal.keys():
+            while view["phase"] in UNDER_WAY:
+                self._progress(view)
+                until = time.monotonic() + LOOK_S
+                while (left_s := until - time.monotonic()) > 0 and not self._obeyed(self._terminal.pressed(left_s)):
+                    pass
+                view = self._kept_alive()
+        return self._end(view)
+
+    def _progress(self, view: Form) -> None:
+        text = act_screens.progress_text(view)
+        if text != self._shown:
+            self._shown = text
+            self._terminal.say(wrapped(text, f"{_clock()} ", UNDER_CLOCK))
+
+    def _obeyed(self, keys: str) -> bool:
+        """Do what keys say; True when that changes something. The space bar holds, as does the word with Enter; q leaves."""
+        for key in keys:
+            if key in HOLD_KEYS or (key in "\r\n" and self._typed == HOLD_WORD):
+                self._hold()
+                return True
+            if key in LEAVE_KEYS and not self._typed:
+                raise KeyboardInterrupt
+            self._typed = "" if key in "\r\n" else (self._typed + key)[-len(HOLD_WORD) :]
+        return False
+
+    def _hold(self) -> None:
+        self._typed = ""
+        try:
+            self._call("Hold", operation=self._name)
+        except Failed as failed:
+            if failed.code is Exit.OUTCOME_UNKNOWN:
+                raise
+            self._terminal.say([f"REFUSED  hold {self._name}", *failed.lines])
+
+    def _kept_alive(self) -> Form:
+        """Say that somebody is there; return how far it is. A refusal means that it does not run any more: look how it ended."""
+        try:
+            view: Form = self._call("KeepAlive", operation=self._name)["operation"]
+        except Failed as failed:
+            if not failed.error or failed.code is Exit.OUTCOME_UNKNOWN:
+                raise
+            return self._look()
+        return view
+
+    # What both share.
+
+    def _end(self, view: Form) -> Exit:
+        self._terminal.say(act_screens.ending_lines(view, f"{_clock()} "))
+        return act_screens.exit_of(view)
+
+    def _look(self) -> Form:
+        view: Form = self._call("Get", acts=False, operation=self._name)["operation"]
+        return view
+
+    def _call(self, method: str, *, acts: bool = True, **parameters: object) -> Form:
+        """Ask the daemon. Once it was executed, no answer at all means that the outcome is unknown."""
+        self._line.renew(min(self._timeout_s, LONGEST_CALL_S))
+        return self._line.call(f"{OPERATION}.{method}", parameters, acts=acts or self._executed)
+
+
+def _clock() -> str:
+    return time.strftime("%H:%M:%SZ", time.gmtime())

@@ -1,0 +1,248 @@
+"""The desk of operations: what happens at the plant and what people order in; writes, records, alarms and views out. Pure, no clock.
+
+    reading, far end, alarm --> gate ----> preconditions --.
+    order of a person ------> lifecycle --> machine -------+--> record, then the executor --> write --> read-back --.
+    intent on the disk -----> watching --------------------'         ^------------------------------------------------'
+    EMERGENCY-OFF ----------> cut off, at once; the record stands beside it
+
+One owner of all acting state, as core.alarm.desk is of alarms. Nothing is written but (1) of a RUNNING operation, begun by two
+persons or one as its class wants, whose intent is on the disk; (2) of set values that a person has applied; (3) by
+EMERGENCY-OFF. Follows the approach of IEC 61850 select-before-operate with enhanced security; see machine.
+
+`handle` takes one event and the time now, which never goes back; `deadline` is when a Tick is due if nothing else happens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from stationd.core.alarm.words import AlarmRecord, Signal
+from stationd.core.line.far import FarLine, FarSilent
+from stationd.core.model import Event, IntentKept, LinkChanged, Reading, SessionEnded, Tick, WriteDone
+from stationd.core.operation import lifecycle, memory, routing, watching
+from stationd.core.operation.book import Book, person
+from stationd.core.operation.checks import arm_checks
+from stationd.core.operation.gate import STORAGE_FAILED
+from stationd.core.operation.holds import LINE, STATION, sentence
+from stationd.core.operation.orders import ActOrder as Order
+from stationd.core.operation.orders import (
+    AddHold,
+    Apply,
+    Approve,
+    Arm,
+    Confirm,
+    Disarm,
+    Discard,
+    DropHold,
+    EmergencyOff,
+    Execute,
+    Hold,
+    KeepAlive,
+    Person,
+    Prepare,
+    Reject,
+    Revert,
+    Rollback,
+    SetAuthority,
+    Stage,
+)
+from stationd.core.operation.plan import ActingPlan
+from stationd.core.operation.task import Task
+from stationd.core.operation.views import AppliedView, AuthorityView, Check, HoldView, InterlockView, OperationView, StagedView
+from stationd.core.operation.words import Accepted, ActEffect, ActOutcome, CutOffState, Refused
+
+UNRECORDED = (KeepAlive, Stage)  # they change nothing at the plant and come every second, or wait for an apply
+
+
+class Operations:
+    """All acting of a station. A fresh desk knows nothing and has nothing armed."""
+
+    def __init__(self, plan: ActingPlan, now: float) -> None:
+        self.plan = plan
+        self._book = Book(plan, now)
+        self._now = now
+        self._watched_t = now
+
+    # The functions of every machine.
+
+    def handle(self, news: Event | Signal | AlarmRecord, now: float) -> list[ActEffect]:
+        """Take one event and return what follows from it, in order. `now` is never earlier than the event."""
+        self._now = now
+        self._expire(now)
+        self._see(news, now)
+        if self._book.opened and (now >= self._watched_t + watching.WATCH_EVERY_S or self._concerns(news)):
+            self._watch(now)
+        return self._book.take(now)
+
+    def obey(self, order: Order, now: float) -> tuple[ActOutcome, list[ActEffect]]:
+        """Carry out what a person orders, or refuse it with every reason. EMERGENCY-OFF goes before all else."""
+        self._now = now
+        if isinstance(order, EmergencyOff):
+            outcome = routing.emergency_off(self._book, order, now)
+            self._expire(now)
+        else:
+            self._expire(now)
+            self._watch(now)
+            outcome = self._order(order, now)
+        self._record(order, outcome, now)
+        self._watch(now)
+        return outcome, self._book.take(now)
+
+    def deadline(self) -> float | None:
+        """Return the time at which a Tick is due if nothing else happens, or None."""
+        book = self._book
+        others = (book.authority.deadline(), book.bypasses.deadline(), book.set_points.deadline(), *book.look_ends())
+        dues = (*watching.deadlines(book, self._watched_t), *others)
+        return min((due for due in dues if due is not None), default=None)
+
+    # What is asked of it.
+
+    def check(self, who: Person, object: str, task: Task, now: float) -> tuple[Check, ...]:
+        """Return what arming would look at, without arming anything."""
+        return arm_checks(self.plan, self._book.evidence(now), who, object, task, now)
+
+    def operations(self, now: float) -> tuple[OperationView, ...]:
+        """Return the open operations, the oldest first, then the last 20 that are closed, the newest first."""
+        return (*self._book.views(now), *(self._book.view(each, now) for each in reversed(self._book.closed)))
+
+    def operation(self, name: str, now: float) -> OperationView | None:
+        """Return one operation by its name."""
+        dossier = self._book.find(name)
+        return self._book.view(dossier, now) if dossier is not None else None
+
+    def holds(self) -> tuple[HoldView, ...]:
+        """Return the holds of this station."""
+        return self._book.holds.views()
+
+    def authority(self) -> AuthorityView:
+        """Return who may act; the key switch as it was last looked at."""
+        return self._book.authority_view(self._now)
+
+    def interlocks(self, now: float) -> tuple[InterlockView, ...]:
+        """Return every permissive as it stands."""
+        seen, bypassed = self._book.gate.seen, self._book.bypasses.standing()
+        newest = {point: both[-1].t for point, both in seen.readings.items() if both}
+        return tuple(
+            InterlockView(point, devices, seen.truth(point, now), newest.get(point), bypassed.get(point))
+            for point, devices in self.plan.interlocks().items()
+        )
+
+    def staged(self) -> tuple[StagedView, ...]:
+        """Return the set values that people have staged."""
+        return self._book.set_points.staged()
+
+    def applied(self) -> tuple[AppliedView, ...]:
+        """Return the last applies, the newest first."""
+        return self._book.set_points.applied()
+
+    def cut_offs(self) -> tuple[CutOffState, ...]:
+        """Return how far every EMERGENCY-OFF has come, the newest first."""
+        return self._book.cut_offs.states()
+
+    def told(self) -> tuple[tuple[str, ...], Mapping[str, str] | None]:
+        """Return what the far station is told: holds that concern the line, and the operation that is open on it."""
+        shared = {LINE, STATION, *self.plan.feeds}
+        return tuple(sentence(hold) for hold in self.holds() if hold.object in shared), routing.told_operation(self._book)
+
+    # What outlives it.
+
+    def saved(self, now: float) -> Mapping[str, object]:
+        """Return all that must outlast a restart, as plain JSON values. No code of anybody is among them."""
+        self._book.dirty = False
+        return memory.saved(self._book, now)
+
+    def changed(self) -> bool:
+        """Return whether that is different since the last call of saved()."""
+        return self._book.dirty or self._book.set_points.changed()
+
+    def restore(self, saved: Mapping[str, object], now: float, elapsed_s: float) -> list[ActEffect]:
+        """Put back what was kept, into a fresh desk, `elapsed_s` after that. What ran holds; nothing is ever sent."""
+        memory.restore(self._book, saved, now, elapsed_s)
+        self._book.say_all_again()
+        return self._book.take(now)
+
+    # Events.
+
+    def _see(self, news: Event | Signal | AlarmRecord, now: float) -> None:
+        gate = self._book.gate
+        match news:
+            case Reading() if news.point in gate.points:
+                gate.read(news)
+                routing.read(self._book, news, now)
+            case WriteDone():
+                routing.written(self._book, news, now)
+            case IntentKept():
+                routing.kept(self._book, news, now)
+            case FarLine() | FarSilent():
+                gate.far(news)
+                routing.tick(self._book, now)
+            case LinkChanged():
+                gate.lose(news)
+            case SessionEnded():
+                watching.session_ended(self._book, news, now)
+            case Signal() if news.key == STORAGE_FAILED:
+                gate.storage(news)
+            case AlarmRecord() if gate.alarm(news):
+                watching.alarmed(self._book, news, now)
+            case _:
+                pass
+
+    def _concerns(self, news: Event | Signal | AlarmRecord) -> bool:
+        """Return whether the preconditions may be different after this."""
+        match news:
+            case Reading():
+                return any(news.point in self._book.gate.of(each.object) for each in self._book.opened.values())
+            case FarLine() | FarSilent() | LinkChanged() | WriteDone():
+                return True
+            case Signal():
+                return news.key == STORAGE_FAILED
+            case _:
+                return False
+
+    def _watch(self, now: float) -> None:
+        self._watched_t = now
+        watching.watch(self._book, now)
+
+    def _expire(self, now: float) -> None:
+        """End what is over by now, and let the executors see the time where they asked for it."""
+        book = self._book
+        watching.expire(book, now)
+        book.pass_on(book.authority.expire(now))
+        book.pass_on(book.bypasses.expire(now))
+        if (due := book.set_points.deadline()) is not None and now >= due:
+            book.pass_on(book.set_points.handle(Tick(now), book.evidence(now), now))
+        routing.ripen(book, now)
+
+    # Orders.
+
+    def _order(self, order: Order, now: float) -> ActOutcome:
+        book = self._book
+        book.authority.touch(order.who, now)
+        match order:
+            case Arm() | Approve() | Reject() | Execute() | Disarm() | Hold() | Prepare() | KeepAlive():
+                return lifecycle.obey(book, order, now)
+            case AddHold() | DropHold():
+                return routing.hold(book, order, now)
+            case SetAuthority():
+                wired = self.plan.key_switch is not None
+                outcome, notes = book.authority.obey(order, book.key_switch(now), wired, now)
+                book.pass_on(notes)
+                return outcome
+            case Stage() | Discard() | Apply() | Confirm() | Revert() | Rollback():
+                outcome, effects = book.set_points.obey(order, book.evidence(now), now)
+                book.pass_on(effects)
+                return outcome
+            case EmergencyOff():
+                return routing.emergency_off(book, order, now)
+
+    def _record(self, order: Order, outcome: ActOutcome, now: float) -> None:
+        """Write down what was refused: that, too, is part of the story."""
+        if isinstance(order, UNRECORDED) or isinstance(outcome, Accepted):
+            return
+        subject = routing.subject(order)
+        self._book.note("refused", subject, now, order.who.name, {**_plain(outcome), **person(order.who)})
+
+
+def _plain(refused: Refused) -> dict[str, object]:
+    reasons = [{"cause": each.cause.value, "why": each.why, "remedy": each.remedy} for each in refused.reasons]
+    return {"asked": refused.asked, "reasons": reasons}

@@ -1,0 +1,86 @@
+"""What the far end means for a power feed that is being moved here: it may refuse and hold, and it never starts anything.
+
+Where both ends feed, each waits for the other's operation: master and follower, both running, both outputs on. An end that
+holds is seen by the other one within its message age, and that one holds too. To go on after a hold both are let go on by
+their people in any order: whoever is first waits (AWAITING), where an operation of the other end that still holds is no news.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from stationd.core.operation.task import Energise, Part
+from stationd.core.powerfeed.drive import Finding, Scene
+from stationd.core.powerfeed.machine import Event, Phase
+
+OTHER = {Part.MASTER: Part.FOLLOWER, Part.FOLLOWER: Part.MASTER}
+NOMINAL_SHARE = 0.99  # of the target: the follower's share of the work is done
+_WITH_PARTNER = frozenset({Phase.RAMPING, Phase.CHECKING, Phase.FOLLOWING, Phase.HANDING_OVER, Phase.SETTLING})
+_ALONE = frozenset({Phase.IDLE, Phase.HELD, Phase.PREPARING, Phase.RAMPING, Phase.CHECKING})
+
+
+def far_trouble(scene: Scene) -> Iterator[Finding]:
+    """Yield why the far end does not let this feed be moved now."""
+    if scene.part is Part.SINGLE and not scene.plan.far_expected:
+        return
+    far, name = scene.far, far_name(scene)
+    if far is None:
+        yield Finding(Event.FAR_LOST, f"{name} is unknown: {_why(scene)}")
+        return
+    if far.holds:
+        yield Finding(Event.FAR_HELD, f"{name} holds: {far.holds[0]}")
+    if scene.part in OTHER:
+        yield from _partner(scene)
+    elif isinstance(scene.task, Energise) and not scene.leaving and far.on is True and scene.drive.phase in _ALONE:
+        yield Finding(Event.FAR_HELD, f"the feed of {name} is on, this operation feeds from one end")
+
+
+def partner_ready(scene: Scene) -> bool:
+    """Return whether the far end runs the other half of this operation and its output is on."""
+    return scene.far_on and _target(scene)[:1] == (OTHER[scene.part].value,) and _phase(scene) == "running"
+
+
+def far_name(scene: Scene) -> str:
+    """Return the far station's title for a sentence."""
+    return scene.plan.far_title or "the far station"
+
+
+def _partner(scene: Scene) -> Iterator[Finding]:
+    """Yield a partner that is not with us. One that has closed its operation is no trouble once the current is there."""
+    if scene.drive.phase not in _WITH_PARTNER or partner_ready(scene):
+        return
+    name, phase = far_name(scene), _phase(scene)
+    if not scene.far_on:
+        yield Finding(Event.FAR_HELD, f"the feed of {name} is not on any more")
+    elif phase:
+        what = " ".join(_target(scene)[:1]) or "operation"
+        yield Finding(Event.FAR_HELD, f"the {what} at {name} is {phase}")
+    elif not _arrived(scene):
+        yield Finding(Event.FAR_HELD, f"{name} has no {OTHER[scene.part].value} any more")
+
+
+def _arrived(scene: Scene) -> bool:
+    current_ma, target_ma = scene.measured_ma, scene.target_ma
+    if scene.drive.phase in (Phase.SETTLING, Phase.HANDING_OVER):
+        return True
+    if scene.drive.phase is not Phase.FOLLOWING or current_ma is None or target_ma is None:
+        return False
+    return current_ma >= NOMINAL_SHARE * target_ma
+
+
+def _phase(scene: Scene) -> str:
+    """Return the phase of the far operation, "" where none is open."""
+    operation = scene.far.operation if scene.far is not None else None
+    phase = operation.get("phase", "") if operation is not None else ""
+    return "" if phase == "closed" else phase
+
+
+def _target(scene: Scene) -> tuple[str, ...]:
+    operation = scene.far.operation if scene.far is not None else None
+    return tuple(operation.get("target", "").split()) if operation is not None else ()
+
+
+def _why(scene: Scene) -> str:
+    """Return why it is unknown: its last message is old, or what the desk was told."""
+    far = scene.seen.far
+    return scene.seen.far_why if far is None else f"its last message is {scene.now - far.t:.1f} s old (limit 2 s)"

@@ -175,7 +175,6 @@ def test_limits_of_a_set_value_are_those_of_the_file_within_the_drivers_with_its
     first = shipped("aktau", ("output_dbm = [10.0, 20.0]", "output_dbm = [10.0, 20.0]\nstep_dbm = 0.5")).amplifiers["fp1-booster"]
     assert first.set_values == {
         "output": SetValue(PointId("fp1-booster", "output_setpoint"), "dBm", 10.0, 20.0, 0.5),
-        "pump1-current": SetValue(PointId("fp1-booster", "pump1_current_setpoint"), "mA", 0.0, 2000.0, 20.0),
     }
     assert (first.largest_output_dbm, first.title, first.fibre_pair) == (20.0, "booster of fibre pair 1", 1)
 

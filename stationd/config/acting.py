@@ -2,7 +2,7 @@
 
 What the file says stands in stationd.config.machines and .model, what the desk of operations does with it in stationd.core.operation.
 A unit without the points that an operation needs is left out; one that can only be read is in the plan and refuses with a reason.
-A set value without limits of its own in the file has those of the driver's table; one that has neither cannot be set.
+Only what the file gives limits to can be set, within those of the driver's table: a unit takes more than a line may have.
 """
 
 from __future__ import annotations
@@ -185,7 +185,7 @@ def _span(section: Amplifier, kind: SetPoint, point: Point | None) -> tuple[floa
     own: tuple[float, float] | None = getattr(section, kind.key)
     of_unit = point.limits if point is not None else None
     if own is None or of_unit is None:
-        return own or of_unit
+        return own
     return max(own[0], of_unit[0]), min(own[1], of_unit[1])
 
 

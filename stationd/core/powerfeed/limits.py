@@ -29,11 +29,12 @@ IN_CURRENT = frozenset({Phase.RAMPING, Phase.CHECKING, Phase.SETTLING, Phase.DES
 
 def troubles(scene: Scene) -> Iterator[Finding]:
     """Yield everything that is wrong now, the gravest first."""
-    yield from _waited(scene)
     if isinstance(scene.task, SetPolarity | Electrode):
+        yield from _waited(scene)
         return
     yield from _beyond(scene)
     yield from device_trip(scene)
+    yield from _waited(scene)
     yield from _gap(scene)
     yield from stale(scene)
     yield from far_trouble(scene)

@@ -181,7 +181,9 @@ class LineWatch:
         """Begin anew when people have changed the line; a feed that gives current again is not off on purpose any more."""
         if self.acts.settled(now):
             self.feeds.restart()
-        if self.feeds.here in (Power.FEEDING, Power.AT_LIMIT) and not self.acts.acting:
+        near = self.feeds.near
+        # Current alone tells nothing: that of the far end flows through a feed that is off.
+        if near is not None and near.on and not self.acts.acting:
             self.acts.on_again(Who.OWN)
 
     def _pressing(self, evidence: Evidence, now: float) -> float | None:

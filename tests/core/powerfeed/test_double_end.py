@@ -173,6 +173,17 @@ def test_a_follower_that_is_gone_before_the_current_is_there_holds_the_master() 
     assert "has no follower any more" in pair.a.stopped
 
 
+def test_a_follower_that_holds_while_the_master_settles_holds_it_too() -> None:
+    pair = energising()
+    pair.begin()
+    pair.run_until(lambda: pair.a.phase == "settling")
+    pair.b.hold()
+    pair.run(2.5)
+    assert pair.a.phase == "held"
+    assert pair.a.stopped is not None
+    assert "the follower at Siyazan is held" in pair.a.stopped
+
+
 def test_a_follower_without_a_cable_or_a_voltage_set_point_does_not_begin() -> None:
     task = Energise(1000.0, 10.0, Part.FOLLOWER)
     for plan in (replace(PLAN, cable=None), replace(PLAN, points=replace(POINTS, voltage_setpoint_v=None))):

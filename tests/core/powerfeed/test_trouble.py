@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from stationd.core.model import Level, PointId, Quality, Reason, WriteDone
-from stationd.core.operation.task import Ending, Energise, Put, RampTo
+from stationd.core.model import GOOD, Level, PointId, Quality, Reading, Reason, Tick, WriteDone
+from stationd.core.operation.task import Ending, Energise, Put, RampTo, Stopped
 from stationd.core.powerfeed.words import FarFeed
 from stationd.sim.cable import End
 from tests.core.powerfeed.plant import POINTS, SINGLE, Bench, bench, energised, failed, far_off
@@ -70,6 +70,25 @@ def test_a_pause_of_the_machine_holds_and_the_first_look_after_it_writes_nothing
     assert made.number() == count
     assert made.stopped is not None
     assert made.stopped.startswith(("nothing was looked at", "pfe.")), made.stopped
+
+
+def test_a_pause_holds_even_where_every_reading_is_fresh_again() -> None:
+    made = ramping()
+    made.run_until(lambda: made.executor.drive.pending is None)
+    looked = made.executor.drive.looked_t
+    made.now += 2.5
+    made.seen = replace(made.seen, readings={each: (Reading(each, value, GOOD, made.now),) for each, value in made.unit.shown().items()})
+    made.executor, said = made.executor.take(Tick(made.now), made.seen, made.now)
+    assert said == (Stopped(f"nothing was looked at for {made.now - looked:.1f} s (limit 2 s)"),)
+
+
+def test_no_step_is_taken_on_a_current_that_was_measured_before_the_last_one() -> None:
+    made = ramping()
+    made.run_until(lambda: made.executor.drive.pending is not None)
+    made.muted.add(POINTS.current_ma)
+    count = made.number()
+    made.run(1.2)
+    assert (made.stopped, made.number()) == (None, count)
 
 
 def test_a_current_that_is_not_where_the_set_point_is_holds_after_its_time() -> None:

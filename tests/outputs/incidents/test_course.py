@@ -12,7 +12,7 @@ from stationd.outputs.incidents.saying import HELD_S
 from stationd.outputs.journal import Moment
 
 BEGIN = 1_795_000_000.0  # 2026-11-18T11:06:40Z
-FAULTS = [kind for kind in Kind if kind not in (Kind.HEALTHY, Kind.CANNOT_TELL)]
+FAULTS = [kind for kind in Kind if kind not in (Kind.HEALTHY, Kind.CANNOT_TELL, Kind.OPERATION, Kind.SWITCHED_OFF)]
 
 
 def at(t: float) -> Moment:

@@ -226,6 +226,8 @@ def _close(book: Book, dossier: Dossier, before: State, news: News, now: float) 
         "ending": dossier.ending.value, "cause": dossier.cause.value, "detail": news.detail, "object": dossier.object,
         "task": plain_task(dossier.task), **news.document, **measured(book, dossier, now),
     }  # fmt: skip
+    if dossier.executor is not None:
+        dossier.progress, dossier.executor = dossier.executor.progress(book.gate.seen, now), None
     book.opened.pop(dossier.name, None)
     book.closed.append(dossier)
     book.note(_closing_kind(before, news), dossier.name, now, news.who, document)

@@ -90,6 +90,7 @@ class Dossier:
     began: bool = False
     held_t: float | None = None
     doubted: bool = False
+    progress: Progress = field(default_factory=Progress)  # how far it had come when it ended
     ending: Ending | None = None
     cause: Cause | None = None
     detail: str = ""
@@ -116,7 +117,7 @@ class Dossier:
             offered=self.offered,
             until_t=self.until_t,
             kept_alive_t=self.kept_alive_t,
-            progress=self.executor.progress(seen, now) if self.executor is not None else Progress(),
+            progress=self.executor.progress(seen, now) if self.executor is not None else self.progress,
             ending=self.ending,
             cause=self.cause,
             detail=self.detail,

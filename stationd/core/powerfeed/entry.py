@@ -145,8 +145,6 @@ def entered(scene: Scene, phase: Phase) -> Drive:
     match phase:
         case Phase.PREPARING if isinstance(scene.task, Energise):
             return replace(drive, steps=steps.preparing(scene, scene.task))
-        case Phase.HANDING_OVER if isinstance(scene.task, Energise):
-            return replace(drive, steps=steps.handing_over(scene, scene.task))
         case Phase.RAMPING:
             return replace(drive, profile=_profile(scene), hold_points=_hold_points(scene))
         case Phase.DESCENDING:

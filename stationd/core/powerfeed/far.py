@@ -40,6 +40,11 @@ def partner_ready(scene: Scene) -> bool:
     return scene.far_on and _target(scene)[:1] == (OTHER[scene.part].value,) and _phase(scene) == "running"
 
 
+def partner_done(scene: Scene) -> bool:
+    """Return whether the master has ended its half and the whole current is there: a follower that had held may hand over then."""
+    return scene.part is Part.FOLLOWER and scene.far_on and not _phase(scene) and _nominal(scene)
+
+
 def far_name(scene: Scene) -> str:
     """Return the far station's title for a sentence."""
     return scene.plan.far_title or "the far station"
@@ -60,12 +65,14 @@ def _partner(scene: Scene) -> Iterator[Finding]:
 
 
 def _arrived(scene: Scene) -> bool:
-    current_ma, target_ma = scene.measured_ma, scene.target_ma
     if scene.drive.phase in (Phase.SETTLING, Phase.HANDING_OVER):
         return True
-    if scene.drive.phase is not Phase.FOLLOWING or current_ma is None or target_ma is None:
-        return False
-    return current_ma >= NOMINAL_SHARE * target_ma
+    return scene.drive.phase is Phase.FOLLOWING and _nominal(scene)
+
+
+def _nominal(scene: Scene) -> bool:
+    current_ma, target_ma = scene.measured_ma, scene.target_ma
+    return current_ma is not None and target_ma is not None and current_ma >= NOMINAL_SHARE * target_ma
 
 
 def _phase(scene: Scene) -> str:

@@ -15,7 +15,7 @@ from stationd.core.model import PointId, Reading
 from stationd.core.operation.task import Energise, Part, Passed, Put, RampTo
 from stationd.core.powerfeed import follower, steps
 from stationd.core.powerfeed.drive import Agreed, Drive, Finding, Scene, amperes, volts
-from stationd.core.powerfeed.far import NOMINAL_SHARE, partner_ready
+from stationd.core.powerfeed.far import NOMINAL_SHARE, partner_done, partner_ready
 from stationd.core.powerfeed.limits import unfit
 from stationd.core.powerfeed.machine import Event, Phase
 
@@ -23,6 +23,7 @@ STUCK_S = 10.0  # a set point that cannot go on for so long, because the current
 CHECK_S = 10.0  # what a hold point may take; meters and the line settle in about 1 s (assumption)
 SETTLE_MOST_S = 60.0  # what never settles is not what was asked for (assumption)
 AWAIT_S = 180.0  # people at the other end may take as long as an armed operation waits for its second person
+SLEW_MORE_S = 1.0  # after the time that a slew takes by itself: the unit begins when it likes (assumption)
 NOMINAL_S = 3.0  # the follower hands over when the current is there for so long: several looks
 VERIFY_S = 2.0  # a switch is read again for so long before it counts
 SWITCH_S = 10.0  # and must have shown itself by then (assumption: contacts are polled once a second)
@@ -59,7 +60,7 @@ def _next_step(scene: Scene) -> Move | None:
 
 
 def _awaiting(scene: Scene) -> Move:
-    if partner_ready(scene):
+    if partner_ready(scene) or partner_done(scene):
         return Move(scene.drive, finding=Finding(Event.RAMP if scene.part is Part.MASTER else Event.FOLLOW, ""))
     if scene.now >= scene.drive.phase_t + AWAIT_S:
         return _too_long(scene, f"the other end did not come within {AWAIT_S:.0f} s")
@@ -228,8 +229,42 @@ def _next_ma(scene: Scene, measured_ma: float) -> float:
 
 
 def _handing_over(scene: Scene) -> Move:
-    move = _next_step(scene)
-    return move if move is not None else Move(scene.drive, finding=Finding(Event.HANDED_OVER, ""))
+    """Hold the current from now on: the limit comes down to the target, then the voltage is let go. See follower."""
+    drive, plan, stands_ma, target_ma = scene.drive, scene.plan, scene.stands_ma, scene.target_ma
+    point, stands_v = plan.points.voltage_setpoint_v, scene.put_to(plan.points.voltage_setpoint_v)
+    if drive.pending is not None:
+        return Move(drive)
+    most_s = SETTLE_MOST_S + steps.slewed_s(scene)
+    if point is None or stands_v is None or stands_ma is None or target_ma is None or scene.now >= drive.phase_t + most_s:
+        return _too_long(scene, f"not handed over within {most_s:.0f} s: {volts(scene.voltage_v)}, {amperes(scene.measured_ma)}")
+    if stands_v >= plan.max_v:
+        return Move(drive, finding=Finding(Event.HANDED_OVER, ""))
+    since_t = _slewed_t(scene, point, stands_ma - target_ma)
+    pair_v, share_v = scene.numbers(plan.points.voltage_v, since_t), _share_v(scene)
+    if pair_v is None or share_v is None or not (_shown_again(scene, point) and _shown_again(scene, plan.points.setpoint_ma)):
+        return Move(drive)
+    if abs(pair_v[1] - share_v) > follower.APART_V:
+        words = f"{volts(pair_v[1])} is {pair_v[1] - share_v:+.0f} V from half of the line: the set currents of both ends differ"
+        return Move(drive, finding=Finding(Event.UNFIT, words))
+    limit_ma = follower.next_limit_ma(stands_ma, target_ma)
+    if limit_ma is not None:
+        return Move(drive, Put(plan.points.setpoint_ma, limit_ma, "holds the current now"))
+    regulation = scene.newest(plan.points.regulation, since_t)
+    free = max(pair_v) < stands_v - follower.FREE_V and (regulation is None or regulation.value != "cv")
+    return Move(drive, Put(point, follower.lets_go_v(stands_v, plan.max_v, free=free), "lets the voltage go"))
+
+
+def _slewed_t(scene: Scene, point: PointId, above_ma: float) -> float:
+    """Return since when both set points are where they were put: the long way of the current limit takes the unit's slew its time."""
+    confirmed_t = scene.since_put(scene.plan.points.setpoint_ma) or scene.drive.phase_t
+    slew_s = steps.slewed_s(scene) + SLEW_MORE_S if above_ma >= follower.NEAR_MA else 0.0
+    return max(confirmed_t + slew_s, scene.since_put(point) or confirmed_t)
+
+
+def _share_v(scene: Scene) -> float | None:
+    """Return half of what the line takes at the current that is measured."""
+    cable, measured_ma = scene.plan.cable, scene.measured_ma
+    return None if cable is None or measured_ma is None else line_v(cable, measured_ma / 1000) / 2
 
 
 def _descending(scene: Scene) -> Move:

@@ -30,11 +30,11 @@ def preparing(scene: Scene, task: Energise) -> tuple[Put, ...]:
     return tuple(steps)
 
 
-def handing_over(scene: Scene, task: Energise) -> tuple[Put, ...]:
-    """Return how a follower becomes a feed that holds the current: first the current, then the voltage lets go."""
-    steps = [Put(scene.plan.points.setpoint_ma, round(task.to_ma, 1), "holds the current now")]
-    _add(steps, scene.plan.points.voltage_setpoint_v, scene.plan.max_v, "voltage limit")
-    return tuple(steps)
+def slewed_s(scene: Scene) -> float:
+    """Return how long the unit's own slew may take from the limit of a follower to its target (s)."""
+    if not isinstance(scene.task, Energise) or scene.plan.points.slew_ma_per_s is None:
+        return 0.0
+    return (FOLLOWER_LIMIT - 1.0) * scene.task.to_ma / (SLEW_TIMES * scene.task.rate_ma_per_s)
 
 
 def off(scene: Scene) -> Put:

@@ -914,3 +914,58 @@ def ended_causes() -> set[Cause | None]:
 def test_every_word_of_the_vocabulary_is_said() -> None:
     refused, ended = all_causes(), ended_causes()
     assert refused | ended == set(Cause)
+
+
+def test_values_that_have_grown_old_while_nobody_looked_begin_nothing() -> None:
+    rig = Rig(disk=None)
+    name = rig.armed()
+    rig.execute(name)
+    rig.t += 2.2
+    rig.take(IntentKept(rig.notes("intent")[0].intent, True, rig.t))
+    assert (rig.phase(name), rig.view(name).cause) == (Phase.CLOSED, Cause.INTERLOCKING)
+    assert rig.sent == []
+
+
+def test_the_late_answer_to_an_intent_that_was_given_up_begins_nothing_of_the_next_one() -> None:
+    rig = Rig()
+    name = rig.held()
+    rig.disk = None
+    for _ in range(2):
+        rig.prepare(name)
+        rig.execute(name, NEXT_CODE)
+        rig.obey(Hold(SMITH)) if len(rig.notes("intent")) == 2 else None
+    assert rig.phase(name) is Phase.STARTING
+    _, given_up, awaited = rig.notes("intent")
+    sent = len(rig.sent)
+    rig.take(IntentKept(given_up.intent, True, rig.t))
+    rig.beat()
+    assert rig.phase(name) is Phase.STARTING
+    assert len(rig.sent) == sent
+    rig.take(IntentKept(awaited.intent, True, rig.t))
+    assert rig.phase(name) is Phase.RUNNING
+
+
+def test_an_alarm_that_a_ramp_would_explain_takes_back_what_has_not_begun() -> None:
+    rig = Rig()
+    name = rig.armed()
+    rig.take(critical("line/LINE-UNDER-CURRENT-LIMIT", rig.t))
+    assert rig.phase(name) is Phase.CLOSED
+
+
+def test_an_arming_without_a_code_is_never_executed() -> None:
+    rig = Rig()
+    rig.authority()
+    rig.obey(Arm(BEKOV, PFE, ENERGISE, WHY, ""))
+    rig.obey(Approve(ALIYEVA, "OP-1"))
+    assert causes(rig.execute("OP-1", "")) == {Cause.INCONSISTENT}
+    assert rig.sent == []
+
+
+def test_what_is_closed_shows_how_far_it_had_come_and_not_what_is_measured_now() -> None:
+    rig = Rig()
+    name = rig.held()
+    reached = rig.plant[POINTS.current_ma]
+    rig.disarm(name)
+    rig.plant[POINTS.current_ma] = 7.0
+    rig.beat()
+    assert rig.view(name).progress.measured == reached

@@ -63,10 +63,13 @@ def test_a_task_is_read_back_as_it_was_and_never_as_another(task: Task) -> None:
 
 def test_what_is_saved_is_json_and_says_nothing_of_the_code() -> None:
     rig = Rig()
-    rig.held()
-    rig.obey(AddHold(SMITH, PFE, "ship on cable, PSM-0093"))
+    name = rig.armed()
+    assert CODE not in json.dumps(rig.desk.saved(rig.t))
+    rig.disarm(name)
+    rig.obey(AddHold(SMITH, AMP, "ship on cable, PSM-0093"))
+    rig.prepare(rig.held())
     text = json.dumps(rig.desk.saved(rig.t))
-    assert CODE not in text
+    assert NEXT_CODE not in text
     assert "ship on cable" in text
 
 
@@ -107,6 +110,16 @@ def test_what_had_begun_or_may_have_holds_after_a_restart_and_nothing_is_ever_se
     rig.beat(30)
     assert len(rig.sent) == sent
     assert rig.phase(name) is Phase.HELD
+
+
+def test_a_pause_that_a_person_wanted_is_another_one_after_a_restart() -> None:
+    rig = Rig()
+    name = rig.held()
+    rig.restart()
+    rig.beat(3)
+    rig.authority()
+    assert rig.prepare(name) == Accepted((name,))
+    assert rig.view(name).wants_approval
 
 
 def test_upward_after_a_restart_wants_a_new_approval_and_then_goes_on_from_what_is_measured() -> None:

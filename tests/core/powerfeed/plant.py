@@ -86,6 +86,7 @@ class Unit:
     tone: bool = False
     slew: Value = 0.0
     slew_mode: Value = "off"
+    aim_ma: float | None = None  # where a set point is on its way to, in a unit that slews
     regulation: str | None = None
     voltage: float | None = None  # what the voltmeter is made to show
     left_v: float = 0.0
@@ -93,11 +94,20 @@ class Unit:
 
     def run(self, now: float) -> None:
         """Let the time go on by one step."""
+        self._slew()
         volts = self.line.state().voltage_v(self.end)
         self.left_v = max(volts, self.left_v * (1 - STEP_S / DISCHARGE_TAU_S))
         self.history.append((now, self.line.state().current_ma(self.end), self.left_v))
         while len(self.history) > 1 and self.history[1][0] <= now - self.meter_s:
             self.history.popleft()
+
+    def _slew(self) -> None:
+        if self.aim_ma is None:
+            return
+        stands_ma, most_ma = self.line.feeds[self.end].current_setpoint_ma, float(self.slew) * STEP_S
+        next_ma = stands_ma + max(-most_ma, min(most_ma, self.aim_ma - stands_ma))
+        self.line.change(self.end, current_setpoint_ma=next_ma)
+        self.aim_ma = None if next_ma == self.aim_ma else self.aim_ma
 
     def shown(self) -> dict[PointId, Value]:
         feed = self.line.feeds[self.end]
@@ -106,7 +116,7 @@ class Unit:
         found: dict[PointId, Value] = {
             POINTS.current_ma: round(current + self.offset_ma, 1),
             POINTS.voltage_v: round(volts if self.voltage is None else self.voltage, 1),
-            POINTS.setpoint_ma: feed.current_setpoint_ma,
+            POINTS.setpoint_ma: feed.current_setpoint_ma if self.aim_ma is None else self.aim_ma,
             POINTS.on: feed.output_on,
             POINTS.remote: self.remote,
             point("set_v"): feed.voltage_setpoint_v,
@@ -121,6 +131,8 @@ class Unit:
 
     def write(self, target: PointId, value: Value) -> None:
         match target.point:
+            case "set" if self.slew_mode == "follow" and self.line.feeds[self.end].output_on:
+                self.aim_ma = float(value)
             case "set":
                 self.line.change(self.end, current_setpoint_ma=float(value))
             case "set_v":

@@ -74,7 +74,36 @@ def test_the_follower_hands_over_current_first_and_voltage_then() -> None:
     pair = energising()
     pair.begin()
     pair.run_until(lambda: pair.b.phase == "settling")
-    assert [(put.target.point, put.value) for put in pair.b.puts[-2:]] == [("set", 1000.0), ("set_v", 800.0)]
+    limits = [(now, float(put.value)) for now, put, _ in pair.b.put if put.target.point == "set"][1:]
+    assert [value for _, value in limits] == [1003.0, 1002.5, 1002.0, 1001.5, 1001.0, 1000.5, 1000.0]
+    assert limits[1][0] - limits[0][0] >= 47.0 / 20.0  # from 1050 mA at the slew of the unit
+    after = [float(put.value) for now, put, _ in pair.b.put if put.target.point == "set_v" and now > limits[0][0]]
+    assert after[-1] == 800.0
+    assert after == sorted(after)
+    assert after[0] == pytest.approx(275.0, abs=5.0)
+
+
+@pytest.mark.parametrize(("set_to", "after"), [(1000.0, "settling"), (1000.3, "settling"), (1002.0, "held"), (998.0, "held")])
+def test_the_voltage_is_let_go_step_by_step_and_not_where_the_set_points_of_both_ends_differ(set_to: float, after: str) -> None:
+    pair = energising(to_ma=set_to)
+    pair.b.executor = replace(pair.b.executor, task=Energise(1000.0, 10.0, Part.FOLLOWER))
+    pair.begin()
+    pair.run_until(lambda: pair.b.phase in ("settling", "held"))
+    assert pair.b.phase == after
+    assert after == "settling" or "the set currents of both ends differ" in (pair.b.stopped or "")
+    assert pair.line.state().current_a_ma <= 1003.0
+    assert pair.most_v <= 420.0
+
+
+def test_a_follower_that_held_while_it_handed_over_goes_on_after_the_master_has_ended() -> None:
+    pair = energising()
+    pair.begin()
+    pair.run_until(lambda: pair.a.phase == "settling" and pair.b.phase == "handing over")
+    pair.b.hold()
+    pair.run(3.0)
+    assert pair.a.phase == "held"
+    pair.a.go(Way.RESUME)
+    pair.run_until(lambda: pair.a.phase == "settling", 5.0)
 
 
 def test_nothing_moves_before_both_operations_run_and_both_outputs_are_on() -> None:

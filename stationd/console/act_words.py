@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from stationd.console.task_words import Words, bypass_task, figure_in, nothing_more, plant_task
+from stationd.console.task_words import FEED_VERBS, Words, bypass_task, figure_in, nothing_more, plant_task
 from stationd.console.wish import Kind, Usage, Wish, seconds_in
 
 OPERATION, SETPOINT, AUDIT = "io.stationd.Operation", "io.stationd.Setpoint", "io.stationd.Audit"
@@ -95,7 +95,7 @@ def _emergency(rest: Words) -> Wish:
     while words:
         group = words.pop(0) if words[0] == "pfe" and len(words) > 1 else ""
         objects.append(device_name(group, words.pop(0)))
-    if not objects or any(name in ("", "pfe") or name.startswith("-") for name in objects) or ("all" in objects and len(objects) > 1):
+    if not objects or any(not name or name.startswith("-") for name in objects) or ("all" in objects and len(objects) > 1):
         raise Usage(f"{EMERGENCY_OFF} pfe a, {EMERGENCY_OFF} pfe-a pfe-b, or {EMERGENCY_OFF} all: nothing was sent")
     return Wish(Kind.EMERGENCY, f"{OPERATION}.EmergencyOff", {"objects": objects}, keys=tuple(objects))
 
@@ -219,6 +219,8 @@ def _rollback(rest: Words) -> Wish:
 def _arm(rest: Words) -> Wish:
     words, reason = _reasoned('arm pfe a ramp to 500 mA rate 10 mA/s reason "..."', rest)
     match words:
+        case ("pfe", verb, *_) if verb in FEED_VERBS:  # a feed that is called just so
+            return _armed("pfe", plant_task("pfe", tuple(words[1:])), reason)
         case ("pfe" | "amp" as group, name, *task):
             return _armed(device_name(group, name), plant_task(group, tuple(task)), reason)
         case ("hold", name, "remove"):
@@ -260,7 +262,7 @@ def _object(form: str, words: Words) -> str:
     match words:
         case ("pfe" | "amp" as group, name):
             return device_name(group, name)
-        case (name,) if name not in ("pfe", "amp") and not name.startswith("-"):
+        case (name,) if name != "amp" and not name.startswith("-"):
             return name
     raise Usage(f"{form}: name one object")
 

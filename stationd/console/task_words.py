@@ -13,6 +13,7 @@ from stationd.console.wish import Usage, seconds_in
 CONTACT = r"[a-z0-9][a-z0-9_-]*\.[a-z0-9][a-z0-9_.-]*"
 TO, RATE = ("to", "mA", "toMilliamperes"), ("rate", "mA/s", "rateMilliamperesPerSecond")
 Words = tuple[str, ...]
+FEED_VERBS = ("energise", "ramp", "off", "polarity", "electroding")
 
 
 def plant_task(group: str, words: Words) -> Mapping[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -187,7 +188,6 @@ def test_a_bare_word_does_nothing_unless_it_is_all_there_is_to_say(verb: str) ->
         ("rollback 0", "rollback 1"),
         ("confirm OP-42", "OP-42"),
         ("EMERGENCY-OFF", "nothing was sent"),
-        ("EMERGENCY-OFF pfe", "nothing was sent"),
         ("EMERGENCY-OFF all pfe-a", "nothing was sent"),
         ("emergency-off all", "capitals"),
         ("EMERGENCY all", "EMERGENCY-OFF"),
@@ -195,7 +195,6 @@ def test_a_bare_word_does_nothing_unless_it_is_all_there_is_to_say(verb: str) ->
         ("show audit last 0", "1 to 200"),
         ("show holds H-7", "no more words"),
         ("hold pfe a reason ship on cable", "hold add"),
-        ("hold add pfe reason ship on cable", "one object"),
         ("authority take", "reason"),
         ("reject OP-42 far too many words", "quotes"),
     ],
@@ -210,3 +209,20 @@ def test_nothing_but_arming_and_going_on_wants_a_terminal() -> None:
     wishes = {line: understood(line.split()).kind for line in (*COMMANDS, *ARMING)}
     wanting = {line.split()[0] for line, kind in wishes.items() if kind in FACE_TO_FACE}
     assert wanting == {"arm", "approve", "execute", "resume", "back"}
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ("EMERGENCY-OFF pfe", {"objects": ["pfe"]}),
+        ('hold add pfe reason "ship on cable, PSM-0093"', {"object": "pfe", "reason": "ship on cable, PSM-0093"}),
+    ],
+)
+def test_a_feed_may_be_called_just_pfe(line: str, named: dict[str, object]) -> None:
+    wish = understood(shlex.split(line))
+    assert wish.parameters == named
+
+
+def test_a_feed_that_is_called_just_pfe_is_armed_by_that_name() -> None:
+    wish = understood(shlex.split('arm pfe energise to 300 mA rate 10 mA/s reason "test after repair"'))
+    assert wish.parameters["object"] == "pfe"

@@ -7,7 +7,7 @@ split of the voltage by some 150 V (ruling 2, domain.md 6.1): only small steps a
 
 from __future__ import annotations
 
-from stationd.core.operation.case import Case, whole_line_v
+from stationd.core.operation.case import Case, same_current, whole_line_v
 from stationd.core.operation.far_checks import far_is_on, far_title, fresh_feed, holds_current
 from stationd.core.operation.look import number, refused
 from stationd.core.operation.task import Energise, Part, RampTo, SwitchOff
@@ -51,9 +51,12 @@ def _rate(feed: FeedPlan, rate: float, limit: float) -> Check:
 
 
 def _ramp_rate(case: Case, feed: FeedPlan, to_ma: float, rate: float) -> Check:
-    """Return whether the rate fits the direction; where it is not known the smaller limit counts."""
+    """Return whether the rate fits the direction; where it is not known the smaller limit counts.
+
+    A ramp down that was held at its very end must still be able to go on: at its target it has no way up.
+    """
     set_to = case.look.number(feed.points.setpoint_ma)
-    down = set_to is not None and to_ma < set_to
+    down = set_to is not None and (to_ma < set_to or same_current(to_ma, set_to))
     lesser = min(feed.ramp_ma_per_s, feed.ramp_down_ma_per_s)
     return _rate(feed, rate, lesser if set_to is None else feed.ramp_down_ma_per_s if down else feed.ramp_ma_per_s)
 

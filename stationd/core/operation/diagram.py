@@ -46,3 +46,21 @@ def _block(state: str, targets: dict[str, list[str]], states: int, room: int) ->
 def _line(row: tuple[str, str, str], states: int, widest: int) -> str:
     state, events, following = row
     return f" {state:<{states}}{events:<{widest}} {'-> ' + following if following else ''}".rstrip()
+
+
+def summary(rows: Iterable[tuple[str, str, str]]) -> tuple[str, ...]:
+    """Return the same table in fewer lines: events that lead from the same states to the same next one share an entry.
+
+    An entry is `states: events -> next`, wrapped at 110 columns; entries stand in the order of their first row.
+    """
+    sources: dict[tuple[str, str], dict[str, None]] = {}
+    for state, event, following in rows:
+        sources.setdefault((event, following), {})[state] = None
+    entries: dict[tuple[tuple[str, ...], str], list[str]] = {}
+    for (event, following), states in sources.items():
+        entries.setdefault((tuple(states), following), []).append(event)
+    lines: list[str] = []
+    for (several, following), events in entries.items():
+        text = f"{', '.join(several)}: {' '.join(events)} -> {following}"
+        lines += wrap(text, WIDTH, initial_indent=" ", subsequent_indent="     ", break_long_words=False, break_on_hyphens=False)
+    return tuple(lines)

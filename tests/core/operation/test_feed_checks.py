@@ -208,6 +208,12 @@ def test_downward_the_faster_rate_counts() -> None:
     only(arm(RampTo(990.0, 20.0), evidence(feeding(output_current=900.0, current_setpoint=900.0))), Cause.STEP_LIMIT)
 
 
+def test_a_ramp_down_that_was_held_at_its_end_may_still_go_on() -> None:
+    held = replace(view(RampTo(900.0, 20.0), phase=Phase.HELD), offered=Way.RESUME)
+    there = evidence(feeding(output_current=900.0, current_setpoint=899.98))
+    assert bad(open_checks(PLAN, there, held, ARMER, NOW)) == []
+
+
 def test_a_current_that_one_end_could_not_carry_alone_is_refused_with_both_voltages() -> None:
     low = plan_with(feed("pfe-a", max_v=570.0))
     assert only(arm(ENERGISE, plan=low), Cause.STEP_LIMIT).why == "voltage 578 V, limit 570 V"  # 540 V and 38 V of earth potential

@@ -98,12 +98,14 @@ def test_the_voltage_is_let_go_step_by_step_and_not_where_the_set_points_of_both
 def test_a_follower_that_held_while_it_handed_over_goes_on_after_the_master_has_ended() -> None:
     pair = energising()
     pair.begin()
-    pair.run_until(lambda: pair.a.phase == "settling" and pair.b.phase == "handing over")
+    pair.run_until(lambda: reached(pair.a) and pair.b.phase == "handing over")
     pair.b.hold()
-    pair.run(3.0)
-    assert pair.a.phase == "held"
-    pair.a.go(Way.RESUME)
-    pair.run_until(lambda: pair.a.phase == "settling", 5.0)
+    pair.run(5.0)
+    pair.b.go(Way.RESUME)
+    pair.run_until(pair.both_ended)
+    assert reached(pair.b)
+    assert pair.line.feeds[End.B].current_setpoint_ma == 1000.0
+    assert pair.most_v <= 270.0
 
 
 def test_nothing_moves_before_both_operations_run_and_both_outputs_are_on() -> None:

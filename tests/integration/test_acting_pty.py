@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from stationd.app import App, load
-from stationd.core.operation.orders import Arm, AuthorityVerb, Disarm, EmergencyOff, Execute, Hold, KeepAlive, Prepare, SetAuthority, Way
+from stationd.core.operation.orders import Approve, Arm, AuthorityVerb, Disarm, EmergencyOff, Execute, Hold, KeepAlive, Prepare, SetAuthority, Way
 from stationd.core.operation.task import Energise, FeedTask, RampTo, SwitchOff
 from stationd.core.operation.views import OperationView, Phase
 from stationd.core.operation.words import Accepted
@@ -91,15 +91,15 @@ class Witness:
         """Two persons let the current rise, or (None) let something happen that must not raise it."""
         self.grant, self.silent_from_t, self.held_commands = grant, None, None
         if grant is not None:
-            self.lead_ma = grant.lead_ma
-            self.profile_ma = max(self.profile_ma, self.house.current_ma)
+            self.lead_ma, self.profile_ma = grant.lead_ma, self.house.current_ma
 
     def look(self, phase: Phase | None) -> None:
         """Look once; `phase` is that of the operation of the grant, or of the one that is open."""
         now, current_ma = self.house.now, self.house.current_ma
         runs = self.grant is not None and phase in BEGUN
         if self.grant is not None and runs:
-            self.profile_ma = min(self.grant.to_ma, self.profile_ma + self.grant.rate_ma_per_s * (now - self.seen_t))
+            gone_ma = self.grant.rate_ma_per_s * (now - self.seen_t)
+            self.profile_ma = max(self.profile_ma, min(self.grant.to_ma, self.profile_ma + gone_ma))
         self._note(now, current_ma)
         self._never_above(current_ma)
         self._never_jumps(current_ma, runs)
@@ -158,6 +158,7 @@ class Walk:
         self.person: Operator
         self.name: str | None = None
         self.there = True  # whether the keep-alives of the person come
+        self.wrong = False  # whether something is broken that somebody would mend
         self._running: asyncio.Task[None] | None = None
 
     # the daemon
@@ -209,13 +210,12 @@ class Walk:
         task = self._task()
         armed = await self.person.tell(Arm(self.person.who, "pfe", task, REASON, CODE))
         if not isinstance(armed, Accepted):
-            self._say("refused", "; ".join(each.why for each in self.person.refused[-1].reasons))
+            await self._refused("")
             return
         (name,) = armed.names[:1]
         if self.random.random() < 0.1:
             await self._refuse_a_wrong_code(name)
-        with contextlib.suppress(AssertionError):
-            await self.person.approve(name)
+        await self.person.tell(Approve(self.person.second, name))
         if self.random.random() < 0.1:
             self._say("left armed", str(task))
             return
@@ -241,6 +241,11 @@ class Walk:
         self.witness.agree(self._granted(name, task, way))
         self._say("executed", f"{way.value} {task} at {begun_ma:.1f} mA")
 
+    async def _refused(self, what: str) -> None:
+        """Nobody tries again at once."""
+        self._say("refused", f"{what} " + "; ".join(each.why for each in self.person.refused[-1].reasons))
+        await asyncio.sleep(0.5)
+
     def _granted(self, name: str, task: FeedTask, way: Way) -> Grant | None:
         if way is Way.BACK or isinstance(task, SwitchOff) or not isinstance(task, Energise | RampTo):
             return None
@@ -259,10 +264,9 @@ class Walk:
         await self.person.tell(SetAuthority(self.person.who, AuthorityVerb.REQUEST))
         prepared = await self.person.tell(Prepare(self.person.who, view.name, way, CODE))
         if not isinstance(prepared, Accepted):
-            self._say("refused", f"{way.value}: " + "; ".join(each.why for each in self.person.refused[-1].reasons))
+            await self._refused(way.value)
             return
-        with contextlib.suppress(AssertionError):
-            await self.person.approve(view.name)
+        await self.person.tell(Approve(self.person.second, view.name))
         assert isinstance(view.task, Energise | RampTo | SwitchOff)
         await self._execute(view.name, view.task, way)
 
@@ -312,7 +316,7 @@ class Walk:
 
     async def disturb(self) -> None:
         """Something is wrong with what the supply answers."""
-        kind = self.random.choice(DISTURBANCES)
+        self.wrong, kind = True, self.random.choice(DISTURBANCES)
         share = self.random.choice((0.05, 0.2, 0.5, 1.0))
         self.house.simulation.faults("pfe").add(
             LineFault(kind, share=share, delay_s=self.random.uniform(*LATE_S), size=self.random.choice((1, 2, 8)))
@@ -322,7 +326,7 @@ class Walk:
     async def unplug(self) -> None:
         """A port hangs up, is gone, or swallows everything."""
         port = self.house.simulation.port(self.random.choice(("pfe", "pfe", "io")))
-        what = self.random.choice(("hang up", "stop", "black hole"))
+        self.wrong, what = True, self.random.choice(("hang up", "stop", "black hole"))
         match what:
             case "hang up":
                 port.hang_up(self.random.uniform(0.0, 1.0))
@@ -334,6 +338,7 @@ class Walk:
 
     async def open_contact(self) -> None:
         """A door is opened: the interlock loop switches the supply off."""
+        self.wrong = True
         self._module().set_contact(self.random.choice(INTERLOCKS), False)
         self._say("contact opened")
 
@@ -353,6 +358,7 @@ class Walk:
             self.house.simulation.port(name).black_hole(False)
         for contact in (*INTERLOCKS, Contact.EARTHED, Contact.LOCAL):
             self._module().set_contact(contact, contact in INTERLOCKS)
+        self.wrong = False
         self._say("mended")
 
     async def wait(self) -> None:
@@ -381,8 +387,9 @@ class Walk:
         """Return what happens next: what people would do at this moment more often than anything else."""
         natural: dict[Phase | None, Callable[[], Awaitable[None]]] = {None: self.begin, Phase.HELD: self.go_on, Phase.ARMED: self.disarm}
         choices = [
-            (natural.get(self.phase(), self.wait), 40), (self.mend, 12), (self.wait, 8), (self.hold, 5), (self.disturb, 6), (self.unplug, 3),
-            (self.leave, 2), (self.fall_silent, 1), (self.open_contact, 1), (self.turn_down, 2), (self.emergency_off, 1), (self.restart, 2),
+            (natural.get(self.phase(), self.wait), 60), (self.mend, 40 if self.wrong else 0), (self.wait, 10), (self.hold, 4), (self.disturb, 6),
+            (self.unplug, 2), (self.leave, 2), (self.fall_silent, 1), (self.open_contact, 1), (self.turn_down, 2), (self.emergency_off, 1),
+            (self.restart, 2),
         ]  # fmt: skip
         return self.random.choices(choices, [weight for _, weight in choices])[0]
 

@@ -263,7 +263,7 @@ class Writer:
         unit = progress.unit
         return Progress(
             progress.phase, self.number(progress.set_to, unit), self.number(progress.measured, unit), self.number(progress.target, unit),
-            self.number(progress.voltage_v, "V"), self.number(progress.rise_v_per_s, "V/s"), self.number(progress.left_s, "s"),
+            self.number(progress.voltage_v, "V"), self.number(_to_tenths(progress.rise_v_per_s), "V/s"), self.number(progress.left_s, "s"),
         )  # fmt: skip
 
     def hold(self, view: views.HoldView) -> HoldNote:
@@ -327,3 +327,7 @@ _STATES: dict[str, AppliedWord] = {
     "failed": "failed",
     "left": "left",
 }
+
+
+def _to_tenths(figure: float | None) -> float | None:
+    return None if figure is None else round(figure, 1)

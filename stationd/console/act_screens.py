@@ -62,16 +62,21 @@ def shown(kind: Kind, answer: Form, now: str, rows: int | None = ROWS) -> list[s
 
 def arming_screen(view: Form, code: str = "", rows: int = ROWS - 1) -> list[str]:
     """Return what a person reads before saying yes. With `code` for the armer, without it for whoever approves."""
-    first = _screen(view, code, [row for each in view["checks"] for row in wrapped(_check(each), "", "  ")])
-    if len(first) <= rows:
-        return first
-    return _screen(view, code, wrapped("; ".join(_check(each) for each in view["checks"])))  # so that more of it is in sight
+    one_by_one = _screen(view, code, [row for each in view["checks"] for row in wrapped(_check(each), LABEL, LABEL + "  ")])
+    return one_by_one if len(one_by_one) <= rows else _screen(view, code, _in_short(view["checks"]))  # so that more of it is in sight
+
+
+def _in_short(checks: Sequence[Form]) -> list[str]:
+    """Return what is not good line by line, and what is good as one paragraph of live values."""
+    bad = [row for each in checks if not each["good"] for row in wrapped(_check(each), LABEL, LABEL + "  ")]
+    good = [str(each["shown"]) for each in checks if each["good"]]
+    return [*bad, *(wrapped(f"{len(good)} OK: {'; '.join(good)}", LABEL) if good else [])]
 
 
 def _screen(view: Form, code: str, checks: Sequence[str]) -> list[str]:
     lines = [*wrapped(f"{view['name']}   {view['object']}   {task_words(view['task'])}"), RULE]
     lines += _under("EFFECT", [row for each in view["effect"] for row in wrapped(each, LABEL)])
-    lines += _under("CHECKS", [LABEL + row for text in checks for row in _narrow(text)])
+    lines += _under("CHECKS", checks)
     lines += _under("LIMITS", [row for each in view["limits"] for row in wrapped(each, LABEL)])
     lines += wrapped(view["reason"], "REASON   ")
     if not (waits(view) or may_begin(view)):
@@ -283,10 +288,6 @@ def _check(check: Form) -> str:
 def _under(label: str, rows: Sequence[str]) -> list[str]:
     """Put a label before the first of rows that leave room for it."""
     return [f"{label:9}{rows[0][len(LABEL) :]}", *rows[1:]] if rows else []
-
-
-def _narrow(text: str) -> list[str]:
-    return [row[len(LABEL) :] for row in wrapped(text.strip(), LABEL, LABEL + "  ")]
 
 
 def _part(task: Form) -> str:

@@ -33,7 +33,7 @@ from tests.operators import CODE, REASON, Operator
 
 STEPS = int(os.environ.get("STATIOND_RAMP_STEPS", "400"))
 SEED = int(os.environ.get("STATIOND_RAMP_SEED", "1"))
-WALKS = tuple(Feed) * 2  # at the same time, each with a plant, a line and a daemon of its own
+WALKS = tuple(Feed) * 4  # at the same time, each with a plant, a line and a daemon of its own
 LOOK_S = 0.02
 SLACK_MA = 3.0  # droop of the feed: its current is so far from its set point
 RECENT_S = 12.0  # a write may wait so long for its line; what it goes by was measured before
@@ -363,7 +363,7 @@ class Walk:
 
     async def wait(self) -> None:
         """Nothing happens for a while."""
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(0.5)
 
     def _module(self) -> IoModule:
         module = self.house.simulation.panel("io")
@@ -423,6 +423,7 @@ async def walked(folder: Path, feed: Feed, seed: int, steps: int) -> Counter[str
     return walk.did
 
 
+@pytest.mark.timeout(240 + STEPS)
 async def test_whatever_happens_the_current_is_never_a_step_above_the_profile_never_jumps_and_never_moves_by_itself(tmp_path: Path) -> None:
     share = max(1, STEPS // len(WALKS))
     walks = [walked(tmp_path / str(n), feed, SEED + n, share) for n, feed in enumerate(WALKS)]

@@ -120,8 +120,12 @@ def feed_executor(plan: FeedPlan, task: FeedTask) -> FeedExecutor:
 
 
 def restored(plan: FeedPlan, task: FeedTask, saved: Mapping[str, object]) -> FeedExecutor:
-    """Return the executor of a task that ran or held before a restart: held. What cannot be read is left out."""
-    began, on = saved.get("began_ma"), saved.get("on") is True
+    """Return the executor of a task that ran or held before a restart: held. What cannot be read is left out.
+
+    What is kept may be older than the last write. So where the output was to go off, one that is off now is no trip of the unit.
+    """
+    began, on, back = saved.get("began_ma"), saved.get("on") is True, saved.get("back") is True
     began_ma = float(began) if isinstance(began, (int, float)) and not isinstance(began, bool) else None
-    on_t = float("-inf") if on else None  # every reading of this run of the daemon is newer
-    return FeedExecutor(plan, task, Drive(phase=Phase.HELD, back=saved.get("back") is True, began_ma=began_ma, on_t=on_t))
+    leaving = isinstance(task, SwitchOff) or (isinstance(task, Energise) and back)
+    on_t = float("-inf") if on and not leaving else None  # every reading of this run of the daemon is newer
+    return FeedExecutor(plan, task, Drive(phase=Phase.HELD, back=back, began_ma=began_ma, on_t=on_t))

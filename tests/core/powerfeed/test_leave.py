@@ -9,6 +9,7 @@ import pytest
 from stationd.core.model import PointId, Reason
 from stationd.core.operation.orders import Way
 from stationd.core.operation.task import Electrode, Ending, Put, RampTo, SetPolarity, SwitchOff
+from stationd.core.powerfeed import restored
 from stationd.sim.cable import End
 from tests.core.powerfeed.plant import POINTS, SINGLE, Bench, bench, energised, failed
 
@@ -65,6 +66,19 @@ def test_back_of_an_upward_ramp_is_where_it_began_and_of_a_downward_one_there_is
     down.go(Way.BACK)
     assert down.phase == "held"
     assert down.number() == count
+
+
+def test_an_off_that_was_sent_just_before_a_restart_is_no_trip_of_the_unit() -> None:
+    made = energised(SwitchOff(20.0), at_ma=100.0)
+    made.begin()
+    made.run(1.0)
+    saved = made.executor.saved()  # the newest that was kept, when the program dies some steps later
+    made.run_until(lambda: not made.unit.line.feeds[End.A].output_on)
+    made.executor = restored(SINGLE, SwitchOff(20.0), saved)
+    made.run(2.0)
+    assert (made.phase, made.ended) == ("held", None)
+    made.go(Way.RESUME)
+    assert ended(made)[0] is Ending.REACHED
 
 
 def test_a_way_that_was_told_to_lead_down_never_leads_up() -> None:

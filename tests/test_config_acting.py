@@ -151,7 +151,8 @@ def test_a_feed_has_the_points_that_its_unit_has(
     feed = feed_of(*unit)
     points = feed.points
     assert feed.remote_writable is remote
-    assert (feed.slew_follow, points.slew_ma_per_s is not None, points.slew_mode is not None) == (("follow" if slew else None), slew, slew)
+    word = "follow-and-zero-when-off" if slew else None
+    assert (feed.slew_follow, points.slew_ma_per_s is not None, points.slew_mode is not None) == (word, slew, slew)
     assert (points.polarity_negative is not None, points.fault is not None) == (polarity, fault)
     assert points.self_acting == tuple(PointId("pfe", each) for each in acting)
     assert points.voltage_setpoint_v == PointId("pfe", "voltage_setpoint")

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define MOST_FILES 4096
+#define HANG_PIECE_MS 10
 
 static atomic_uchar watched[MOST_FILES];
 static atomic_long calls, first_failing, failing_calls, hang_ms, directory_syncs;
@@ -39,7 +40,7 @@ long failing_disk_directory_syncs(void)
     return atomic_load(&directory_syncs);
 }
 
-/* Let every sync take so long; 0 ends it. */
+/* Let every sync take so long; 0 ends it, also for those that have begun. */
 void failing_disk_hang(long milliseconds)
 {
     atomic_store(&hang_ms, milliseconds);
@@ -72,12 +73,12 @@ static int fails(void)
     return 1;
 }
 
+/* In small pieces, so that a disk that goes on again also ends the syncs that hang already. */
 static void hang(void)
 {
-    long milliseconds = atomic_load(&hang_ms);
-    struct timespec pause = {milliseconds / 1000, milliseconds % 1000 * 1000000};
-    if (milliseconds > 0)
-        nanosleep(&pause, NULL);
+    struct timespec piece = {0, HANG_PIECE_MS * 1000000};
+    for (long passed = 0; passed < atomic_load(&hang_ms); passed += HANG_PIECE_MS)
+        nanosleep(&piece, NULL);
 }
 
 static void note_sync(int fd)

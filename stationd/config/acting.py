@@ -23,7 +23,9 @@ from stationd.driver import Driver, Missing, Point
 SELF_ACTING = ("auto_restart", "watchdog_on")  # settings of supplies that would switch the output without anybody deciding it
 REDUCED = ("apr_active", "alarm_apr", "alarm_shutoff", "interlock_locked", "key_off")  # true: the unit keeps itself dark or dim
 WATT_CLASS = (Role.RAMAN, Role.ROPA_PUMP)
-FOLLOW = "follow"  # word of a slew mode that limits the set current both ways and does nothing else
+# The word of a slew mode that limits the set current both ways and lets it fall to 0 with the output. Without the latter a unit that
+# went off at 400 mA would come back at 400 mA, whatever was set meanwhile, and slew down from there.
+FOLLOW = "follow-and-zero-when-off"
 ROLE_WORDS = {Role.ROPA_PUMP: "pump of the remote amplifier", Role.RAMAN: "Raman pump", Role.PREAMP: "preamplifier"}
 
 

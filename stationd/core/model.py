@@ -188,7 +188,7 @@ class IntentKept:
 
 @dataclass(frozen=True, slots=True)
 class SessionEnded:
-    """The last connection of a session is gone (see stationd.core.operation.words.Person)."""
+    """The last connection of a session is gone (see stationd.core.operation.orders.Person)."""
 
     session: str
     t: float

@@ -32,6 +32,7 @@ class FaultKind(Enum):
     WRONG_FUNCTION = "wrong-function"
     WRONG_LENGTH = "wrong-length"
     DUPLICATE = "duplicate"  # the answer comes twice
+    ECHO = "echo"  # the question comes back in front of the answer, as on a line of two wires
     TRUNCATED = "truncated"  # the last `size` bytes are missing
     BIT_ERRORS = "bit-errors"  # `size` bits are turned over
     MUTE = "mute"  # the unit hears nothing
@@ -115,7 +116,7 @@ class Faults:
             if fault.kind is not FaultKind.MUTE and _concerns(fault, unit):
                 first = self._first(progress, question, answer) if fault.kind is FaultKind.STUCK else answer
                 if self._strikes(fault, progress):
-                    pieces = [piece for each in pieces for piece in self._spoil(fault, each, first)]
+                    pieces = [piece for each in pieces for piece in self._spoil(fault, each, first, question)]
         self._previous = answer
         return pieces
 
@@ -140,7 +141,7 @@ class Faults:
         self._struck[fault.kind] += 1
         return True
 
-    def _spoil(self, fault: LineFault, piece: Late, first: bytes) -> list[Late]:
+    def _spoil(self, fault: LineFault, piece: Late, first: bytes, question: bytes) -> list[Late]:
         delay_s, data = piece
         match fault.kind:
             case FaultKind.LATE:
@@ -149,6 +150,8 @@ class Faults:
                 return []
             case FaultKind.DUPLICATE:
                 return [piece, (0.0, data)]
+            case FaultKind.ECHO:
+                return [(0.0, question), piece]
             case FaultKind.STUCK:
                 return [(delay_s, first)]
             case FaultKind.BABBLE:

@@ -29,10 +29,10 @@ from stationd.sim.written import Written
 from tests.console.desk import Caller
 
 ROOT = Path(__file__).resolve().parents[2]
-OPERATION, ALARM, AUDIT = "io.stationd.Operation", "io.stationd.Alarm", "io.stationd.Audit"
+OPERATION, SETPOINT, ALARM, AUDIT = "io.stationd.Operation", "io.stationd.Setpoint", "io.stationd.Alarm", "io.stationd.Audit"
 PATIENCE_S = 90.0
 LOOK_S = 0.02
-SAME_MA = 0.5
+SAME_MA = 2.0  # droop of the feed and noise of its meter
 RATE_UP, RATE_DOWN, DEVIATION_MA = 100.0, 200.0, 50.0
 REASON = "repair done, WO 4711"
 STATION = """
@@ -137,9 +137,10 @@ class Someone(Caller):
     async def insist(self, method: str, **parameters: Any) -> dict[str, Any]:
         """Give an order until it is taken: after a start it is not known at once how the plant stands."""
         said: dict[str, Any] = {}
+        method = method if "." in method else f"{OPERATION}.{method}"
         try:
             async with asyncio.timeout(PATIENCE_S):
-                while "error" in (said := await self.call(f"{OPERATION}.{method}", parameters)):
+                while "error" in (said := await self.call(method, parameters)):
                     await asyncio.sleep(0.1)
         except TimeoutError:
             raise Denied(f"{method} {parameters}: {said}") from None
@@ -189,6 +190,15 @@ class Life:
         await self.process.wait()
         for each in self.people:
             each.close()
+
+
+async def start_daemon(config: Path, environment: Mapping[str, str] | None = None) -> Life:
+    """Start a daemon; its log and its control socket lie beside its file."""
+    words, log = [sys.executable, "-m", "tests.integration.acting_daemon", str(config)], config.with_name("log")
+    with log.open("ab") as said:
+        around = {**os.environ, **(environment or {})}
+        process = await asyncio.create_subprocess_exec(*words, cwd=ROOT, stdout=said, stderr=said, env=around)
+    return Life(process, config.with_name("io.stationd"), log)
 
 
 @contextlib.asynccontextmanager
@@ -249,19 +259,15 @@ class House:
         self.stand_at(current_ma)
 
         async def known() -> bool:
-            on, set_to = await who.shown("pfe", "output_on"), await who.shown("pfe", "current_setpoint")
-            return on is (current_ma > 0) and set_to is not None and abs(set_to - current_ma) < SAME_MA
+            shown = [await who.shown("pfe", point) for point in ("current_setpoint", "output_current")]
+            there = all(each is not None and abs(each - current_ma) < SAME_MA for each in shown)
+            return there and await who.shown("pfe", "output_on") is (current_ma > 0)
 
         await until(known)
 
     async def start(self) -> Life:
         """Start the daemon."""
-        words = [sys.executable, "-m", "tests.integration.acting_daemon", str(self.config)]
-        log = self.folder / "log"
-        with log.open("ab") as said:
-            environment = {**os.environ, **self.environment}
-            process = await asyncio.create_subprocess_exec(*words, cwd=ROOT, stdout=said, stderr=said, env=environment)
-        return Life(process, self.folder / "io.stationd", log)
+        return await start_daemon(self.config, self.environment)
 
     @contextlib.asynccontextmanager
     async def life(self) -> AsyncIterator[Life]:

@@ -23,6 +23,7 @@ KILLS = int(os.environ.get("STATIOND_RAMP_KILLS", "20"))
 TRANSIT_S = 0.25  # what was on the wire when the daemon died arrives within this; a new daemon is not up so soon
 METER_MA = 2.0  # droop of the feed: its current is so far from its set point
 BETWEEN_S = 0.7  # about the time between two steps
+UNPROVED = 0.3  # the share of that in which it is not yet proved by two readings that nothing is left
 STATIONS = tuple(Feed) * 2
 TRIES = 4  # a machine that is so busy that readings are late makes a ramp hold before its moment: then it is begun anew
 
@@ -53,10 +54,10 @@ def moments(count: int, of: random.Random) -> list[Moment]:
         rate: dict[str, object] = {"rateMilliamperesPerSecond": RATE_UP}
         down: dict[str, object] = {"rateMilliamperesPerSecond": RATE_DOWN}
         made.append((
-            Moment({"verb": "energise", "toMilliamperes": 120.0, **rate}, 0.0, RATE_UP, of.randint(1, 8), later_s),
+            Moment({"verb": "energise", "toMilliamperes": 120.0, **rate}, 0.0, RATE_UP, of.randint(1, 7), later_s),
             Moment({"verb": "ramp", "toMilliamperes": from_ma + 200.0, **rate}, from_ma, RATE_UP, of.randint(1, 4), later_s),
             Moment({"verb": "ramp", "toMilliamperes": from_ma - 200.0, **down}, from_ma, RATE_DOWN, of.randint(1, 4), later_s),
-            Moment({"verb": "off", **down}, 150.0, RATE_DOWN, of.randint(1, 4), later_s),
+            Moment({"verb": "off", **down}, 150.0, RATE_DOWN, of.randint(1, 4), later_s * UNPROVED),
         )[(first + number) % 4])  # fmt: skip
     return made
 

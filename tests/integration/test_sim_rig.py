@@ -176,6 +176,7 @@ FAULT_SEEN: dict[FaultKind, Callable[[bytes, bytes], bool]] = {
     FaultKind.WRONG_FUNCTION: lambda got, right: sound(got) and got[1] != 3,
     FaultKind.WRONG_LENGTH: lambda got, right: sound(got) and len(got) != len(right),
     FaultKind.DUPLICATE: lambda got, right: got == right + right,
+    FaultKind.ECHO: lambda got, right: got == bytes.fromhex("070300010004") + crc16(bytes.fromhex("070300010004")) + right,
     FaultKind.TRUNCATED: lambda got, right: got == right[:-4],
     FaultKind.BIT_ERRORS: lambda got, right: len(got) == len(right) and not sound(got),
     FaultKind.LATE: lambda got, right: got == right,
@@ -188,7 +189,7 @@ def test_every_kind_of_fault_is_tried() -> None:
     assert set(FAULT_SEEN) == set(FaultKind)
 
 
-ANSWERS = {FaultKind.DROP: 0, FaultKind.MUTE: 0, FaultKind.DUPLICATE: 2}
+ANSWERS = {FaultKind.DROP: 0, FaultKind.MUTE: 0, FaultKind.DUPLICATE: 2, FaultKind.ECHO: 2}
 
 
 @pytest.mark.parametrize("kind", FaultKind)

@@ -70,6 +70,10 @@ def test_a_duplicate_is_the_same_answer_twice() -> None:
     assert rtu(LineFault(FaultKind.DUPLICATE)).answers(RTU_QUESTION, RTU_ANSWER, 1) == [(0.0, RTU_ANSWER)] * 2
 
 
+def test_an_echo_is_the_question_before_the_answer() -> None:
+    assert rtu(LineFault(FaultKind.ECHO)).answers(RTU_QUESTION, RTU_ANSWER, 1) == [(0.0, RTU_QUESTION), (0.0, RTU_ANSWER)]
+
+
 def test_noise_stands_before_behind_or_inside_the_answer() -> None:
     before = only(rtu(LineFault(FaultKind.NOISE_BEFORE, size=3)))
     after = only(rtu(LineFault(FaultKind.NOISE_AFTER, size=3)))

@@ -24,7 +24,7 @@ class AmplifierPlan:
     """One amplifier. `set_values` by the words of people: gain, output, tilt, pump1-current.
 
     `raman` is True for pumps of the watt class (Raman, remote amplifier): they want `interlock` closed and `return_loss` good.
-    Points are None where the unit has none.
+    Points are None where the unit has none. `taps` are the optical taps of its fibre pair: the names of units whose alarms bear on it.
     """
 
     device: str
@@ -48,3 +48,4 @@ class AmplifierPlan:
     set_values: Mapping[str, SetValue] = field(default_factory=dict)
     largest_output_dbm: float | None = None
     title: str = ""
+    taps: tuple[str, ...] = ()

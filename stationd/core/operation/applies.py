@@ -15,10 +15,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from math import isfinite
 from types import MappingProxyType
 
 from stationd.core.model import PointId, Value
+from stationd.core.operation.look import LARGEST
 from stationd.core.operation.views import AppliedView
 from stationd.core.operation.words import Cause
 
@@ -158,7 +158,7 @@ def restored(row: object, now: float) -> Apply | None:
     """Return one as it was kept, or None where it cannot be read as a whole. `now` is the time of the saving, by this clock."""
     match row:
         case {"name": str(name), "age_s": int() | float() as age_s, "who": str(who), "uid": int(uid), "reason": str(reason),
-              "state": str(state), "detail": str(detail), "changes": list(listed)} if age_s >= 0 and isfinite(age_s):  # fmt: skip
+              "state": str(state), "detail": str(detail), "changes": list(listed)} if age_s >= 0 and number(age_s) is not None:  # fmt: skip
             changes = tuple(_change(each) for each in listed)
             known = next((each for each in State if each.value == state), None)
             good = tuple(each for each in changes if each is not None)
@@ -177,7 +177,7 @@ def interrupted(apply: Apply) -> Apply:
 def number_of(name: str) -> int:
     """Return the number in a name like "A-7", 0 for anything else."""
     digits = name.removeprefix("A-")
-    return int(digits) if name.startswith("A-") and digits.isascii() and digits.isdigit() else 0
+    return int(digits) if name.startswith("A-") and digits.isascii() and digits.isdigit() and len(digits) < 10 else 0
 
 
 def point_of(text: object) -> PointId | None:
@@ -187,9 +187,10 @@ def point_of(text: object) -> PointId | None:
 
 
 def number(value: object) -> float | None:
-    """Return a finite number, or None for anything else."""
-    good = isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
-    return float(value) if good and isinstance(value, (int, float)) else None
+    """Return a finite number, or None for anything else; also for a whole one that no float can hold."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not -LARGEST <= value <= LARGEST:
+        return None
+    return float(value)
 
 
 def _change(row: object) -> Change | None:

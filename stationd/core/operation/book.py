@@ -13,23 +13,24 @@ from stationd.core.alarm.type import AlarmKey
 from stationd.core.alarm.words import BY_ITSELF, Signal
 from stationd.core.model import PointId, Write
 from stationd.core.operation.authority import AuthorityDesk
+from stationd.core.operation.bearing import OPERATION
 from stationd.core.operation.bypass import Bypasses
 from stationd.core.operation.dossier import Dossier
 from stationd.core.operation.emergency import CutOffs
 from stationd.core.operation.evidence import Evidence
-from stationd.core.operation.gate import BYPASSED, OP_HELD, OPERATION, Gate
+from stationd.core.operation.gate import BYPASSED, OP_HELD, Gate
 from stationd.core.operation.holds import Holds
 from stationd.core.operation.machine import BEGINNING, HOLDING, State
 from stationd.core.operation.orders import Person
 from stationd.core.operation.plan import ActingPlan
 from stationd.core.operation.setpoints import SetPoints
+from stationd.core.operation.underway import Underway
 from stationd.core.operation.views import AuthorityView, OperationView
 from stationd.core.operation.words import ActEffect, Hasten, Noted
 from stationd.core.powerfeed.words import GATE_EVERY_S
 
 KEPT_CLOSED = 20  # operations that are shown after their end
 LOOK_AGAIN_S = 30.0  # a refused arming reads its points faster for so long, so that a second try finds them fresh (assumption)
-WRITE_LOST_S = 30.0  # a write of which nothing is heard for so long is not waited for any more (assumption)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +56,14 @@ class Book:
         self.closed: deque[Dossier] = deque(maxlen=KEPT_CLOSED)
         self.number = 0
         self.announced: dict[int, Announced] = {}
-        self.underway: dict[PointId, tuple[str, float]] = {}  # writes of operations that were not answered yet: whose, since when
+        self.underway = Underway()
         self.sought: dict[str, float] = {}  # objects of refused armings, until when they are read faster
         self.effects: list[ActEffect] = []
         self.dirty = False
         self._intents = 0
         self._said: dict[AlarmKey, tuple[bool, str]] = {}
         self._hastened: frozenset[PointId] = frozenset()
+        self._sought: frozenset[str] = frozenset()  # the objects whose points these are
 
     # What is asked of it.
 
@@ -73,7 +75,7 @@ class Book:
             holds=self.holds.views(),
             authority=self.authority_view(now),
             bypassed=self.bypasses.standing(),
-            opened=self.views(now),
+            opened=tuple(each.outline() for each in self.opened.values()),
             cutting_off=self.cut_offs.running(),
             applying=self.set_points.applying(),
             critical=frozenset(self.gate.critical),
@@ -134,13 +136,12 @@ class Book:
 
     def write(self, dossier: Dossier, write: Write, now: float) -> None:
         """Send a value for an operation, and remember that its answer is due."""
-        self.underway[write.target] = (dossier.name, now)
+        self.underway.begin(dossier.name, write, now)
         self.effects.append(write)
 
     def unanswered(self, device: str, now: float) -> PointId | None:
         """Return a point of a device whose last write was not answered yet."""
-        found = (each for each, (_, t) in self.underway.items() if each.device == device and now < t + WRITE_LOST_S)
-        return next(found, None)
+        return self.underway.unanswered(device, now)
 
     def take(self, now: float) -> list[ActEffect]:
         """Return what goes out now, with the alarms and the haste that follow from how things stand."""
@@ -153,11 +154,15 @@ class Book:
 
     def _signal(self, now: float) -> None:
         held = [each for each in self.opened.values() if each.state in HOLDING or each.state is State.RESUMING]
-        runs = [each for each in self.opened.values() if each.state is State.RUNNING or each.state in BEGINNING]
+        runs = [each for each in self.opened.values() if self._moves_line(each)]
         bypassed = sorted(str(point) for point in self.bypasses.standing())
         self._say(OP_HELD, [f"{each.name} {each.object}: {each.detail}" for each in held], now)
         self._say(OPERATION, [f"{each.name} {each.object}" for each in runs], now)
         self._say(BYPASSED, bypassed, now)
+
+    def _moves_line(self, dossier: Dossier) -> bool:
+        """Return whether an operation explains what the line does: one on a power feed that runs, or is about to."""
+        return dossier.object in self.plan.feeds and (dossier.state is State.RUNNING or dossier.state in BEGINNING)
 
     def _say(self, key: AlarmKey, names: list[str], now: float) -> None:
         """Say whether an alarm holds, if that is news; the note is that of its coming."""
@@ -171,8 +176,12 @@ class Book:
         self._said.clear()
 
     def _hasten(self, now: float) -> None:
-        self.sought = {name: until for name, until in self.sought.items() if now < until}
-        objects = {each.object for each in self.opened.values()} | set(self.sought) | self.set_points.gated(now)
+        if self.sought:
+            self.sought = {name: until for name, until in self.sought.items() if now < until}
+        objects = self.set_points.gated(now).union((each.object for each in self.opened.values()), self.sought)
+        if objects == self._sought:
+            return
+        self._sought = objects
         points = frozenset(point for name in objects for point in self.gate.of(name))
         if points != self._hastened:
             self._hastened = points
@@ -183,9 +192,9 @@ class Book:
         if name in self.plan.feeds or name in self.plan.amplifiers:
             self.sought[name] = now + LOOK_AGAIN_S
 
-    def look_ends(self) -> Iterable[float]:
-        """Return when faster reading for refused armings ends."""
-        return self.sought.values()
+    def look_ends(self, now: float) -> Iterable[float]:
+        """Return when faster reading ends: for refused armings, and for what was staged."""
+        return (*self.sought.values(), *self.set_points.gate_ends(now))
 
 
 def person(who: Person) -> dict[str, object]:

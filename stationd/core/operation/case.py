@@ -9,12 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from stationd.core.amplifier.executor import OFF_MODE
 from stationd.core.line.cable import line_v
 from stationd.core.operation.evidence import Evidence
 from stationd.core.operation.look import Look
 from stationd.core.operation.orders import Way
 from stationd.core.operation.plan import ActingPlan
-from stationd.core.operation.task import Electrode, Energise, Pump, RampTo, SwitchOff, Task
+from stationd.core.operation.task import Electrode, Energise, Pump, RampTo, SetMode, SwitchOff, Task
 from stationd.core.operation.views import OperationView, Phase
 from stationd.core.powerfeed.words import FeedPlan
 
@@ -82,14 +83,21 @@ def lowers(case: Case) -> bool:
             return back
         case RampTo(to_ma=to_ma):
             return back or _is_above(case, to_ma)
+        case SetMode(mode):
+            return back or mode == OFF_MODE  # back is a way only to where the unit was off
         case _:
             return False
 
 
 def _is_above(case: Case, to_ma: float) -> bool:
+    """Return whether the set point is above, or is there already while the current is still on its way down to it."""
     feed = case.plan.feeds.get(case.object)
     set_to = case.look.number(feed.points.setpoint_ma) if feed is not None else None
-    return set_to is not None and set_to > to_ma + _STEP_MA
+    if feed is None or set_to is None:
+        return False
+    measured = case.look.number(feed.points.current_ma)
+    comes_down = same_current(set_to, to_ma) and measured is not None and measured > to_ma + _STEP_MA
+    return comes_down or set_to > to_ma + _STEP_MA
 
 
 def whole_line_v(feed: FeedPlan, current_ma: float) -> float | None:

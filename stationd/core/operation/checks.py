@@ -16,7 +16,7 @@ from stationd.core.operation.evidence import Evidence
 from stationd.core.operation.far_checks import far_health
 from stationd.core.operation.feed_checks import feed_ability, feed_health, feed_process, feed_protective, remote_check
 from stationd.core.operation.interlock_checks import hold_checks
-from stationd.core.operation.look import number, refused, span
+from stationd.core.operation.look import minutes, refused, span
 from stationd.core.operation.orders import Person
 from stationd.core.operation.person_checks import (
     armer_check,
@@ -157,9 +157,12 @@ def _audit(case: Case) -> Check:
 
 
 def _applying(case: Case) -> tuple[Check, ...]:
-    if case.object not in case.evidence.applying:
+    segment = case.plan.segment(case.object)
+    units = sorted(each for each in case.evidence.applying if case.plan.segment(each) == segment)
+    if not units:
         return ()
-    return (refused("set values", Cause.PROCESS, f"set values are being sent to {case.object}", "wait until they are applied: show diff"),)
+    why = f"set values are being sent to {', '.join(units)}"
+    return (refused("set values", Cause.PROCESS, why, "wait until they are applied: show diff"),)
 
 
 def _alarms(case: Case) -> tuple[Check, ...]:
@@ -178,7 +181,7 @@ def _not_bypassed(case: Case, task: Bypass) -> tuple[Check, ...]:
 
 def _bypass_length(case: Case, for_s: float) -> Check:
     longest_s = case.plan.longest_bypass_s
-    shown = f"for {number(for_s / 60)} min, limit {number(longest_s / 60)} min"
+    shown = f"for {minutes(for_s)} min, limit {minutes(longest_s)} min"
     if 0 < for_s <= longest_s:
         return Check("length", shown)
-    return refused("length", Cause.STEP_LIMIT, shown, f"more than 0 and at most {number(longest_s / 60)} min")
+    return refused("length", Cause.STEP_LIMIT, shown, f"more than 0 and at most {minutes(longest_s)} min")

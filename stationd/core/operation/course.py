@@ -180,6 +180,7 @@ def measured(book: Book, dossier: Dossier, now: float) -> dict[str, object]:
 def _run(book: Book, dossier: Dossier, before: State, now: float) -> None:
     dossier.code, dossier.intent = "", 0
     dossier.began, dossier.doubted, dossier.held_t = True, False, None
+    dossier.ran_uid, dossier.ran_approver_uid = dossier.armer.uid, dossier.approver_uid
     book.cut_offs.forget(dossier.object)
     if isinstance(dossier.task, RemoveHold | Bypass):
         _carry_out(book, dossier, dossier.task, now)
@@ -311,12 +312,12 @@ def _put(book: Book, dossier: Dossier, put: Put, now: float) -> None:
 def second_person_wanted(dossier: Dossier, who: Person, way: Way, now: float) -> bool:
     """Return whether a held operation may go on that way only with a second person (ruling 8).
 
-    Upward: after ten minutes, or whenever something else than a person's wish has stopped it, or another person takes it up.
-    Downward it only must not be that the person who takes it up is the one who had approved it.
+    Upward: after ten minutes, or whenever something else than a person's wish has stopped it, or another person takes it up than has
+    run it. Downward it only must not be that the person who takes it up is the one who had approved it.
     """
     if dossier.command_class is not CommandClass.LETHAL:
         return False
-    another = who.uid != dossier.armer.uid
+    another = who.uid != dossier.ran_uid
     if dossier.executor is not None and dossier.executor.upward(way) is not False:
         return another or dossier.doubted or now >= (dossier.held_t or now) + RESUME_ALONE_S
-    return another and dossier.approver_uid in (None, who.uid)
+    return another and (dossier.approver_uid is None or who.uid in (dossier.approver_uid, dossier.ran_approver_uid))

@@ -15,6 +15,7 @@ EMERGENCY-OFF. Follows the approach of IEC 61850 select-before-operate with enha
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 
 from stationd.core.alarm.words import AlarmRecord, Signal
 from stationd.core.line.far import FarLine, FarSilent
@@ -24,6 +25,7 @@ from stationd.core.operation.book import Book, person
 from stationd.core.operation.checks import arm_checks
 from stationd.core.operation.gate import STORAGE_FAILED
 from stationd.core.operation.holds import LINE, STATION, sentence
+from stationd.core.operation.intake import object_of, oddities, tidied, told
 from stationd.core.operation.orders import ActOrder as Order
 from stationd.core.operation.orders import (
     AddHold,
@@ -47,6 +49,7 @@ from stationd.core.operation.orders import (
     Stage,
 )
 from stationd.core.operation.plan import ActingPlan
+from stationd.core.operation.sentences import asked
 from stationd.core.operation.task import Task
 from stationd.core.operation.views import AppliedView, AuthorityView, Check, HoldView, InterlockView, OperationView, StagedView
 from stationd.core.operation.words import Accepted, ActEffect, ActOutcome, CutOffState, Refused
@@ -62,44 +65,65 @@ class Operations:
         self._book = Book(plan, now)
         self._now = now
         self._watched_t = now
+        self._due: float | None = -inf  # see _next_due; the first news has all alarms of ours said
 
     # The functions of every machine.
 
     def handle(self, news: Event | Signal | AlarmRecord, now: float) -> list[ActEffect]:
         """Take one event and return what follows from it, in order. `now` is never earlier than the event."""
         self._now = now
+        if isinstance(news, Reading) and now < self._next_due():
+            return self._read(news, now)
         self._expire(now)
         self._see(news, now)
-        if self._book.opened and (now >= self._watched_t + watching.WATCH_EVERY_S or self._concerns(news)):
+        if self._concerns(news):
             self._watch(now)
-        return self._book.take(now)
+        return self._take(now)
 
     def obey(self, order: Order, now: float) -> tuple[ActOutcome, list[ActEffect]]:
         """Carry out what a person orders, or refuse it with every reason. EMERGENCY-OFF goes before all else."""
         self._now = now
         if isinstance(order, EmergencyOff):
             outcome = routing.emergency_off(self._book, order, now)
-            self._expire(now)
         else:
             self._expire(now)
             self._watch(now)
-            outcome = self._order(order, now)
+            outcome = self._looked_at(order, now)
+            self._watch(now)
         self._record(order, outcome, now)
-        self._watch(now)
-        return outcome, self._book.take(now)
+        return outcome, self._take(now)
 
     def deadline(self) -> float | None:
         """Return the time at which a Tick is due if nothing else happens, or None."""
         book = self._book
-        others = (book.authority.deadline(), book.bypasses.deadline(), book.set_points.deadline(), *book.look_ends())
+        others = (book.authority.deadline(), book.bypasses.deadline(), book.set_points.deadline(), *book.look_ends(self._now))
         dues = (*watching.deadlines(book, self._watched_t), *others)
         return min((due for due in dues if due is not None), default=None)
+
+    def _next_due(self) -> float:
+        """Return before when nothing but news can change anything. It is found anew only after something has happened."""
+        if self._due is None:
+            due = self.deadline()
+            self._due = inf if due is None else due
+        return self._due
+
+    def _read(self, reading: Reading, now: float) -> list[ActEffect]:
+        """Take a reading while nothing is due: of a thousand in a second nearly all concern nobody."""
+        if not routing.read(self._book, reading, now):
+            return []
+        return self._take(now)
+
+    def _take(self, now: float) -> list[ActEffect]:
+        self._due = None
+        return self._book.take(now)
 
     # What is asked of it.
 
     def check(self, who: Person, object: str, task: Task, now: float) -> tuple[Check, ...]:
         """Return what arming would look at, without arming anything."""
-        return arm_checks(self.plan, self._book.evidence(now), who, object, task, now)
+        name = object_of(object, task)
+        odd = tuple(Check("order", each.why, each) for each in oddities(Arm(who, name, task, "", "")))
+        return odd or arm_checks(self.plan, self._book.evidence(now), who, name, task, now)
 
     def operations(self, now: float) -> tuple[OperationView, ...]:
         """Return the open operations, the oldest first, then the last 20 that are closed, the newest first."""
@@ -159,15 +183,14 @@ class Operations:
         """Put back what was kept, into a fresh desk, `elapsed_s` after that. What ran holds; nothing is ever sent."""
         memory.restore(self._book, saved, now, elapsed_s)
         self._book.say_all_again()
-        return self._book.take(now)
+        return self._take(now)
 
     # Events.
 
     def _see(self, news: Event | Signal | AlarmRecord, now: float) -> None:
         gate = self._book.gate
         match news:
-            case Reading() if news.point in gate.points:
-                gate.read(news)
+            case Reading():
                 routing.read(self._book, news, now)
             case WriteDone():
                 routing.written(self._book, news, now)
@@ -188,11 +211,9 @@ class Operations:
                 pass
 
     def _concerns(self, news: Event | Signal | AlarmRecord) -> bool:
-        """Return whether the preconditions may be different after this."""
+        """Return whether all preconditions are to be looked at after this. What readings and the far end say was looked at already."""
         match news:
-            case Reading():
-                return any(news.point in self._book.gate.of(each.object) for each in self._book.opened.values())
-            case FarLine() | FarSilent() | LinkChanged() | WriteDone():
+            case LinkChanged() | WriteDone():
                 return True
             case Signal():
                 return news.key == STORAGE_FAILED
@@ -204,16 +225,23 @@ class Operations:
         watching.watch(self._book, now)
 
     def _expire(self, now: float) -> None:
-        """End what is over by now, and let the executors see the time where they asked for it."""
+        """End what is over by now, look at the preconditions, and then let the executors see the time where they asked for it."""
         book = self._book
         watching.expire(book, now)
         book.pass_on(book.authority.expire(now))
         book.pass_on(book.bypasses.expire(now))
+        if now >= self._watched_t + watching.WATCH_EVERY_S:
+            self._watch(now)
         if (due := book.set_points.deadline()) is not None and now >= due:
             book.pass_on(book.set_points.handle(Tick(now), book.evidence(now), now))
         routing.ripen(book, now)
 
     # Orders.
+
+    def _looked_at(self, order: Order, now: float) -> ActOutcome:
+        tidy = tidied(order)
+        odd = tuple(oddities(tidy))
+        return Refused(told(asked(order)), odd) if odd else self._order(tidy, now)
 
     def _order(self, order: Order, now: float) -> ActOutcome:
         book = self._book
@@ -239,7 +267,7 @@ class Operations:
         """Write down what was refused: that, too, is part of the story."""
         if isinstance(order, UNRECORDED) or isinstance(outcome, Accepted):
             return
-        subject = routing.subject(order)
+        subject = told(routing.subject(order))
         self._book.note("refused", subject, now, order.who.name, {**_plain(outcome), **person(order.who)})
 
 

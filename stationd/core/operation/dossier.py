@@ -61,7 +61,8 @@ class Dossier:
     """An operation. `armer` is who armed it, or who has taken it up again; `until_t` when its countdown is over.
 
     `doubted` is True where it holds for another reason than that a person here wanted so: then nobody but two may go on upward.
-    `approved_anew`: that has happened since it holds.
+    `approved_anew`: that has happened since it holds. `ran_uid` is who has begun it last or let it go on, `ran_approver_uid` who had agreed
+    to that: whoever else takes it up is another person, however often he asks.
     `began` says that its first intent was kept; `intent` is the number of the one that is being written, 0 when there is none.
     """
 
@@ -81,6 +82,8 @@ class Dossier:
     approver: str = ""
     approver_uid: int | None = None
     approved_anew: bool = False
+    ran_uid: int | None = None
+    ran_approver_uid: int | None = None
     offered: Way | None = None
     until_t: float | None = None
     kept_alive_t: float | None = None
@@ -97,6 +100,13 @@ class Dossier:
 
     def view(self, seen: Seen, now: float) -> OperationView:
         """Return what people see of it."""
+        return self._shown(self.executor.progress(seen, now) if self.executor is not None else self.progress)
+
+    def outline(self) -> OperationView:
+        """Return what preconditions look at: all but how far it has come."""
+        return self._shown(self.progress)
+
+    def _shown(self, progress: Progress) -> OperationView:
         return OperationView(
             name=self.name,
             object=self.object,
@@ -117,7 +127,7 @@ class Dossier:
             offered=self.offered,
             until_t=self.until_t,
             kept_alive_t=self.kept_alive_t,
-            progress=self.executor.progress(seen, now) if self.executor is not None else self.progress,
+            progress=progress,
             ending=self.ending,
             cause=self.cause,
             detail=self.detail,

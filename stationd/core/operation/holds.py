@@ -8,9 +8,8 @@ Follows the tagging practice that the design quotes (shell.md 2.2: holds; the fu
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from math import isfinite
 
-from stationd.core.operation.look import ago
+from stationd.core.operation.look import LARGEST, ago
 from stationd.core.operation.orders import LEAST_REASON, AddHold, DropHold
 from stationd.core.operation.plan import ActingPlan
 from stationd.core.operation.task import CommandClass
@@ -152,7 +151,7 @@ def _row(row: object, then: float) -> HoldView | None:
     texts = [row.get(name) for name in ("name", "object", "who", "reason")]
     match texts, row.get("uid"), row.get("age_s"):
         case [str(name), str(object), str(who), str(reason)], int(uid), int() | float() as age_s:
-            good = _number(name) > 0 and isfinite(age_s) and age_s >= 0
+            good = _number(name) > 0 and 0 <= age_s <= LARGEST
             return HoldView(name, object, who, uid, reason, then - age_s) if good else None
         case _:
             return None
@@ -160,4 +159,4 @@ def _row(row: object, then: float) -> HoldView | None:
 
 def _number(name: str) -> int:
     digits = name.removeprefix("H-")
-    return int(digits) if name.startswith("H-") and digits.isascii() and digits.isdigit() else 0
+    return int(digits) if name.startswith("H-") and digits.isascii() and digits.isdigit() and len(digits) < 10 else 0

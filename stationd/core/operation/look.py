@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stationd.core.model import PointId
+from stationd.core.model import PointId, Reading
 from stationd.core.operation.views import Check
 from stationd.core.operation.words import Cause, Refusal
 from stationd.core.powerfeed.words import FRESH_S, Seen
 
 _IN_MINUTES_S = 100.0  # from here on an age is told in minutes (choice: three digits at most)
 _IN_HOURS_S = 7200.0
+LARGEST = 1e15  # beyond anything that is measured, ordered or counted here (choice)
 AGAIN = "it is read more often now: ask again in some seconds"  # the desk hastens what a refused arming has looked at
 
 
@@ -32,6 +33,13 @@ class Look:
     def truth(self, point: PointId | None) -> bool | None:
         """Return what the last two good readings of a contact or flag agree on."""
         return self.seen.truth(point, self.now)
+
+    def turned(self, point: PointId) -> Reading | None:
+        """Return the newest reading of a contact or flag that has just changed: good and fresh, and good but different before."""
+        newest, both = self.seen.last(point, self.now), self.seen.readings.get(point, ())[-2:]
+        if newest is None or len(both) < 2 or not isinstance(newest.value, bool):
+            return None
+        return newest if both[0].quality.good and both[0].value != newest.value else None
 
     def word(self, point: PointId | None) -> str | None:
         """Return the newest good, fresh word of a point."""
@@ -62,7 +70,7 @@ class Look:
             return f"{point} reads {newest.value!r}"
         if len(both) < 2 or not both[0].quality.good:
             return f"{point} was read only once"
-        return f"the last two readings of {point} differ"
+        return f"{point} reads {newest.value} {unconfirmed(newest, self.now)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +100,14 @@ def span(seconds: float) -> str:
 
 def number(value: float) -> str:
     """Return a measured or ordered number as people read it: one decimal at most, none where it says nothing."""
+    if abs(value) > LARGEST:
+        return "more than can be" if value > 0 else "less than can be"
     return f"{round(value, 1) + 0.0:.10g}"
+
+
+def minutes(seconds: float) -> str:
+    """Return an ordered length of time in minutes, as people type it."""
+    return number(seconds / 60 if abs(seconds) <= LARGEST else seconds)
 
 
 def refused(name: str, cause: Cause, why: str, remedy: str) -> Check:
@@ -106,10 +121,24 @@ def unknown(name: str, look: Look, point: PointId, cause: Cause = Cause.HEALTH) 
     return refused(name, cause, why, f"{AGAIN}; if it stays, look at {point.device}")
 
 
+def unconfirmed(newest: Reading, now: float) -> str:
+    """Return since when a flag reads otherwise, once: enough to stop, and not enough to begin."""
+    return f"since {span(max(now - newest.t, 0.0))}, to be confirmed by a second reading"
+
+
 def contact(look: Look, point: PointId, wanted: Wanted) -> Check:
-    """Return how a contact or flag stands."""
+    """Return how a contact or flag stands. One that has just changed is told as what it reads, and stands in the way either way."""
     truth = look.truth(point)
     if truth is None:
-        return unknown(wanted.name, look, point, wanted.unknown)
+        newest = look.turned(point)
+        return unknown(wanted.name, look, point, wanted.unknown) if newest is None else _just_turned(look, newest, wanted)
     shown = f"{wanted.name} {wanted.true if truth else wanted.false} {look.at(point)}"
     return Check(wanted.name, shown) if truth is wanted.value else refused(wanted.name, wanted.cause, shown, wanted.remedy)
+
+
+def _just_turned(look: Look, newest: Reading, wanted: Wanted) -> Check:
+    reads = wanted.true if newest.value else wanted.false
+    why = f"{wanted.name} {reads} {unconfirmed(newest, look.now)} ({newest.point})"
+    if newest.value is wanted.value:
+        return refused(wanted.name, wanted.unknown, why, "ask again in a second")
+    return refused(wanted.name, wanted.cause, why, wanted.remedy)

@@ -8,10 +8,10 @@ cannot be read is left out and told: no damage of the memory keeps a station fro
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from math import isfinite
 
 from stationd.core import amplifier, powerfeed
 from stationd.core.alarm.plan import STATION
+from stationd.core.operation.applies import number
 from stationd.core.operation.book import Book
 from stationd.core.operation.course import News, move
 from stationd.core.operation.dossier import Dossier, plain_task
@@ -54,6 +54,8 @@ def _row(dossier: Dossier, now: float) -> dict[str, object]:
         "armer_uid": dossier.armer.uid,
         "approver": dossier.approver,
         "approver_uid": dossier.approver_uid,
+        "ran_uid": dossier.ran_uid,
+        "ran_approver_uid": dossier.ran_approver_uid,
         "reason": dossier.reason,
         "effect": list(dossier.effect),
         "limits": list(dossier.limits),
@@ -79,7 +81,9 @@ def restore(book: Book, kept: Mapping[str, object], now: float, elapsed_s: float
     book.closed.extend(each for each in (*closed, *opened) if each.state is State.CLOSED)
     _restore_others(book, kept, now, elapsed_s, left_out)
     for dossier in opened:
-        if dossier.state is not State.CLOSED:
+        if dossier.state is not State.CLOSED and (other := _beside(book, dossier)) is not None:
+            left_out.append(f"an open operation ({dossier.name}: {other.name} is open on the same segment)")
+        elif dossier.state is not State.CLOSED:
             _restart(book, dossier, now)
     if left_out:
         book.note("memory-damaged", STATION, now, document={"left_out": left_out})
@@ -98,6 +102,14 @@ def _restore_others(book: Book, kept: Mapping[str, object], now: float, elapsed_
         left_out.append("the set values")
         return
     book.pass_on(book.set_points.restore(set_points, now, elapsed_s))
+
+
+def _beside(book: Book, dossier: Dossier) -> Dossier | None:
+    """Return an operation that is open already where only one may be."""
+    if isinstance(dossier.task, RemoveHold | Bypass):
+        return None
+    others = (each for each in book.opened.values() if not isinstance(each.task, RemoveHold | Bypass))
+    return next((each for each in others if book.plan.segment(each.object) == book.plan.segment(dossier.object)), None)
 
 
 def _restart(book: Book, dossier: Dossier, now: float) -> None:
@@ -168,6 +180,7 @@ def _filled(row: Mapping[str, object], dossier: Dossier, then: float) -> Dossier
     executor = row.get("executor")
     dossier.effect, dossier.limits = _texts(row.get("effect")), _texts(row.get("limits"))
     dossier.approver, dossier.approver_uid = _text(row.get("approver")), _whole(row.get("approver_uid"))
+    dossier.ran_uid, dossier.ran_approver_uid = _runner(row, dossier)
     dossier.held_t = _time(row.get("held_s"), then)
     dossier.began = row.get("began") is True or dossier.state in BEGINNING
     dossier.ending = next((each for each in Ending if each.value == row.get("ending")), None)
@@ -175,6 +188,12 @@ def _filled(row: Mapping[str, object], dossier: Dossier, then: float) -> Dossier
     dossier.detail = _text(row.get("detail"))
     dossier.kept_executor = executor if isinstance(executor, Mapping) else {}
     return dossier
+
+
+def _runner(row: Mapping[str, object], dossier: Dossier) -> tuple[int | None, int | None]:
+    """Return who ran it last, and who had agreed; of one that was just beginning, who began it."""
+    ran = _whole(row.get("ran_uid"))
+    return (dossier.armer.uid, dossier.approver_uid) if ran is None else (ran, _whole(row.get("ran_approver_uid")))
 
 
 def _cut_off(row: Mapping[str, object], then: float) -> CutOffState | None:
@@ -186,8 +205,7 @@ def _cut_off(row: Mapping[str, object], then: float) -> CutOffState | None:
 
 
 def _time(age_s: object, then: float) -> float:
-    good = isinstance(age_s, int | float) and not isinstance(age_s, bool) and isfinite(age_s)
-    return then - age_s if good and isinstance(age_s, int | float) else then
+    return then - (number(age_s) or 0.0)
 
 
 def _text(value: object) -> str:

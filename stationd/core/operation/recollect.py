@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import isfinite
 
 from stationd.core.model import PointId
+from stationd.core.operation.applies import number
 from stationd.core.operation.task import Bypass, Electrode, Energise, Part, Pump, RampTo, RemoveHold, SetMode, SetPolarity, SwitchOff, Task
 
 
@@ -17,13 +17,13 @@ def row_task(row: object) -> Task | None:
 def _feed(row: Mapping[str, object]) -> Task | None:
     match row:
         case {"verb": "energise", "to_ma": to, "rate_ma_per_s": rate, "part": str(part)} if part in {each.value for each in Part}:
-            target, pace = _number(to), _number(rate)
+            target, pace = number(to), number(rate)
             return Energise(target, pace, Part(part)) if target is not None and pace is not None else None
         case {"verb": "ramp", "to_ma": to, "rate_ma_per_s": rate}:
-            target, pace = _number(to), _number(rate)
+            target, pace = number(to), number(rate)
             return RampTo(target, pace) if target is not None and pace is not None else None
         case {"verb": "off", "rate_ma_per_s": rate}:
-            pace = _number(rate)
+            pace = number(rate)
             return SwitchOff(pace) if pace is not None else None
         case {"verb": "polarity", "negative": bool(negative)}:
             return SetPolarity(negative)
@@ -43,12 +43,7 @@ def _other(row: Mapping[str, object]) -> Task | None:
             return RemoveHold(hold)
         case {"verb": "bypass", "interlock": str(name), "for_s": for_s}:
             device, dot, point = name.partition(".")
-            seconds = _number(for_s)
+            seconds = number(for_s)
             return Bypass(PointId(device, point), seconds) if dot and seconds is not None else None
         case _:
             return None
-
-
-def _number(value: object) -> float | None:
-    good = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
-    return float(value) if good and isinstance(value, int | float) else None

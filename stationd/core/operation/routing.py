@@ -6,12 +6,14 @@ Keeps apart what looks alike: the answer to a write of an operation that is over
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from stationd.core.model import IntentKept, Reading, Reason, Tick, WriteDone
 from stationd.core.operation import denials, watching
 from stationd.core.operation.book import Book, person
 from stationd.core.operation.course import look
 from stationd.core.operation.dossier import Dossier, verb
+from stationd.core.operation.intake import told
 from stationd.core.operation.machine import PHASES, State
 from stationd.core.operation.orders import ActOrder as Order
 from stationd.core.operation.orders import (
@@ -34,16 +36,29 @@ from stationd.core.operation.words import Accepted, ActOutcome, Refusal, Refused
 ALL = "all"
 
 
-def read(book: Book, reading: Reading, now: float) -> None:
-    """Let the executors that have to do with this point see it, and the set values."""
-    for dossier in list(book.opened.values()):
-        if dossier.executor is not None and reading.point in book.gate.of(dossier.object):
-            look(book, dossier, reading, now)
-    book.pass_on(book.set_points.handle(reading, book.evidence(now), now))
+def read(book: Book, reading: Reading, now: float) -> bool:
+    """Keep a reading, and let those see it that have to do with its point. Returns False where nothing can follow from it.
+
+    Preconditions come first: what opens an interlock lets no write out any more, not even that of this moment.
+    """
+    gate = book.gate
+    if reading.point not in gate.points:
+        return False
+    repeats, sound = gate.repeats(reading), gate.read(reading, now)
+    concerned = [each for each in book.opened.values() if reading.point in gate.of(each.object)]
+    if not repeats:
+        watching.read(book, concerned, sound, now)
+    for dossier in concerned:
+        look(book, dossier, sound, now)
+    sending = book.set_points.read(reading.point, gate.seen, now, repeats=repeats)
+    if sending:
+        book.pass_on(book.set_points.handle(sound, book.evidence(now), now))
+    return sending or bool(concerned)
 
 
 def tick(book: Book, now: float) -> None:
-    """Let every executor look again: the far end is news."""
+    """Let all preconditions and then every executor look again: the far end is news."""
+    watching.watch(book, now)
     for dossier in list(book.opened.values()):
         look(book, dossier, Tick(now), now)
 
@@ -56,19 +71,21 @@ def ripen(book: Book, now: float) -> None:
             look(book, dossier, Tick(now), now)
 
 
-def written(book: Book, done: WriteDone, now: float) -> None:
+def written(book: Book, answer: WriteDone, now: float) -> None:
     """Give the end of a write to whom it belongs.
 
     While a feed is cut off, OFF that shows is what was wanted, whoever has asked for it; a failure counts as that of the
     operation's own last write to the same point while that one is not answered.
     """
+    done = replace(answer, detail=told(answer.detail))  # words of a unit, perhaps
     cut = book.cut_offs.device(done.target)
-    if cut and done.asked is False and (done.reason is Reason.NONE or done.target not in book.underway):
+    if cut and done.asked is False and (done.reason is Reason.NONE or not book.underway.waits(done.target)):
         _cut(book, cut, done, now)
         return
-    owner, _ = book.underway.pop(done.target, ("", 0.0))
+    owner = book.underway.answered(done)
     dossier = book.opened.get(owner)
     if dossier is not None:
+        watching.check(book, dossier, now)
         look(book, dossier, done, now)
     elif not owner:
         book.pass_on(book.set_points.handle(done, book.evidence(now), now))
@@ -107,12 +124,13 @@ def emergency_off(book: Book, order: EmergencyOff, now: float) -> ActOutcome:
     reasons = _emergency_reasons(book, order)
     feeds = _feeds(book, order)
     if reasons or not feeds:
-        return Refused(asked(order), reasons or tuple(denials.no_feed(name, ", ".join(book.plan.feeds)) for name in order.objects or ("",)))
+        known = ", ".join(book.plan.feeds)
+        return Refused(told(asked(order)), reasons or tuple(denials.no_feed(told(name), known) for name in order.objects or ("",)))
     book.effects.extend(book.cut_offs.begin(feeds, order.who.name, f"EMERGENCY-OFF by {order.who.name}", now))
     for device in feeds:
-        book.note("emergency-off", device, now, order.who.name, {"asked": list(order.objects), **person(order.who)})
+        book.note("emergency-off", device, now, order.who.name, {"asked": [told(name) for name in order.objects], **person(order.who)})
     watching.cut_off(book, frozenset(feeds), order.who.name, now)
-    unknown = [name for name in order.objects if name != ALL and name not in book.plan.feeds]
+    unknown = [told(name) for name in order.objects if name != ALL and name not in book.plan.feeds]
     return Accepted(feeds, f"there is no power feed {', '.join(unknown)} here" if unknown else "")
 
 

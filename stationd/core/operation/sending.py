@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from math import inf
 
 from stationd.core.alarm.plan import STATION
 from stationd.core.alarm.type import AlarmKey
@@ -28,8 +29,10 @@ from stationd.core.operation.orders import Person
 from stationd.core.operation.plan import ActingPlan
 from stationd.core.operation.staging import Staged, Staging
 from stationd.core.operation.words import ActEffect, Cause, Noted, Refusal
+from stationd.core.powerfeed.words import Seen
 
 UNCONFIRMED = AlarmKey(STATION, "UNCONFIRMED")
+WATCH_EVERY_S = 0.5  # a unit of which nothing new is read is looked at so often, for what grows old or is over (choice)
 KEPT = 20  # applies that are shown, and reach back for a rollback
 
 
@@ -48,6 +51,7 @@ class Sending:
         self.dirty = False
         self._staging = staging
         self._telling = frozenset(point for each in plan.amplifiers.values() for point in telling(each))
+        self._watched: dict[str, float] = {}
         self._intents = 0
         self._alarmed = False
 
@@ -59,13 +63,16 @@ class Sending:
         for device in self.plan.amplifiers:
             self._watch(device)
 
-    def read(self, point: PointId, evidence: Evidence, now: float) -> None:
-        """Take what the desk knows now, of which this point is new: a station reads some thousand in a second."""
-        self.evidence, self.now = evidence, now
-        if point in self._telling:
+    def read(self, point: PointId, seen: Seen, now: float, *, repeats: bool = False) -> None:
+        """Take what is read now, of which this point is new: a station reads some thousand in a second. `repeats` as in SetPoints.read."""
+        self.now = now
+        if self.evidence.seen is not seen:
+            self.evidence = replace(self.evidence, seen=seen)
+        if point in self._telling and not (repeats and now < self._watched.get(point.device, -inf) + WATCH_EVERY_S):
             self._watch(point.device)
 
     def _watch(self, device: str) -> None:
+        self._watched[device] = self.now
         self.guards[device] = watch(self.plan.amplifiers[device], self.guards[device], self.evidence.seen, self.now)
 
     def waiting(self) -> Iterator[Apply]:

@@ -12,7 +12,7 @@ from stationd.core.amplifier.words import AmplifierPlan
 from stationd.core.operation.case import Case, lowers, whole_line_v
 from stationd.core.operation.evidence import Evidence
 from stationd.core.operation.far_checks import far_is_on, far_title, feed_words, fresh_feed
-from stationd.core.operation.look import Look, ago, number, span
+from stationd.core.operation.look import Look, ago, minutes, number, span
 from stationd.core.operation.orders import (
     ActOrder,
     AddHold,
@@ -77,7 +77,7 @@ def task_words(task: Task) -> str:
         case RemoveHold():
             return "remove"
         case Bypass(_, for_s):
-            return f"bypass for {number(for_s / 60)}m"
+            return f"bypass for {minutes(for_s)}m"
 
 
 def asked(order: ActOrder) -> str:
@@ -110,9 +110,9 @@ def _asked_of_set_values(order: Stage | Discard | Apply | Confirm | Revert | Rol
         case Apply(confirm_within_s=None):
             return "apply"
         case Apply(confirm_within_s=float() | int() as within_s):
-            return f"apply confirm-within {number(within_s / 60)}m"
+            return f"apply confirm-within {minutes(within_s)}m"
         case Rollback(_, count):
-            return f"rollback {count}"
+            return f"rollback {number(count)}"
         case Discard() | Confirm() | Revert() | Apply():
             return type(order).__name__.lower()
 

@@ -11,7 +11,7 @@ disk; none is repeated. Power feeds have no set values: they move by operations 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from stationd.core.alarm.words import BY_ITSELF
 from stationd.core.amplifier.guard import Guard
@@ -70,7 +70,8 @@ class SetPoints:
         """Take one event and return what follows from it, in order."""
         sending = self._sending
         if isinstance(event, Reading):
-            sending.read(event.point, evidence, now)
+            sending.evidence = evidence
+            sending.read(event.point, evidence.seen, now)
         else:
             sending.look(evidence, now)
         match event:
@@ -80,6 +81,14 @@ class SetPoints:
                 return [*sending.answered(event), *sending.go_on()]
             case Reading() | Tick():
                 return sending.go_on()
+
+    def read(self, point: PointId, seen: Seen, now: float, *, repeats: bool) -> bool:
+        """Follow the protection of the unit whose point was read; `repeats`: it said what it had said twice before.
+
+        Returns True while values are being sent: then `handle` wants to know.
+        """
+        self._sending.read(point, seen, now, repeats=repeats)
+        return self._sending.job is not None
 
     def deadline(self) -> float | None:
         """Return when a Tick is due if nothing else happens."""
@@ -101,6 +110,10 @@ class SetPoints:
         """Return the devices that should be read faster: somebody has staged for them, or what was applied may go back."""
         waiting = {change.target.device for each in self._sending.waiting() for change in each.changes}
         return self.applying() | waiting | self._staging.devices(now)
+
+    def gate_ends(self, now: float) -> Iterable[float]:
+        """Return when that ends for what is staged."""
+        return self._staging.ends(now)
 
     def guards(self) -> Mapping[str, Guard]:
         """Return what each amplifier's own protection does, and since when."""

@@ -58,6 +58,10 @@ class Staging:
         """Return the devices for which something was staged not long ago."""
         return frozenset(each.target.device for each in self._staged.values() if now < each.t + FASTER_S)
 
+    def ends(self, now: float) -> Iterable[float]:
+        """Return when the units need not be read faster any more, as far as that is still to come."""
+        return (each.t + FASTER_S for each in self._staged.values() if now < each.t + FASTER_S)
+
     def views(self, seen: Seen, now: float) -> tuple[StagedView, ...]:
         """Return all with what the units show now."""
         return tuple(self._view(each, seen, now) for each in self._staged.values())

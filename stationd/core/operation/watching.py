@@ -1,21 +1,23 @@
 """What time and the plant do to open operations: countdowns, lost sessions, preconditions that do not hold any more.
 
 While an operation is selected every precondition must hold and a changed one takes it back; while it runs, the running ones
-must, and a bad one holds it. Missing data is a bad one. Looked at with every news of the plant, and at least every half second
-meanwhile, so that a value that grows old is noticed.
+must, and a bad one holds it. Missing data is a bad one. Looked at with every news of the plant that says something else than what was
+known, and at least every half second meanwhile, so that a value that grows old is noticed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from stationd.core.alarm.words import AlarmRecord
-from stationd.core.model import IntentKept, SessionEnded
+from stationd.core.model import IntentKept, Reading, SessionEnded
+from stationd.core.operation.bearing import bears, explains
 from stationd.core.operation.book import Book
+from stationd.core.operation.case import Case
 from stationd.core.operation.checks import open_checks, running_checks
 from stationd.core.operation.course import News, move
 from stationd.core.operation.dossier import Dossier
-from stationd.core.operation.gate import explains
 from stationd.core.operation.machine import BEGINNING, SELECTED, Event, State
 from stationd.core.operation.views import Check
 from stationd.core.operation.words import Cause
@@ -41,6 +43,17 @@ def watch(book: Book, now: float) -> None:
         check(book, dossier, now)
 
 
+def read(book: Book, concerned: Iterable[Dossier], reading: Reading, now: float) -> None:
+    """Look at those of operations whose gate has this reading, which says something else than the two before it.
+
+    While one runs a good number is its executor's: the running preconditions ask for contacts, flags and words, and the time.
+    """
+    number = reading.quality.good and not isinstance(reading.value, (bool, str))
+    for dossier in concerned:
+        if not number or dossier.state in SELECTED:
+            check(book, dossier, now)
+
+
 def check(book: Book, dossier: Dossier, now: float) -> None:
     """Look at the preconditions of one, and take it back or hold it where one is bad."""
     if dossier.state is State.CLOSED:
@@ -53,7 +66,7 @@ def check(book: Book, dossier: Dossier, now: float) -> None:
 
 
 def _checks(book: Book, dossier: Dossier, now: float) -> tuple[Check, ...]:
-    evidence, view = book.evidence(now), book.view(dossier, now)
+    evidence, view = book.evidence(now), dossier.outline()
     if dossier.state in SELECTED:
         return open_checks(book.plan, evidence, view, dossier.armer, now)
     return running_checks(book.plan, evidence, view, now)
@@ -114,10 +127,14 @@ def session_ended(book: Book, news: SessionEnded, now: float) -> None:
 
 
 def alarmed(book: Book, record: AlarmRecord, now: float) -> None:
-    """Take back, or hold, what a new critical alarm does not belong to."""
+    """Take back, or hold, what a new critical alarm bears on; what is on its way down goes on, and two persons look before it goes up."""
+    evidence = book.evidence(now)
     for dossier in list(book.opened.values()):
-        running = dossier.began and explains(dossier.task, record)
-        if not running:
+        if dossier.began and explains(dossier.task, record):
+            continue
+        case = Case(book.plan, evidence, dossier.object, dossier.task, now, way=dossier.offered)
+        dossier.doubted = dossier.doubted or bears(replace(case, way=None), record.key)
+        if bears(case, record.key):
             move(book, dossier, News(Event.CHANGED, f"new critical alarm {record.key}", Cause.PROCESS), now)
 
 

@@ -15,7 +15,7 @@ from stationd.core.operation.task import Electrode, Energise, FeedTask, Part, Ra
 from stationd.core.powerfeed import steps
 from stationd.core.powerfeed.drive import Drive, Finding, Scene, SetTo, amperes, volts
 from stationd.core.powerfeed.far import far_trouble
-from stationd.core.powerfeed.limits import SAME_MA, SAME_V, stale
+from stationd.core.powerfeed.limits import SAME_MA, SAME_V, most_ma, stale
 from stationd.core.powerfeed.machine import Event, Phase
 from stationd.core.powerfeed.phases import wants_voltage
 from stationd.core.powerfeed.profile import Profile, lead_ma, tenths
@@ -38,15 +38,28 @@ def upward(task: FeedTask, way: Way, began_ma: float | None) -> bool | None:
 
 
 def adopted(scene: Scene) -> Drive:
-    """Return the memory of a run that starts now, with the set points that stand."""
+    """Return the memory of a run that starts now, with the set points that stand.
+
+    They count as put now: the first step waits for readings of this run, so that what somebody has changed a moment ago is seen.
+    """
     points, now = scene.plan.points, scene.now
     wanted = [point for point in (points.setpoint_ma, points.voltage_setpoint_v) if point is not None]
     read = [(point, _standing(scene, point)) for point in wanted]
-    stands = {point: standing for point, standing in read if standing is not None}
+    stands = {point: replace(standing, t=now) for point, standing in read if standing is not None}
     drive = replace(scene.drive, run_t=now, looked_t=now, stands=stands, pending=None, steps=(), deviating_t=None)
     drive = replace(drive, began_ma=_began_ma(replace(scene, drive=drive)))
-    highest = max(each for each in (replace(scene, drive=drive).target_ma, scene.measured_ma, 0.0) if each is not None)
-    return replace(drive, ceiling_ma=highest, on_t=now if scene.seen.truth(points.on, now) is True else None)
+    on_t = now if scene.seen.truth(points.on, now) is True else None
+    return replace(drive, ceiling_ma=_ceiling_ma(replace(scene, drive=drive)), on_t=on_t)
+
+
+def _ceiling_ma(scene: Scene) -> float:
+    """Return the highest current that this run asks for: its target, or, on a way down, what flows already.
+
+    What flows already is the set point too: it may have been raised at the unit since the current was read last.
+    """
+    down = not isinstance(scene.task, Energise) or scene.drive.back
+    flows: tuple[float | None, ...] = (scene.measured_ma, scene.stands_ma) if down else ()
+    return max(each for each in (scene.target_ma, *flows, 0.0) if each is not None)
 
 
 def _began_ma(scene: Scene) -> float | None:
@@ -96,6 +109,8 @@ def _energise_door(scene: Scene, task: Energise, *, on: bool) -> Finding:
         return _cold(scene)
     if scene.drive.phase is Phase.IDLE:
         return Finding(Event.UNFIT, f"{scene.plan.points.on} reads on already")
+    if scene.measured_ma is not None and scene.measured_ma > most_ma(scene, task.to_ma):
+        return Finding(Event.UNFIT, f"{amperes(scene.measured_ma)} flow, more than {amperes(task.to_ma)} and what that may be off by")
     if task.part is Part.SINGLE:
         return Finding(Event.RAMP, "")
     return Finding(Event.SETTLE if _holds_current(scene) else Event.AWAIT, "")

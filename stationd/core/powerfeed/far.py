@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from stationd.core.operation.task import Energise, Part
-from stationd.core.powerfeed.drive import Finding, Scene
+from stationd.core.powerfeed.drive import Finding, Scene, amperes
 from stationd.core.powerfeed.machine import Event, Phase
 
 OTHER = {Part.MASTER: Part.FOLLOWER, Part.FOLLOWER: Part.MASTER}
 NOMINAL_SHARE = 0.99  # of the target: the follower's share of the work is done
+LOOK_S = 1.0  # how much further apart two readings may be than their times say: the meters and the step that is under way (assumption)
 _WITH_PARTNER = frozenset({Phase.RAMPING, Phase.CHECKING, Phase.FOLLOWING, Phase.HANDING_OVER, Phase.SETTLING})
 _ALONE = frozenset({Phase.IDLE, Phase.HELD, Phase.PREPARING, Phase.RAMPING, Phase.CHECKING})
 
@@ -52,7 +53,10 @@ def far_name(scene: Scene) -> str:
 
 def _partner(scene: Scene) -> Iterator[Finding]:
     """Yield a partner that is not with us. One that has closed its operation is no trouble once the current is there."""
-    if scene.drive.phase not in _WITH_PARTNER or partner_ready(scene):
+    if scene.drive.phase not in _WITH_PARTNER:
+        return
+    yield from _unequal(scene)
+    if partner_ready(scene):
         return
     name, phase = far_name(scene), _phase(scene)
     if not scene.far_on:
@@ -62,6 +66,18 @@ def _partner(scene: Scene) -> Iterator[Finding]:
         yield Finding(Event.FAR_HELD, f"the {what} at {name} is {phase}")
     elif not _arrived(scene):
         yield Finding(Event.FAR_HELD, f"{name} has no {OTHER[scene.part].value} any more")
+
+
+def _unequal(scene: Scene) -> Iterator[Finding]:
+    """Yield currents of both ends that are not one current: then the line between them is cut, or leaks. A hold point would see it late."""
+    own, far = scene.newest(scene.plan.points.current_ma, None), scene.far
+    if own is None or not isinstance(own.value, (int, float)) or far is None or far.current_ma is None or far.feed_t is None:
+        return
+    rate = scene.task.rate_ma_per_s if isinstance(scene.task, Energise) else 0.0
+    most_ma = scene.plan.deviation_ma + rate * (abs(own.t - far.feed_t) + LOOK_S)
+    if abs(own.value - far.current_ma) > most_ma:
+        both = f"{amperes(float(own.value))} here and {amperes(far.current_ma)} at {far_name(scene)}"
+        yield Finding(Event.FAR_HELD, f"{both} are not one current (limit {most_ma:.0f} mA)")
 
 
 def _arrived(scene: Scene) -> bool:

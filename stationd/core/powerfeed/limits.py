@@ -62,11 +62,12 @@ def in_doubt(scene: Scene) -> bool:
     on, voltage_v, current_ma = scene.newest(points.on, drive.on_t), scene.voltage_v, scene.measured_ma
     off = drive.on_t is not None and on is not None and on.value is False
     high = voltage_v is not None and voltage_v > plan.max_v
-    much = current_ma is not None and drive.ceiling_ma is not None and current_ma > _most_ma(scene, drive.ceiling_ma)
+    much = current_ma is not None and drive.ceiling_ma is not None and current_ma > most_ma(scene, drive.ceiling_ma)
     return off or high or much or scene.seen.number(points.fault, scene.now) == 1
 
 
-def _most_ma(scene: Scene, ceiling_ma: float) -> float:
+def most_ma(scene: Scene, ceiling_ma: float) -> float:
+    """Return the current above which a run that asks for so much (mA) is beyond its limit."""
     return ceiling_ma + max(OVER_SHARE * ceiling_ma, scene.plan.deviation_ma)
 
 
@@ -117,9 +118,9 @@ def _beyond(scene: Scene) -> Iterator[Finding]:
         yield Finding(Event.LIMIT, f"{volts(pair_v[1])} twice, limit {plan.max_v:.0f} V: output switched off")
     if pair_ma is None or drive.ceiling_ma is None:
         return
-    most_ma = _most_ma(scene, drive.ceiling_ma)
-    if min(pair_ma) > most_ma:
-        yield Finding(Event.LIMIT, f"{amperes(pair_ma[1])} twice, limit {amperes(most_ma)}: output switched off")
+    limit_ma = most_ma(scene, drive.ceiling_ma)
+    if min(pair_ma) > limit_ma:
+        yield Finding(Event.LIMIT, f"{amperes(pair_ma[1])} twice, limit {amperes(limit_ma)}: output switched off")
 
 
 def _waited(scene: Scene) -> Iterator[Finding]:

@@ -357,8 +357,13 @@ def _too_long(scene: Scene, words: str) -> Move:
 
 
 def wants_voltage(scene: Scene) -> bool:
-    """Return whether a feed that leaves goes by its voltage: the far end stays and holds the current."""
-    return scene.far_on and scene.plan.points.voltage_setpoint_v is not None and not isinstance(scene.task, RampTo)
+    """Return whether a feed that leaves goes by its voltage: the far end stays and holds the current.
+
+    One that holds its voltage does not: then the current is ours alone, and goes down at its own rate.
+    """
+    if scene.far is None or not scene.far_on or scene.far.regulation == "cv":
+        return False
+    return scene.plan.points.voltage_setpoint_v is not None and not isinstance(scene.task, RampTo)
 
 
 LOOKS: Mapping[Phase, Callable[[Scene], Move]] = {

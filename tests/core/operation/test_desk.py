@@ -254,8 +254,8 @@ def trip(rig: Rig) -> None:
 CHANGES = [
     (open_door, Cause.INTERLOCKING), (lose_reading, Cause.HEALTH), (lose_link, Cause.HEALTH), (hold_it, Cause.HOLD),
     (lose_authority, Cause.SWITCHING_HIERARCHY), (lose_session, Cause.COMMUNICATION), (lose_disk, Cause.HEALTH),
-    (new_alarm, Cause.PROCESS), (trip, Cause.HEALTH),
-]  # fmt: skip  # of a flag the first reading that differs is enough: it is then not known what it is
+    (new_alarm, Cause.PROCESS), (trip, Cause.PROCESS),
+]  # fmt: skip  # of a flag the first reading that differs is enough, and is told as what it reads
 
 
 @pytest.mark.parametrize(("change", "cause"), CHANGES, ids=[each.__name__ for each, _ in CHANGES])

@@ -6,6 +6,7 @@ A shadow that knows nothing of the desk keeps what people and the disk have real
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 
@@ -35,7 +36,7 @@ FEED = replace(FAR_FEED, points=LEAN, settle_s=1.0)
 LEAN_PLAN = replace(PLAN, feeds={PFE: FEED}, amplifiers={}, devices=frozenset({PFE}))
 TASK = Energise(60.0, 50.0)
 SHARED = (LEAN_PLAN, FEED, LEAN, LEAN_PLAN.feeds, TASK, BEKOV, ALIYEVA, SMITH)
-MOST_NODES = 300  # some 7000 steps, in seconds; every state of an operation is among them (asserted below)
+MOST_NODES = int(os.environ.get("STATIOND_SEARCH_NODES", "220"))  # every state of an operation is among them (asserted below)
 HELD = ("H-3 line by far",)
 
 
@@ -85,7 +86,8 @@ def fork(node: Node) -> Node:
     gate, cut_offs = book.gate, book.cut_offs
     rig.effects.clear()
     rig.sent.clear()
-    shared: list[object] = [*SHARED, *rig.plant, rig.far, book.set_points, book._hastened, gate.seen, gate._points, gate.points]  # noqa: SLF001
+    shared: list[object] = [*SHARED, *rig.plant, rig.far, book.set_points, book._hastened, gate._points, gate.points]  # noqa: SLF001
+    shared += [gate.seen.far, *gate.seen.readings, *gate.seen.readings.values()]
     shared += [cut_offs._switch, cut_offs._points, *cut_offs.states(), book.authority.view()]  # noqa: SLF001
     for dossier in (*book.opened.values(), *book.closed):
         shared += [dossier.checks, dossier.executor, dossier.effect, dossier.limits]

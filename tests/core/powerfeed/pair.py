@@ -74,10 +74,10 @@ class Pair:
 
     def _message(self, bench: Bench) -> FarFeed:
         unit, seen = bench.unit, bench.seen
-        feed = self.line.feeds[unit.end]
+        feed, mode = self.line.feeds[unit.end], self.line.state().regulation(unit.end).value
         current, volts = (seen.number(getattr(bench.executor.plan.points, name), bench.now) for name in ("current_ma", "voltage_v"))
         operation = _operation(bench)
-        return FarFeed(bench.now, current, volts, feed.output_on, "cc", bench.now - 0.2, holds=self.holds, operation=operation)
+        return FarFeed(bench.now, current, volts, feed.output_on, mode, bench.now - 0.2, holds=self.holds, operation=operation)
 
     def _deliver(self, bench: Bench, end: End) -> None:
         mail = self._mail[end]

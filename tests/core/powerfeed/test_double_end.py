@@ -171,6 +171,39 @@ def test_back_of_both_ends_leaves_a_discharged_line() -> None:
     assert pair.most_v <= 520.0
 
 
+def test_back_of_both_ends_goes_down_at_the_rate_of_the_station() -> None:
+    pair = underway(600.0)
+    pair.a.hold()
+    pair.run(5.0)
+    seen = [(0.0, pair.line.state().current_a_ma)]
+    pair.watch = lambda each: seen.append((each.a.now, each.line.state().current_a_ma))
+    pair.a.go(Way.BACK)
+    pair.b.go(Way.BACK)
+    pair.run_until(lambda: pair.line.state().current_a_ma < 150.0)
+    falls = [before - after for (_, before), (_, after) in zip(seen, seen[20:], strict=False)]  # in 2 s
+    assert max(falls) <= 2 * 20.0 + 20.0 + 1.0  # ramp_down_ma_per_s, and one step
+
+
+def test_two_ends_that_do_not_measure_one_current_are_held() -> None:
+    pair = underway(300.0)
+    pair.b.unit.offset_ma = 60.0
+    pair.run_until(lambda: pair.a.phase == pair.b.phase == "held", 5.0)
+    assert any("are not one current" in (made.stopped or "") for made in (pair.a, pair.b))
+
+
+def test_a_feed_whose_current_is_beyond_what_was_asked_for_does_not_go_on() -> None:
+    pair = underway(300.0)
+    pair.a.hold()
+    pair.run(3.0)
+    for made in (pair.a, pair.b):
+        made.unit.offset_ma = 900.0
+    pair.run(1.0)
+    for made in (pair.a, pair.b):
+        made.go(Way.RESUME)
+        assert made.phase == "held"
+        assert "flow, more than 1000 mA" in (made.stopped or "")
+
+
 @pytest.mark.parametrize("end", [End.A, End.B])
 def test_a_feed_that_trips_ends_its_own_operation_and_holds_the_other(end: End) -> None:
     pair = underway(600.0)

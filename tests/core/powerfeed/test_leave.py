@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from stationd.core.model import PointId, Reason
+from stationd.core.model import GOOD, PointId, Reading, Reason
 from stationd.core.operation.orders import Way
 from stationd.core.operation.task import Electrode, Ending, Put, RampTo, SetPolarity, SwitchOff
 from stationd.core.powerfeed import restored
@@ -66,6 +66,17 @@ def test_back_of_an_upward_ramp_is_where_it_began_and_of_a_downward_one_there_is
     down.go(Way.BACK)
     assert down.phase == "held"
     assert down.number() == count
+
+
+def test_a_set_point_that_was_raised_at_the_unit_just_before_the_start_is_no_reason_to_switch_off() -> None:
+    made = energised(RampTo(300.0, 10.0), at_ma=300.0)
+    made.run(1.1)
+    made.unit.line.change(End.A, current_setpoint_ma=500.0)
+    made.read(Reading(POINTS.setpoint_ma, 500.0, GOOD, made.now))  # the current is not read again before the start
+    made.begin_now()
+    assert ended(made)[0] is Ending.REACHED
+    assert made.currents[-1] == 300.0
+    assert OFF.target not in [put.target for put in made.puts]
 
 
 def test_an_off_that_was_sent_just_before_a_restart_is_no_trip_of_the_unit() -> None:

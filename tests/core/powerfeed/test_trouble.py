@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from stationd.core.model import GOOD, Level, PointId, Quality, Reading, Reason, Tick, WriteDone
+from stationd.core.operation.orders import Way
 from stationd.core.operation.task import Ending, Energise, Put, RampTo, Stopped
 from stationd.core.powerfeed.words import FarFeed
 from stationd.sim.cable import End
@@ -283,6 +284,23 @@ def test_held_there_are_no_software_trips() -> None:
     made.run(10.0)
     assert OFF_NOW not in made.puts
     assert made.ended is None
+
+
+def test_what_somebody_has_turned_down_since_the_last_reading_is_seen_before_the_first_step() -> None:
+    made = energised(RampTo(900.0, 10.0), at_ma=400.0)
+    made.begin()
+    made.run_until(lambda: made.measured() >= 440.0)
+    made.hold()
+    made.run(3.0)
+    made.lost = lambda now: True  # between two readings
+    made.unit.line.change(End.A, current_setpoint_ma=200.0)
+    before = made.number()
+    made.go(Way.RESUME)
+    made.lost = lambda now: False
+    made.run(3.0)
+    assert made.number() == before
+    assert made.stopped is not None
+    assert "somebody else moved it" in made.stopped
 
 
 def test_an_answer_to_a_write_of_somebody_else_is_no_news() -> None:

@@ -12,6 +12,8 @@ DEMO_READY := $(VENV)/.ready-demo
 DEV_READY := $(VENV)/.ready-dev
 
 TESTS ?= tests
+# What only computes runs on every core; what has ports, processes and clocks has the machine to itself afterwards.
+COMPUTING := tests/core tests/wire tests/drivers tests/farstation
 DEMO_WORDS = $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(ROUTES),--routes $(ROUTES)) \
 	$(if $(FIBRE_PAIRS),--fibre-pairs $(FIBRE_PAIRS)) $(if $(SECONDS),--seconds $(SECONDS)) \
 	$(if $(PORTS_FILE),--ports-file $(PORTS_FILE))
@@ -25,7 +27,12 @@ demo: $(DEMO_READY)
 	@exec $(BIN)/stationd demo $(DEMO_WORDS)
 
 test: $(DEV_READY)
+ifeq ($(TESTS),tests)
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(COMPUTING)
+	$(BIN)/python -m pytest $(TESTS) $(addprefix --ignore=,$(COMPUTING))
+else
 	$(BIN)/python -m pytest $(TESTS)
+endif
 
 lint: $(DEV_READY)
 	$(BIN)/ruff check .

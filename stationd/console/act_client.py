@@ -11,8 +11,8 @@ import contextlib
 import signal
 import sys
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
 
 from stationd.console import act_screens
 from stationd.console.act_words import OPERATION
@@ -31,7 +31,8 @@ HOLD_WORD = "hold"
 NO_AUTHORITY = "no-access-authority"
 UNDER_WAY = frozenset({"starting", "running"})
 UNDER_CLOCK = " " * 10
-PASTE_REFUSED = "REFUSED: what is pasted is not taken here. Read the code on the screen above, and type it."
+PASTE_REFUSED = "REFUSED: what is pasted is not taken here. Read the screen above, and type it."
+NOT_SELECTED, LOCKED = "object-not-selected", "locked-by-other-client"
 
 
 def face_to_face(line: Line, wish: Wish, socket: str, timeout_s: float) -> Exit:
@@ -41,7 +42,7 @@ def face_to_face(line: Line, wish: Wish, socket: str, timeout_s: float) -> Exit:
         lines = reason_lines([(NO_AUTHORITY, why, "log in to the station and type it there")])
         raise Failed(Exit.NOT_PERMITTED, *lines, NOTHING_SENT, error=f"{OPERATION}.Refused", parameters={"cause": NO_AUTHORITY})
     if wish.kind is Kind.APPROVE:
-        return _approve(line, wish, timeout_s)
+        return SecondPerson(line, wish, timeout_s).reads()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl-C, so that the terminal is left as it was
     visit = Visit(line, socket, timeout_s)
     try:
@@ -53,15 +54,65 @@ def face_to_face(line: Line, wish: Wish, socket: str, timeout_s: float) -> Exit:
         raise visit.without(failed) from None
 
 
-def _approve(line: Line, wish: Wish, timeout_s: float) -> Exit:
-    """Show the second person what the first one saw, then agree."""
-    terminal = Terminal()
-    line.renew(timeout_s)
-    terminal.say(act_screens.arming_screen(line.call(f"{OPERATION}.Get", wish.parameters)["operation"]))
-    line.renew(timeout_s)
-    answer = line.call(wish.method, wish.parameters, acts=True)
-    terminal.say(act_screens.done_lines(wish, answer))
-    return Exit.DONE
+class SecondPerson:
+    """Somebody who is asked to agree: he is shown what the first person saw, and agrees by typing the name of it after that."""
+
+    def __init__(self, line: Line, wish: Wish, timeout_s: float) -> None:
+        self._line = line
+        self._wish = wish
+        self._timeout_s = timeout_s
+        self._terminal = Terminal()
+
+    def reads(self) -> Exit:
+        """Show it, ask, and approve if that is the answer. Failed when the daemon refuses, or nothing waits for an approval."""
+        view = self._look()
+        name = str(view["name"])
+        self._terminal.say(act_screens.arming_screen(view))
+        if not act_screens.waits(view):
+            self._nothing_waits(view)
+        self._terminal.say(act_screens.effect_again(view))
+        try:
+            answer = typed(self._terminal, f"type {name} to approve, anything else leaves: ", lambda: same(self._look(), view))
+        except KeyboardInterrupt:
+            answer = ""
+        if answer is None or answer.upper() != name:
+            self._terminal.say([f"{name} is not approved by you. {NOTHING_SENT}"])
+            return Exit.INTERRUPTED
+        now = self._look()
+        if not same(now, view):
+            self._nothing_waits(now)
+        self._line.renew(self._timeout_s)
+        self._terminal.say(act_screens.done_lines(self._wish, self._line.call(self._wish.method, self._wish.parameters, acts=True)))
+        return Exit.DONE
+
+    def _look(self) -> Form:
+        self._line.renew(self._timeout_s)
+        view: Form = self._line.call(f"{OPERATION}.Get", self._wish.parameters)["operation"]
+        return view
+
+    def _nothing_waits(self, view: Form) -> NoReturn:
+        why = f"{view['name']} does not wait for that approval any more: it is {str(view['phase']).upper()}"
+        raise not_here(view, Exit.CONFLICT, NOT_SELECTED, why, f"look: show operations {view['name']}")
+
+
+def same(view: Form, before: Form) -> bool:
+    """Return whether an operation still waits for a second person, for the same thing."""
+    return act_screens.waits(view) and all(view.get(name) == before.get(name) for name in ("task", "offered", "armer"))
+
+
+def typed(terminal: Terminal, question: str, still_wanted: Callable[[], bool]) -> str | None:
+    """Ask until the answer is typed, not pasted. None when it is not wanted any more, or the input ends."""
+    while True:
+        try:
+            return terminal.ask(question, still_wanted)
+        except Pasted:
+            terminal.say(["", PASTE_REFUSED])
+
+
+def not_here(view: Form, code: Exit, cause: str, why: str, remedy: str) -> Failed:
+    """Return the refusal of something that this terminal knows without asking the daemon."""
+    lines = (*reason_lines([(cause, why, remedy)]), NOTHING_SENT)
+    return Failed(code, *lines, error=f"{OPERATION}.Refused", parameters={"cause": cause, "operation": view["name"]})
 
 
 class Visit:
@@ -74,6 +125,7 @@ class Visit:
         self._terminal = Terminal()
         self._name = ""
         self._own = False
+        self._feed = False
         self._executed = False
         self._shown = ""
         self._typed = ""
@@ -81,7 +133,7 @@ class Visit:
     def through(self, wish: Wish) -> Exit:
         """Go all the way. Failed when the daemon refuses or falls silent; KeyboardInterrupt when the person leaves."""
         view, code = self._selected(wish)
-        self._name, self._own = str(view["name"]), wish.kind is Kind.ARM
+        self._name, self._own, self._feed = str(view["name"]), wish.kind is Kind.ARM, act_screens.is_of_feed(view)
         self._terminal.say(act_screens.arming_screen(view, code))
         ended = self._approved(view)
         if ended is None:
@@ -92,7 +144,8 @@ class Visit:
         """Return a failure with what becomes of the operation after it."""
         if not self._executed:
             return failed
-        lines = (*failed.lines, *act_screens.left_lines(self._name, running=True))
+        left, lost = act_screens.left_lines(self._name, running=True), act_screens.lost_lines(self._name, feed=self._feed)
+        lines = (*failed.lines, *(left if failed.error else lost))
         return Failed(failed.code, *lines, error=failed.error, parameters=failed.parameters)
 
     def leave(self) -> None:
@@ -111,10 +164,20 @@ class Visit:
 
     def _selected(self, wish: Wish) -> tuple[Form, str]:
         if wish.kind is Kind.EXECUTE:
-            return self._call("Get", acts=False, **wish.parameters)["operation"], ""
+            return self._elsewhere(self._call("Get", acts=False, **wish.parameters)["operation"]), ""
         self._line.renew(self._timeout_s)
         answer = self._line.call(wish.method, wish.parameters, acts=True)
         return answer["operation"], str(answer["code"])
+
+    def _elsewhere(self, view: Form) -> Form:
+        """Return an operation that is over, or runs; what may still begin is begun by its armer, at the terminal that has armed it."""
+        if not (act_screens.waits(view) or act_screens.may_begin(view)):
+            return view
+        if view["yours"]:
+            why = f"{view['name']}: this operation is executed from the terminal that armed it"
+            raise not_here(view, Exit.CONFLICT, LOCKED, why, f"type the code there; or give it up: disarm {view['name']}")
+        why = f"{view['name']} was armed by {view['armer']}, and only {view['armer']} executes it"
+        raise not_here(view, Exit.NOT_PERMITTED, NO_AUTHORITY, why, f"agree to it, where that is wanted: approve {view['name']}")
 
     def _approved(self, view: Form) -> Exit | None:
         """Wait for the second person where one is wanted. Return the exit code when it ended meanwhile."""
@@ -131,12 +194,9 @@ class Visit:
 
     def _begun(self) -> Exit | None:
         """Ask for the code until it is right. Return the exit code when the operation ended instead."""
+        self._terminal.say(act_screens.effect_again(self._look()))
         while True:
-            try:
-                code = self._terminal.ask("code from the screen above: ", lambda: act_screens.may_begin(self._look()))
-            except Pasted:
-                self._terminal.say(["", PASTE_REFUSED])
-                continue
+            code = typed(self._terminal, "code from the screen above: ", lambda: act_screens.may_begin(self._look()))
             view = self._look()
             if not act_screens.may_begin(view):
                 return self._end(view)

@@ -14,12 +14,15 @@ from stationd.console.denials import ACT_CAUSES
 from stationd.console.exits import Exit
 from stationd.console.line_screens import bounded
 from stationd.console.screens import ROWS, RULE
-from stationd.console.typeset import age, ascii_only, beside, clock, value, wrapped
+from stationd.console.typeset import age, ascii_only, beside, clock, counted, value, wrapped
 from stationd.console.wish import Kind, Wish
 
 Form = Mapping[str, Any]
 NOT_AN_ISOLATION = "NOT AN ISOLATION - fit lock and earth"
 LABEL = " " * 9
+OF_FEEDS = frozenset({"energise", "ramp", "off", "polarity", "electroding"})
+NOTED = "alarms"  # a check that bars nothing: it is there to be read
+REPEATED = 2  # sentences of the effect, the gravest first, that stand once more above a question
 IF_LOST = "before it begins it is disarmed; while it runs it HOLDS where it is, with an alarm"
 TASKS: Mapping[str, Callable[[Form], str]] = {
     "energise": lambda task: f"ENERGISE{_part(task)} {_profile(task)}",
@@ -69,8 +72,9 @@ def arming_screen(view: Form, code: str = "", rows: int = ROWS - 1) -> list[str]
 def _in_short(checks: Sequence[Form]) -> list[str]:
     """Return what is not good line by line, and what is good as one paragraph of live values."""
     bad = [row for each in checks if not each["good"] for row in wrapped(_check(each), LABEL, LABEL + "  ")]
-    good = [str(each["shown"]) for each in checks if each["good"]]
-    return [*bad, *(wrapped(f"{len(good)} OK: {'; '.join(good)}", LABEL) if good else [])]
+    good = [str(each["shown"]) for each in checks if each["good"] and each["name"] != NOTED]
+    noted = [row for each in checks if each["good"] and each["name"] == NOTED for row in wrapped(_check(each), LABEL, LABEL + "  ")]
+    return [*bad, *noted, *(wrapped(f"{len(good)} OK: {'; '.join(good)}", LABEL) if good else [])]
 
 
 def _screen(view: Form, code: str, checks: Sequence[str]) -> list[str]:
@@ -82,6 +86,11 @@ def _screen(view: Form, code: str, checks: Sequence[str]) -> list[str]:
     if not (waits(view) or may_begin(view)):
         return [*lines, RULE]
     return [*lines, *wrapped(IF_LOST, "IF YOU LOSE THIS SESSION   "), *_going_on(view), RULE, *_what_next(view, code)]
+
+
+def effect_again(view: Form) -> list[str]:
+    """Return the gravest of what it does to people and to the plant, for the place right above a question."""
+    return _under("EFFECT", [row for each in view["effect"][:REPEATED] for row in wrapped(each, LABEL)])
 
 
 def _going_on(view: Form) -> list[str]:
@@ -123,9 +132,14 @@ def approval_lines(view: Form) -> list[str]:
 def running_lines(view: Form) -> list[str]:
     """Return what a person can do while it runs."""
     lines = wrapped("SPACE (or hold, Enter): hold here.   q or Ctrl-C: leave; it HOLDS within 5 s")
-    if view.get("command") == "lethal":
+    if is_of_feed(view) and view.get("command") == "lethal":
         lines += wrapped(f"In an emergency: the red button, or in another session EMERGENCY-OFF {view['object']}")
     return lines
+
+
+def is_of_feed(view: Form) -> bool:
+    """Return whether it is a power feed that an operation moves: only then EMERGENCY-OFF and a current mean anything."""
+    return view["task"].get("verb") in OF_FEEDS
 
 
 def progress_text(view: Form) -> str:
@@ -160,6 +174,13 @@ def left_lines(name: str, *, running: bool) -> list[str]:
         *wrapped(f"You have left. {name} {becomes}."),
         *wrapped(f"look: stationctl show operations {name}   go on: stationctl resume {name}", "  "),
     ]
+
+
+def lost_lines(name: str, *, feed: bool) -> list[str]:
+    """Return what is true of an operation that ran when the daemon fell silent: dead it sends nothing, alive it holds."""
+    what, stands = ("the feed", "the current") if feed else ("the device", "all")
+    said = f"The daemon has ended or does not answer. Nothing is sent to {what} any more, 5 s from now at the latest; {stands} stands"
+    return wrapped(f"{said} where it is. Look: stationctl show operations {name}")
 
 
 def exit_of(view: Form) -> Exit:
@@ -248,14 +269,26 @@ def _applied_rows(applied: Form, now: str) -> list[str]:
 
 
 def _audit_rows(entry: Form) -> list[str]:
-    document = entry["document"] if isinstance(entry.get("document"), Mapping) else {}
+    record = entry["document"] if isinstance(entry.get("document"), Mapping) else {}
+    document = record["document"] if isinstance(record.get("document"), Mapping) else record  # an operation's is inside its record
     told = [str(document[name]) for name in ("reason", "note", "detail", "why") if document.get(name)]
     said = "   ".join(filter(None, (str(entry["subject"]), str(entry["kind"]), str(entry["who"]), "; ".join(told))))
-    return wrapped(said, f"{ascii_only(entry['at']['t'])[:19].replace('T', ' ')}Z  ", LABEL)
+    return [*wrapped(said, f"{ascii_only(entry['at']['t'])[:19].replace('T', ' ')}Z  ", LABEL), *_refused_rows(document)]
+
+
+def _refused_rows(document: Form) -> list[str]:
+    """Return what was asked and the first reason why it was not done; nothing for other records."""
+    reasons, asked = document.get("reasons"), document.get("asked")
+    first = reasons[0] if isinstance(reasons, list) and reasons and isinstance(reasons[0], Mapping) else None
+    if first is None:
+        return []
+    why = ": ".join(str(first[name]) for name in ("cause", "why") if first.get(name))
+    return wrapped("   ".join(filter(None, (f"asked: {asked}" if isinstance(asked, str) and asked else "", why))), LABEL)
 
 
 def _torn(answer: Form) -> list[str]:
-    return wrapped(f"{answer['torn']} records could not be trusted and are left out: show audit verify") if answer.get("torn") else []
+    left_out = counted(answer.get("torn") or 0, "record could not be trusted and is", "records could not be trusted and are")
+    return wrapped(f"{left_out} left out: show audit verify") if answer.get("torn") else []
 
 
 # What they share.
@@ -282,6 +315,8 @@ def _state(view: Form) -> str:
 
 def _check(check: Form) -> str:
     reason = check.get("reason") or {}
+    if check["good"] and check["name"] == NOTED:
+        return f"note: {check['shown']}"
     return f"{check['name']}: {check['shown']}   {'OK' if check['good'] else 'NOT OK: ' + str(reason.get('cause') or '')}".rstrip(": ")
 
 

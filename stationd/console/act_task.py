@@ -97,7 +97,8 @@ def _word(field: str, word: str | None) -> str:
     return word
 
 
-def _point(text: str | None) -> PointId:
+def point_in(text: str | None) -> PointId:
+    """Return the contact that a name means. Wrong when it is none."""
     device, mark, point = _word("interlock", text).partition(".")
     if not (device and mark and point):
         raise Wrong("interlock")
@@ -113,7 +114,7 @@ READERS: Mapping[str, Callable[[Task], core.Task]] = {
     "pump": lambda form: core.Pump(form.on is True),
     "mode": lambda form: core.SetMode(_word("mode", form.mode)),
     "remove-hold": lambda form: core.RemoveHold(_word("hold", form.hold)),
-    "bypass": lambda form: core.Bypass(_point(form.interlock), _within("forSeconds", form.forSeconds, LEAST, LONGEST_S)),
+    "bypass": lambda form: core.Bypass(point_in(form.interlock), _within("forSeconds", form.forSeconds, LEAST, LONGEST_S)),
 }
 
 

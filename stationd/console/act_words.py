@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from stationd.console.task_words import FEED_VERBS, Words, bypass_task, figure_in, nothing_more, plant_task
+from stationd.console.task_words import FEED_VERBS, Words, bypass_task, contact_name, figure_in, nothing_more, plant_task
 from stationd.console.wish import Kind, Usage, Wish, seconds_in
 
 OPERATION, SETPOINT, AUDIT = "io.stationd.Operation", "io.stationd.Setpoint", "io.stationd.Audit"
@@ -30,7 +30,7 @@ USAGE = """\
   set amp ID gain|output|tilt|pump1-current VALUE UNIT
   apply [confirm-within 10m] reason "..."  send what show diff shows
   confirm   revert reason "..."   discard   rollback N
-  approve OP   reject OP ["why"]   disarm OP
+  approve OP   reject OP ["why"]   disarm OP   bypass end io1.di4
   EMERGENCY-OFF pfe a | b | all            de-energise, now. Nothing is asked
 
 On a terminal, one command from the arming to the end:
@@ -40,7 +40,7 @@ On a terminal, one command from the arming to the end:
   arm pfe a off rate 20 mA/s | polarity pos|neg | electroding on|off reason "..."
   arm amp ID pump-on | pump-off | mode acc|apc|agc reason "..."
   arm hold H-7 remove reason "..."   arm interlock io1.di4 bypass for 10m reason "..."
-  execute OP   resume OP   back OP         go on with it: a code is asked for
+  resume OP   back OP                      go on with what is held: a code is asked for
 
 OBJECT is pfe a, amp ID, another device, line or station. These words, but for show, are typed in full.
 """
@@ -93,8 +93,9 @@ def _emergency(rest: Words) -> Wish:
     objects: list[str] = []
     words = list(rest)
     while words:
-        group = words.pop(0) if words[0] == "pfe" and len(words) > 1 else ""
-        objects.append(device_name(group, words.pop(0)))
+        group = words.pop(0).casefold() if words[0].casefold() == "pfe" and len(words) > 1 else ""
+        name = words.pop(0)
+        objects.append("all" if name.casefold() == "all" else device_name(group, name))  # other names: the daemon takes either case
     if not objects or any(not name or name.startswith("-") for name in objects) or ("all" in objects and len(objects) > 1):
         raise Usage(f"{EMERGENCY_OFF} pfe a, {EMERGENCY_OFF} pfe-a pfe-b, or {EMERGENCY_OFF} all: nothing was sent")
     return Wish(Kind.EMERGENCY, f"{OPERATION}.EmergencyOff", {"objects": objects}, keys=tuple(objects))
@@ -151,6 +152,14 @@ def _disarm(rest: Words) -> Wish:
 
 def _execute(rest: Words) -> Wish:
     return Wish(Kind.EXECUTE, f"{OPERATION}.Execute", {"operation": _only("execute OP-42", rest, operation_name)})
+
+
+def _bypass(rest: Words) -> Wish:
+    form = "bypass end io1.di4"
+    if rest[:1] != ("end",):
+        raise Usage(f'{form}; to begin one: arm interlock io1.di4 bypass for 10m reason "..."')
+    name = _only(form, rest[1:], contact_name)
+    return Wish(Kind.ACT, f"{OPERATION}.EndBypass", {"interlock": name}, done=f"{name} is bypassed no more")
 
 
 def _resume(rest: Words) -> Wish:
@@ -241,7 +250,7 @@ def _armed(name: str, task: Mapping[str, object], reason: str) -> Wish:
 
 def device_name(group: str, name: str) -> str:
     """Return the device that is meant: `pfe a` and `pfe-a` are the same feed."""
-    return f"pfe-{name}" if group == "pfe" and name != "all" and not name.startswith("pfe") else name
+    return f"pfe-{name}" if group == "pfe" and name != "all" and not name.casefold().startswith("pfe") else name
 
 
 def operation_name(text: str) -> str:
@@ -297,6 +306,7 @@ VERBS: Mapping[str, Callable[[Words], Wish]] = {
     "reject": _reject,
     "disarm": _disarm,
     "execute": _execute,
+    "bypass": _bypass,
     "resume": _resume,
     "back": _back,
     "arm": _arm,

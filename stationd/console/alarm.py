@@ -207,8 +207,8 @@ class AlarmInterface(VarlinkInterface, name=refusal.ALARM):
         if self._peer.may(command):
             return
         group = "stationd-power" if command is CommandClass.LETHAL else "stationd-operate"
-        who = f"{self._peer.called} has the role {self._peer.role.name.lower()}"
-        detail = who if self._peer.person else f"{self._peer.called} is no person, and two have to answer for this"
+        who = f"{self._peer.spoken_of} has the role {self._peer.role.name.lower()}"
+        detail = who if self._peer.person else f"{self._peer.spoken_of} is no person, and two have to answer for this"
         raise refusal.Refused(cause="no-access-authority", detail=detail, hint=f"ask somebody of the group {group}")
 
     def _known(self, text: str) -> AlarmKey:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from stationd.console import act_screens, emergency, line_screens, screens
 from stationd.console.caller import SOCKET, Failed, Form, Line
 from stationd.console.exits import ALARM, SERVICE, STATUS, Exit, of_outcome, qualities
-from stationd.console.typeset import ascii_only, wrapped
+from stationd.console.typeset import ascii_only, fitting, wrapped
 from stationd.console.wish import ACT_SHOWN, FACE_TO_FACE, Kind, Usage, Wish
 from stationd.console.words import ALL_VISIBLE, USAGE, Options, options, understood
 
@@ -235,13 +235,13 @@ def _print_json(status: Form, as_of: str, data: object) -> None:
 
 
 def _say(*lines: str) -> None:
-    sys.stderr.write("".join(f"{ascii_only(line)}\n" for line in lines))
+    sys.stderr.write("".join(f"{line}\n" for line in fitting(map(ascii_only, lines))))
 
 
 def _tell(failed: Failed, asked: Options) -> None:
     if asked.json:
         form = {"error": failed.error, "parameters": failed.parameters, "text": " ".join(failed.lines), "exit": int(failed.code)}
-        _say(json.dumps(form))
+        sys.stderr.write(json.dumps(form) + "\n")  # one document, one line
         return
     _say(*(wrapped(" ".join(asked.words), "REFUSED  ") if failed.error else []), *failed.lines)
 

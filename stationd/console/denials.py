@@ -12,7 +12,7 @@ from stationd.console.act_words import AUDIT, OPERATION, SETPOINT
 from stationd.console.exits import Exit
 from stationd.console.typeset import wrapped
 
-WHY, TO_DO, UNDER = " why     ", " to do   ", "         "
+WHY, TO_DO = " why     ", " to do   "
 NOTHING_SENT = "Nothing was sent."
 INTERFACE_NOT_FOUND = "org.varlink.service.InterfaceNotFound"
 ERRORS = {
@@ -57,10 +57,12 @@ def told(error: str, parameters: Form) -> tuple[Exit, list[str]]:
 
 
 def reason_lines(reasons: Sequence[tuple[str, str, str]]) -> list[str]:
-    """Return reasons (cause, why, remedy) as lines: all that stand in the way first, then all that helps."""
-    said = [f"{cause}: {why}" if cause else why for cause, why, _ in reasons]
-    remedies = list(dict.fromkeys(remedy for *_, remedy in reasons if remedy))  # two reasons may have the same remedy
-    return [*_listed(said, WHY), *_listed(remedies, TO_DO)]
+    """Return reasons (cause, why, remedy) as lines, each remedy under its reason, or under the last of those that it helps."""
+    lines: list[str] = []
+    for (cause, why, remedy), following in zip(reasons, (*(each[2] for each in reasons[1:]), ""), strict=True):
+        lines += wrapped(f"{cause}: {why}" if cause else why, WHY)
+        lines += wrapped(remedy, TO_DO) if remedy and remedy != following else []
+    return lines
 
 
 def unknown(method: str) -> list[str]:
@@ -91,7 +93,3 @@ def _word(form: Form, name: str) -> str:
 
 def _words(known: object) -> str:
     return ", ".join(map(str, known)) or "none" if isinstance(known, list) else "none"
-
-
-def _listed(sentences: Sequence[str], first: str) -> list[str]:
-    return [row for number, each in enumerate(sentences) for row in wrapped(each, UNDER if number else first)]

@@ -98,7 +98,7 @@ class DiagnosticsInterface(VarlinkInterface, name=refusal.DIAGNOSTICS):
 
     def _require(self, what: str) -> None:
         if not self._peer.may(CommandClass.NOTE):
-            detail = f"{self._peer.called} has the role {self._peer.role.name.lower()} and may not {what}"
+            detail = f"{self._peer.spoken_of} has the role {self._peer.role.name.lower()} and may not {what}"
             raise refusal.NotAllowed(cause="no-access-authority", detail=detail, hint="ask somebody of the group stationd-operate")
 
     async def _in_time(self, work: Awaitable[T], limit_s: float) -> T:

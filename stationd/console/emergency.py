@@ -12,6 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from stationd.console.caller import Failed, Line
@@ -21,7 +22,10 @@ from stationd.console.wish import Wish
 
 Form = Mapping[str, Any]
 ANSWER_S = 15.0  # the daemon answers after 10 s at most, and says so if it goes on after that
-LOOK_S = 3.0
+LOOK_S, LOOK_EVERY_S = 3.0, 0.3  # for a reading that was made after the OFF: a feed is read every second (assumption)
+LOOK_KEPT = timedelta(seconds=0.25)  # so old may the daemon's look at the station be (stationd.console.status)
+INCONSISTENT = "inconsistent-parameters"
+EMERGENCY_OFF = "EMERGENCY-OFF"
 RED_BUTTON = "Press the red emergency-off button of the power feed equipment."
 NOT_SAFE = (
     "NOT SAFE TO TOUCH: the cable may hold charge, and the other end may feed it.",
@@ -40,11 +44,12 @@ def off(wish: Wish, socket: str, *, as_json: bool) -> Exit:
         try:
             lost = line.send(wish.method, wish.parameters, acts=True)
             if not as_json:
-                _say([f"{_clock()} EMERGENCY-OFF {ascii_only(' '.join(wish.keys))}   sent"])
+                _say(_row(f"{EMERGENCY_OFF} {' '.join(wish.keys)}  ", "asked for"))
             answer = line.answer(lost)
         except Failed as failed:
-            raise _failed(failed) from None
-        return _shown(answer, time.monotonic() - started, _looked(line), as_json)
+            named = failed.parameters.get("cause") == INCONSISTENT
+            raise _failed(failed, *(forms(_looked(line)) if named else [])) from None
+        return _shown(line, answer, time.monotonic() - started, as_json)
 
 
 def _failed(failed: Failed, *sent: str) -> Failed:
@@ -52,15 +57,27 @@ def _failed(failed: Failed, *sent: str) -> Failed:
     return Failed(failed.code, *lines, error=failed.error, parameters=failed.parameters)
 
 
-def _shown(answer: Form, took_s: float, status: Form, as_json: bool) -> Exit:
+def _shown(line: Line, answer: Form, took_s: float, as_json: bool) -> Exit:
     found = answer.get("devices")
     feeds = [each for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
+    others = str(answer.get("detail") or "")  # what was named and is no feed
+    code = exit_of(feeds)
     if as_json:
+        status = _looked(line)
         form = {"asOf": status.get("t"), "station": status.get("station"), "mode": status.get("mode"), "data": answer}
         _say([json.dumps(form)])
     else:
-        _say([*told(feeds, took_s), *measured(feeds, status), *_not_safe()])
-    return exit_of(feeds)
+        _say([*told(feeds, took_s), *wrapped(others)] if others else told(feeds, took_s))
+        status, after = _read_after(line, feeds)
+        _say([*(forms(status) if others else []), *measured(feeds, status, after), *_not_safe()])
+    return Exit.NO_SUCH_THING if others and code is Exit.DONE else code
+
+
+def forms(status: Form) -> list[str]:
+    """Return what may be typed here, one line for each feed; nothing where that is not known."""
+    feeds = status.get("power_feeds")
+    names = [ascii_only(name) for name in feeds] if isinstance(feeds, Mapping) else []
+    return ["What may be typed here:", *(f"  {EMERGENCY_OFF} {name}" for name in (*names, "all"))] if names else []
 
 
 def told(feeds: Sequence[Form], took_s: float) -> list[str]:
@@ -69,7 +86,7 @@ def told(feeds: Sequence[Form], took_s: float) -> list[str]:
     for feed in feeds:
         match feed.get("confirmed"):
             case True:
-                word = f"output OFF   confirmed by read-back within {took_s:.1f} s"
+                word = f"OFF sent, output OFF confirmed by read-back within {took_s:.1f} s"
             case False:
                 word = f"NOT CONFIRMED, given up. {RED_BUTTON}"
             case _:
@@ -78,22 +95,68 @@ def told(feeds: Sequence[Form], took_s: float) -> list[str]:
     return lines
 
 
-def measured(feeds: Sequence[Form], status: Form) -> list[str]:
-    """Return what is measured now of these feeds and of the far end; nothing where that is not known."""
+def measured(feeds: Sequence[Form], status: Form, after: datetime | None = None) -> list[str]:
+    """Return what is measured of these feeds, with its age where it was not measured `after` the OFF was confirmed, and of the far end.
+
+    Nothing where that is not known.
+    """
     lines: list[str] = []
     shown = status.get("power_feeds")
-    for name in (str(feed.get("device")) for feed in feeds):
+    for feed in feeds:
+        name = str(feed.get("device"))
         form = shown.get(name) if isinstance(shown, Mapping) else None
         if isinstance(form, Mapping):
             said = f"{value(form.get('output_current'))}   {value(form.get('output_voltage'))}"
-            lines += _row(name, f"measured {said}")
+            lines += _row(name, f"measured {said}{_when(feed, form, status, after)}")
     far = status.get("far_end")
     if isinstance(far, Mapping):
-        feed = far.get("feed")
-        on = feed.get("on") if isinstance(feed, Mapping) and far.get("known") else None
+        there = far.get("feed")
+        on = there.get("on") if isinstance(there, Mapping) and far.get("known") else None
         state = "not known" if on is None else "ON" if on else "OFF"
         lines += _row(str(far.get("name") or "far end"), f"feed {state}, age {value(far.get('age'))}")
     return lines
+
+
+def _when(feed: Form, form: Form, status: Form, after: datetime | None) -> str:
+    """Return how old a reading is, unless it was made when the feed was known to be off."""
+    read, now, since = _read_at(form), _time(status), _time(feed.get("since"))
+    if read is None or now is None:
+        return ""
+    if feed.get("confirmed") is True and after is not None and read > after:
+        return ""
+    before = "before the OFF, " if since is not None and read < since else ""
+    return f"   ({before}{max((now - read).total_seconds(), 0.0):.1f} s ago)"
+
+
+def _read_after(line: Line, feeds: Sequence[Form]) -> tuple[Form, datetime | None]:
+    """Return the station as soon as every feed that is off was read after that, or as it then is; and the time that counts as after."""
+    off = [str(feed.get("device")) for feed in feeds if feed.get("confirmed") is True]
+    until = time.monotonic() + LOOK_S
+    status = _looked(line)
+    first = _time(status)
+    after = None if first is None else first + LOOK_KEPT
+    while after is not None and time.monotonic() < until:
+        shown = status.get("power_feeds")
+        read = [_read_at(shown[name]) for name in off if name in shown] if isinstance(shown, Mapping) else []
+        if all(each is not None and each > after for each in read):
+            break
+        time.sleep(LOOK_EVERY_S)
+        status = _looked(line) or status
+    return status, after
+
+
+def _read_at(form: object) -> datetime | None:
+    """Return when current and voltage were read, the older of the two."""
+    found = [_time(form.get(name)) for name in ("output_current", "output_voltage")] if isinstance(form, Mapping) else []
+    return min((each for each in found if each is not None), default=None)
+
+
+def _time(form: object) -> datetime | None:
+    """Return the time of a form of the daemon, all of which are in UTC."""
+    try:
+        return datetime.fromisoformat(str(form.get("t"))) if isinstance(form, Mapping) else None
+    except ValueError:
+        return None
 
 
 def exit_of(feeds: Sequence[Form]) -> Exit:

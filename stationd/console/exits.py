@@ -91,7 +91,7 @@ def refusal(error: str, parameters: Json) -> Refusal:
         case "NotShelvable":
             return Refusal(code, f"not-shelvable: {key}", _longest(parameters.get("maxSeconds")))
         case "ReasonRequired":
-            return Refusal(code, "reason-required: the text is too short", f"write at least {parameters.get('minLength')} characters")
+            return Refusal(code, "reason-required: the text is too short", f"write {_at_least(parameters.get('minLength'))}")
         case "InvalidParameter":
             return Refusal(code, f"the daemon does not take the value of {parameters.get('parameter')}", "shorten or correct it")
         case name:
@@ -132,6 +132,10 @@ def _of_line(error: str, parameters: Json, code: Exit) -> Refusal | None:
 
 def _listed(items: object) -> str:
     return "; ".join(map(str, items)) if isinstance(items, list) else ""
+
+
+def _at_least(number: object) -> str:
+    return f"at least {number} character{'' if number == 1 else 's'}"
 
 
 def _longest(seconds: object) -> str:

@@ -18,7 +18,7 @@ from asyncvarlink.serviceinterface import InvalidParameter
 
 from stationd.console import act_forms, act_refusal, refusal
 from stationd.console.act_forms import Change, Interlock, Operation, Writer
-from stationd.console.act_task import Task, Wrong, task_in
+from stationd.console.act_task import Task, Wrong, point_in, task_in
 from stationd.console.door import OperationDoor
 from stationd.console.peer import Peer
 from stationd.console.places import Limits
@@ -33,6 +33,7 @@ from stationd.core.operation.words import Accepted, CutOffState, Refused
 KEPT_S = 0.25  # how often a change is looked for, and for how long many screens share one look
 CUT_OFF_S = 0.05  # how often it is looked whether an EMERGENCY-OFF is confirmed
 MOST_OBJECTS = 64
+ALL = "all"
 LONGEST_CODE = 16
 
 
@@ -188,14 +189,14 @@ class OperationInterface(VarlinkInterface, name=refusal.OPERATION):
 
     @varlinkmethod(return_type=act_forms.Emergency)
     async def EmergencyOff(self, *, objects: list[str]) -> act_forms.Emergency:
-        """De-energise these feeds now ("all": every one of this station). Nothing is asked.
+        """De-energise these feeds now ("all": every one of this station), named in either case. Nothing is asked.
 
         Answers when every feed has been seen off, or after 10 s; it goes on then. NOT SAFE TO TOUCH all the same: the cable may
         hold charge, and the other station may feed it.
         """
         if not 1 <= len(objects) <= MOST_OBJECTS:
             raise InvalidParameter(parameter="objects")
-        names = tuple(_name(each, "objects") for each in objects)
+        names = tuple(self._feed(_name(each, "objects")) for each in objects)
         done, _ = await self._order(orders.EmergencyOff(self._who, names))
         found, writer = await self._cut_off(frozenset(done.names)), self._writer()
         confirmed = {state.device for state in found if state.confirmed} == set(done.names)
@@ -215,6 +216,15 @@ class OperationInterface(VarlinkInterface, name=refusal.OPERATION):
         if all(view.name != name for view in self._door.holds()):
             raise act_refusal.NoSuchHold(hold=name)
         return await self._done(orders.DropHold(self._who, name))
+
+    @varlinkmethod(return_type=act_forms.Done)
+    async def EndBypass(self, *, interlock: str) -> act_forms.Done:
+        """Have a bypassed interlock count as it is from now on. Whoever may write a note may do this."""
+        try:
+            point = point_in(interlock)
+        except Wrong:
+            raise InvalidParameter(parameter="interlock") from None
+        return await self._done(orders.EndBypass(self._who, point))
 
     @varlinkmethod(return_type=act_forms.Done)
     async def RequestAuthority(self) -> act_forms.Done:
@@ -245,10 +255,16 @@ class OperationInterface(VarlinkInterface, name=refusal.OPERATION):
     def _writer(self) -> Writer:
         return Writer(self._door.moment, self._door.now(), self._peer.uid, self._live, {})
 
+    def _feed(self, name: str) -> str:
+        """Return a feed as the plan calls it: nobody has to think of capitals in an emergency."""
+        known = (*self._door.plan.feeds, ALL)
+        alike = [each for each in known if each.casefold() == name.casefold()]
+        return name if name in known or len(alike) != 1 else alike[0]
+
     def _require(self, command: CommandClass) -> None:
         if self._peer.may(command):
             return
-        detail = f"{self._peer.called} has the role {self._peer.role.name.lower()} and may not give orders"
+        detail = f"{self._peer.spoken_of} has the role {self._peer.role.name.lower()} and may not give orders"
         raise act_refusal.NotAllowed(cause="no-access-authority", detail=detail, hint="ask somebody of the group stationd-operate")
 
     def _known(self, operation: str) -> str:

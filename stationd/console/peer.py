@@ -121,6 +121,11 @@ class Peer:
         """The name for records: that of the user, or the number where the machine knows no name."""
         return self.name or f"uid {self.uid}"
 
+    @property
+    def spoken_of(self) -> str:
+        """The same in a sentence."""
+        return self.name or f"user {self.uid}, who has no name on this machine,"
+
 
 @dataclass(frozen=True, slots=True)
 class Accounts:

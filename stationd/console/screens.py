@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from stationd.console.folding import folded, keys_shown
-from stationd.console.typeset import COLUMNS, age, ascii_only, beside, clock, is_value, value, wrapped
+from stationd.console.typeset import COLUMNS, age, ascii_only, beside, clock, counted, is_value, value, wrapped
 
 ROWS = 24
 RULE = "-" * COLUMNS
@@ -102,7 +102,7 @@ def _feeds(status: Form) -> list[str]:
         said = [state, value(feed.get("output_current")), value(feed.get("output_voltage"))]
         said += [f"{point} {value(feed[point])}" for point in ("regulation", "fault", "interlock") if _offered(feed.get(point))]
         lines += wrapped("   ".join(said), _label("PFE", name))
-    return lines + _left_out(feeds, MOST_FEEDS, "power feeds")
+    return lines + _left_out(feeds, MOST_FEEDS, "power feed")
 
 
 def _far_end(status: Form) -> list[str]:
@@ -133,7 +133,7 @@ def _amplifiers(status: Form) -> list[str]:
     for name, each in troubled[:MOST_AMPLIFIERS]:
         powers = [f"{short} {value(each[point])}" for short, point in (("in", "input_power"), ("out", "output_power")) if point in each]
         lines += wrapped("   ".join([", ".join(_troubles(each)), *powers]), _label("", name))
-    return lines + _left_out(troubled, MOST_AMPLIFIERS, "amplifiers with a fault")
+    return lines + _left_out(troubled, MOST_AMPLIFIERS, "amplifier with a fault", "amplifiers with a fault")
 
 
 def _taps(status: Form) -> list[str]:
@@ -144,7 +144,7 @@ def _taps(status: Form) -> list[str]:
     lines = [f"OPTICAL {len(taps) - len(dark)} of {len(taps)} inputs have light"]
     for name, tap in dark[:MOST_TAPS]:
         lines += wrapped(f"{'NO LIGHT' if _plain(tap.get('los')) is True else 'not known'}   {value(tap.get('power'))}", _label("", name))
-    return lines + _left_out(dark, MOST_TAPS, "inputs without light")
+    return lines + _left_out(dark, MOST_TAPS, "input without light", "inputs without light")
 
 
 def _buses(status: Form) -> list[str]:
@@ -164,7 +164,7 @@ def _troubles(amplifier: Form) -> list[str]:
 
 
 def _alarm_summary(alarms: Form, room: int | None) -> list[str]:
-    listed = alarms["alarms"]
+    listed = sorted(alarms["alarms"], key=lambda alarm: (SEVERITIES.index(alarm["severity"]), alarm["letter"]))  # as show alarms
     counts = Counter(alarm["severity"] for alarm in listed)
     hidden = sum(int(_plain(alarm["hides"]) or 0) for alarm in listed)
     said = "  ".join(f"{counts[word]} {word}" for word in SEVERITIES if counts[word]) or "none"
@@ -245,7 +245,7 @@ def _alarm_block(group: Sequence[Form], today: str) -> list[str]:
     lines += wrapped(f"({alarm['note']})", indent) if alarm.get("note") else []
     hides = sum(int(_plain(each["hides"]) or 0) for each in group)
     if hides:
-        lines += wrapped(f"hides {hides} alarms of this cause (show alarms suppressed)", indent)
+        lines += wrapped(f"hides {counted(hides, 'alarm')} of this cause (show alarms suppressed)", indent)
     return lines + wrapped(_what_to_do(alarm, today), indent)
 
 
@@ -324,8 +324,9 @@ def _label(group: str, name: str) -> str:
     return f"{group:7} {name}  " if group else f"  {name}  "
 
 
-def _left_out(items: Sequence[object], most: int, what: str) -> list[str]:
-    return [f"  and {len(items) - most} more {what}"] if len(items) > most else []
+def _left_out(items: Sequence[object], most: int, one: str, several: str = "") -> list[str]:
+    words = (f"more {one}", f"more {several}" if several else "")
+    return [f"  and {counted(len(items) - most, *words)}"] if len(items) > most else []
 
 
 def _fitted(lines: Iterable[str], room: int | None) -> list[str]:
@@ -334,4 +335,4 @@ def _fitted(lines: Iterable[str], room: int | None) -> list[str]:
     if room is None or len(every) <= room:
         return every
     kept = max(room - 1, 0)
-    return [*every[:kept], f"  and {len(every) - kept} more rows: stationctl --plain show status"]
+    return [*every[:kept], f"  and {counted(len(every) - kept, 'more row')}: stationctl --plain show status"]

@@ -115,7 +115,7 @@ class SetpointInterface(VarlinkInterface, name=refusal.SETPOINT):
         if self._peer.may(CommandClass.SET):
             return
         why = "is an account of several people" if self._peer.shared else f"has the role {self._peer.role.name.lower()}"
-        detail = f"{self._peer.called} {why} and may not set anything"
+        detail = f"{self._peer.spoken_of} {why} and may not set anything"
         hint = "use an account of your own, of the group stationd-operate"
         raise act_refusal.SetpointNotAllowed(cause="no-access-authority", detail=detail, hint=hint)
 

@@ -69,6 +69,13 @@ def bypass_task(name: str, words: Words) -> Mapping[str, object]:
     return {"verb": "bypass", "interlock": name, "forSeconds": seconds_in(words[2])}
 
 
+def contact_name(text: str) -> str:
+    """Return the name of an interlock. Usage when it is none."""
+    if re.fullmatch(CONTACT, text) is None:
+        raise Usage(f"{text} is no interlock; their names are like io1.di4: show interlocks")
+    return text
+
+
 def _profile(verb: str, words: Words) -> Mapping[str, float]:
     return _amounts(f"{verb} to 1000 mA rate 10 mA/s", words, TO, RATE)
 

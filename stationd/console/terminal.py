@@ -14,7 +14,7 @@ import sys
 import termios
 from collections.abc import Callable, Iterator, Sequence
 
-from stationd.console.typeset import ascii_only
+from stationd.console.typeset import ascii_only, fitting
 
 PLAIN_TERMS = frozenset({"", "dumb", "unknown", "vt52"})  # these may show the sign for "mark what is pasted" as text
 MARK, UNMARK, PASTED = "\x1b[?2004h", "\x1b[?2004l", "\x1b[200~"
@@ -35,7 +35,7 @@ class Terminal:
 
     def say(self, lines: Sequence[str]) -> None:
         """Add lines."""
-        sys.stdout.write("".join(f"{ascii_only(line)}\n" for line in lines))
+        sys.stdout.write("".join(f"{line}\n" for line in fitting(map(ascii_only, lines))))
         sys.stdout.flush()
 
     def ask(self, question: str, still_wanted: Callable[[], bool]) -> str | None:

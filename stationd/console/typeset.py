@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 COLUMNS = 79
 DECIMALS = {"dBm": 2, "dB": 2, "mA": 1, "V": 1, "degC": 1, "%": 1, "W": 1}
@@ -69,6 +69,16 @@ def wrapped(text: str, first: str = "", following: str | None = None) -> list[st
     rest = " " * len(first) if following is None else following
     width = textwrap.TextWrapper(COLUMNS, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)  # keys stay whole
     return width.wrap(ascii_only(text)) or [first.rstrip()]
+
+
+def fitting(lines: Iterable[str]) -> list[str]:
+    """Return lines, those that are too long as several: whatever is said on a terminal passes here."""
+    return [row for line in lines for row in ([line] if len(line) <= COLUMNS else wrapped(line, following="  "))]
+
+
+def counted(number: int, one: str, several: str = "") -> str:
+    """Return a number with its word: 1 alarm, 2 alarms."""
+    return f"{number} {one if number == 1 else several or one + 's'}"
 
 
 def beside(left: str, right: str) -> list[str]:

@@ -11,11 +11,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
+from stationd.console import emergency
 from stationd.console.client import main
 from stationd.console.door import Acted
 from stationd.console.exits import Exit
@@ -24,7 +26,8 @@ from stationd.core.operation import orders
 from stationd.core.operation.task import Energise
 from stationd.core.operation.views import Phase
 from tests.console.acting import CLOSED, REFUSED, Plant, acting, operation
-from tests.console.scripted import CODE, OPERATION, ROOT, STAMP, Scripted, Sitting, progress, refused, scripted, sitting, view
+from tests.console.desk import value
+from tests.console.scripted import CODE, OPERATION, ROOT, STAMP, Scripted, Sitting, T, progress, refused, scripted, sitting, view
 
 ARM = ("arm", "pfe", "a", "energise", "to", "1000", "mA", "rate", "20", "mA/s", "reason", "repair done WO 4711")
 ASKS = "code from the screen above: "
@@ -117,13 +120,88 @@ def test_a_held_operation_goes_on_in_the_same_way_with_a_new_code(daemon: Script
     assert daemon.called("Prepare") == [{"operation": "OP-42", "way": way}]
 
 
-def test_the_second_person_sees_the_same_screen_without_the_code_before_it_is_approved(daemon: Scripted) -> None:
+AGREES = "type OP-42 to approve, anything else leaves: "
+
+
+def test_the_second_person_sees_the_same_screen_without_the_code_and_approves_by_typing_its_name(daemon: Scripted) -> None:
     with sitting(daemon.path, "approve", "OP-42") as person:
+        person.until("EFFECT   Puts up to +2250 V")
+        person.until(AGREES)
+        assert not daemon.called("Approve")
+        person.types("op-42\n")
         assert person.ended() == Exit.DONE
-        assert "EFFECT   Puts up to +2250 V" in person.screen
         assert CODE not in person.screen
         assert "OP-42 approved" in person.screen
-    assert [method.rpartition(".")[2] for method, _ in daemon.calls] == ["Get", "Approve"]
+    assert len(daemon.called("Approve")) == 1
+
+
+@pytest.mark.parametrize("answer", ["\n", "y\n", "OP-4\n", f"{CODE}\n", "\x04", "\x03"])
+def test_any_other_answer_of_the_second_person_approves_nothing(daemon: Scripted, answer: str) -> None:
+    with sitting(daemon.path, "approve", "OP-42") as person:
+        person.until(AGREES)
+        person.types(answer)
+        assert person.ended() == Exit.INTERRUPTED
+        assert "OP-42 is not approved by you. Nothing was sent." in person.screen
+    assert not daemon.called("Approve")
+
+
+def test_a_name_that_was_typed_ahead_or_pasted_approves_nothing(daemon: Scripted) -> None:
+    with sitting(daemon.path, "approve", "OP-42", term="xterm") as person:
+        person.types("OP-42\n")
+        at = person.until(AGREES)
+        looks = len(daemon.called("Get"))
+        daemon.wait_for(lambda: len(daemon.called("Get")) > looks + 1)
+        person.types("\x1b[200~OP-42\x1b[201~\n")
+        at = person.until("REFUSED: what is pasted", after=at)
+        person.until(AGREES, after=at)
+        assert not daemon.called("Approve")
+
+
+@pytest.mark.parametrize("phase", ["armed", "running", "closed"])
+def test_what_waits_for_no_approval_is_not_approved(daemon: Scripted, phase: str) -> None:
+    move(daemon, phase)
+    with sitting(daemon.path, "approve", "OP-42") as person:
+        assert person.ended() == Exit.CONFLICT
+        said = f"object-not-selected: OP-42 does not wait for that approval any more: it is {phase.upper()}"
+        assert said in " ".join(person.screen.split())
+    assert not daemon.called("Approve")
+
+
+def test_another_way_than_the_one_that_was_shown_is_not_approved(daemon: Scripted) -> None:
+    move(daemon, "held", offered="back", wantsApproval=True)
+    with sitting(daemon.path, "approve", "OP-42") as person:
+        person.until(AGREES)
+        move(daemon, "held", offered="resume", wantsApproval=True)
+        person.types("OP-42\n")
+        person.ended()
+    assert not daemon.called("Approve")
+
+
+@pytest.mark.parametrize(
+    ("yours", "code", "said"),
+    [
+        (False, Exit.NOT_PERMITTED, "OP-42 was armed by a.bekov, and only a.bekov executes it"),
+        (True, Exit.CONFLICT, "this operation is executed from the terminal that armed it"),
+    ],
+)
+@pytest.mark.parametrize("phase", ["waiting", "armed"])
+def test_who_cannot_execute_is_told_so_at_once(daemon: Scripted, phase: str, yours: bool, code: Exit, said: str) -> None:
+    move(daemon, phase, yours=yours)
+    with sitting(daemon.path, "execute", "OP-42") as person:
+        assert person.ended() == code
+        assert said in " ".join(person.screen.split())
+        assert ASKS not in person.screen
+    assert [method.rpartition(".")[2] for method, _ in daemon.calls] == ["Get"]
+
+
+def test_what_can_kill_stands_right_above_the_question_for_the_code(daemon: Scripted) -> None:
+    shown = [f"contact {number} closed, 0.3 s ago" for number in range(30)]
+    checks = [{"name": "contact", "shown": each, "good": True, "reason": None} for each in shown]
+    move(daemon, "armed", checks=checks, effect=["Puts up to +2250 V on the sea cable.", "A person touching the cable can be killed."])
+    with sitting(daemon.path, *ARM) as person:
+        person.until(ASKS)
+        above = person.screen.splitlines()[-4:]
+        assert any("can be killed" in row for row in above), above
 
 
 # The code.
@@ -261,8 +339,12 @@ def test_a_daemon_that_goes_away_while_it_runs_leaves_the_outcome_unknown(daemon
 
         daemon.answers["KeepAlive"] = gone
         assert person.ended() == Exit.OUTCOME_UNKNOWN
-        assert "OUTCOME UNKNOWN" in person.screen
-        assert "OP-42 HOLDS where it is within 5 s" in person.screen
+        screen = " ".join(person.screen.split())
+        assert "OUTCOME UNKNOWN" in screen
+        assert "The daemon has ended or does not answer. Nothing is sent to the feed any more, 5 s from now at the latest" in screen
+        assert "the current stands where it is. Look: stationctl show operations OP-42" in screen
+        assert "You have left" not in screen
+        assert "HOLDS" not in screen.partition("OUTCOME UNKNOWN")[2]
 
 
 def test_the_terminal_is_as_before_when_it_has_ended(daemon: Scripted) -> None:
@@ -338,16 +420,21 @@ def test_a_refusal_says_what_why_and_what_to_do_and_its_cause_has_a_code(
     ]  # fmt: skip
 
 
-def test_every_reason_of_a_refusal_is_shown(daemon: Scripted, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_remedy_of_a_refusal_stands_under_its_reason(daemon: Scripted, capsys: pytest.CaptureFixture[str]) -> None:
     error, parameters = refused("blocked-by-hold", "H-7 by j.smith", "ask j.smith")
     more = {"cause": "blocked-by-interlocking", "why": "earth switch CLOSED (io1.di4, 0.3 s ago)", "remedy": "open the earth switch"}
-    daemon.answers["Apply"] = lambda _: (error, {**parameters, "reasons": [*parameters["reasons"], more]})
+    door = {"cause": "blocked-by-interlocking", "why": "door OPEN (io1.di2, 0.3 s ago)", "remedy": "close it"}
+    reasons = [*parameters["reasons"], more, door, {**door, "why": "door 2 OPEN (io1.di3, 0.3 s ago)"}]
+    daemon.answers["Apply"] = lambda _: (error, {**parameters, "reasons": reasons})
     assert typed(daemon, "apply", "reason", "drift of gain") == Exit.REFUSED
-    assert capsys.readouterr().err.splitlines()[1:5] == [
+    assert capsys.readouterr().err.splitlines()[1:8] == [
         " why     blocked-by-hold: H-7 by j.smith",
-        "         blocked-by-interlocking: earth switch CLOSED (io1.di4, 0.3 s ago)",
         " to do   ask j.smith",
-        "         open the earth switch",
+        " why     blocked-by-interlocking: earth switch CLOSED (io1.di4, 0.3 s ago)",
+        " to do   open the earth switch",
+        " why     blocked-by-interlocking: door OPEN (io1.di2, 0.3 s ago)",
+        " why     blocked-by-interlocking: door 2 OPEN (io1.di3, 0.3 s ago)",
+        " to do   close it",
     ]
 
 
@@ -372,6 +459,7 @@ ORDERS = {
     "authority request": orders.SetAuthority, "authority grant n.aliyeva": orders.SetAuthority, "authority release": orders.SetAuthority,
     "authority take reason he went home": orders.SetAuthority, "reject OP-42": orders.Reject, "disarm OP-42": orders.Disarm,
     "set amp fp1-booster gain 35.1 dB": orders.Stage, "apply confirm-within 10m reason drift": orders.Apply, "confirm": orders.Confirm,
+    "bypass end io1.di4": orders.EndBypass,
     "discard": orders.Discard, "revert reason it was better": orders.Revert, "rollback 1": orders.Rollback,
 }  # fmt: skip
 
@@ -398,9 +486,9 @@ async def test_a_refusal_of_the_desk_is_shown_whole(capsys: pytest.CaptureFixtur
         assert await asyncio.to_thread(main, ["--socket", str(floor.path), "hold-ramp"]) == Exit.REFUSED
         assert capsys.readouterr().err.splitlines()[1:] == [
             ' why     blocked-by-hold: H-7 by j.smith: "ship on cable"',
-            "         blocked-by-interlocking: earth switch CLOSED (io1.di4, 0.3 s ago)",
             " to do   H-7 is removed by j.smith",
-            "         open the earth switch at the cabinet",
+            " why     blocked-by-interlocking: earth switch CLOSED (io1.di4, 0.3 s ago)",
+            " to do   open the earth switch at the cabinet",
             "Nothing was sent.",
         ]
 
@@ -462,12 +550,81 @@ def test_emergency_off_is_the_first_thing_sent_and_never_ends_without_its_warnin
     assert max(map(len, out.splitlines())) <= 79
 
 
-def test_a_refused_emergency_off_says_where_the_red_button_is(daemon: Scripted, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_refused_emergency_off_says_where_the_red_button_is_and_never_that_it_was_sent(
+    daemon: Scripted, capsys: pytest.CaptureFixture[str]
+) -> None:
     daemon.answers["EmergencyOff"] = lambda _: refused("blocked-by-mode", "this station only reads", "press the red button in room 2")
     assert typed(daemon, "EMERGENCY-OFF", "all") == Exit.REFUSED
-    err = capsys.readouterr().err
+    out, err = capsys.readouterr()
+    assert "asked for" in out
+    assert "sent" not in out + err.replace("Nothing was sent.", "")
     assert "press the red button in room 2" in err
     assert "NOT SAFE TO TOUCH" in err
+
+
+def reading(current_ma: float, read: str, now: str = T) -> tuple[str, dict[str, object]]:
+    """A station at a time, whose feed was read at another."""
+    feed = {"output_current": {**value(current_ma, "mA"), "t": read}, "output_voltage": {**value(3.0, "V"), "t": read}}
+    return "", {"status": {"t": now, "station": "aktau", "mode": "live", "power_feeds": {"pfe": feed}}}
+
+
+def test_emergency_off_of_no_feed_names_the_feeds_as_they_are_typed(daemon: Scripted, capsys: pytest.CaptureFixture[str]) -> None:
+    why = "there is no power feed 'pfe-a' here"
+    daemon.answers["EmergencyOff"] = lambda _: refused("inconsistent-parameters", why, "name one: pfe, or all")
+    daemon.answers["GetStatus"] = lambda _: reading(1000.0, T)
+    assert typed(daemon, "EMERGENCY-OFF", "pfe", "a") == Exit.REFUSED
+    out, err = capsys.readouterr()
+    assert {"  EMERGENCY-OFF pfe", "  EMERGENCY-OFF all"} <= set(err.splitlines())
+    assert "Nothing was sent." in err
+    assert " sent" not in out
+
+
+def test_a_name_that_is_no_feed_beside_one_that_is_is_told(daemon: Scripted, capsys: pytest.CaptureFixture[str]) -> None:
+    error, answer = off(True)
+    daemon.answers["EmergencyOff"] = lambda _: (error, {**answer, "detail": "there is no power feed pfe-x here"})
+    daemon.answers["GetStatus"] = lambda _: reading(0.0, T)
+    assert typed(daemon, "EMERGENCY-OFF", "pfe", "a", "pfe-x") == Exit.NO_SUCH_THING
+    out = capsys.readouterr().out
+    assert "there is no power feed pfe-x here" in out
+    assert "  EMERGENCY-OFF pfe\n" in out
+
+
+def cut(confirmed: bool) -> tuple[str, dict[str, object]]:
+    feed = {"device": "pfe", "confirmed": confirmed, "who": "a.bekov", "since": STAMP, "detail": ""}
+    return "", {"devices": [feed], "allConfirmed": confirmed}
+
+
+def test_what_is_shown_as_measured_was_measured_after_the_off(daemon: Scripted, capsys: pytest.CaptureFixture[str]) -> None:
+    looks = iter([reading(190.8, "2026-11-22T22:43:29.800Z"), reading(190.8, T), reading(0.4, "2026-11-22T22:43:31.900Z")])
+    daemon.answers["EmergencyOff"] = lambda _: cut(True)
+    daemon.answers["GetStatus"] = lambda _: next(looks)
+    assert typed(daemon, "EMERGENCY-OFF", "pfe") == Exit.DONE
+    out = capsys.readouterr().out
+    assert "pfe measured 0.4 mA   +3 V\n" in out
+    assert "190.8" not in out
+
+
+def test_a_reading_of_before_the_off_is_shown_with_its_age() -> None:
+    (_, answer), (_, look) = cut(True), reading(190.8, "2026-11-22T22:43:29.800Z")
+    (row,) = emergency.measured(answer["devices"], look["status"], datetime.fromisoformat(T))  # type: ignore[arg-type]
+    assert row.endswith("measured 190.8 mA   +3 V   (before the OFF, 1.2 s ago)")
+
+
+@pytest.mark.parametrize("term", ["EMERGENCY-OFF", "approve", "reset", "arm", "frobnicate"])
+def test_nothing_that_is_said_of_a_wrong_command_is_wider_than_the_screen(term: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([term]) == Exit.USAGE
+    assert max(map(len, capsys.readouterr().err.splitlines())) <= 79
+
+
+def test_a_socket_with_a_long_name_that_does_not_answer_fits_the_screen(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--socket", f"/nowhere/{'deep/' * 10}s", "show", "status"]) == Exit.NO_DAEMON
+    assert max(map(len, capsys.readouterr().err.splitlines())) <= 79
+
+
+def test_a_failure_as_json_stays_one_line(daemon: Scripted, capsys: pytest.CaptureFixture[str]) -> None:
+    daemon.answers["Hold"] = lambda _: refused("blocked-by-mode", "a long sentence " * 20)
+    assert typed(daemon, "--json", "hold-ramp") == Exit.REFUSED
+    assert json.loads(capsys.readouterr().err)["exit"] == Exit.REFUSED
 
 
 def test_without_a_daemon_emergency_off_says_that_nothing_was_sent_and_what_to_press(capsys: pytest.CaptureFixture[str]) -> None:

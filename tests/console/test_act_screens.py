@@ -198,6 +198,33 @@ def test_what_is_not_known_is_not_shown_as_a_number() -> None:
     assert "NOT KNOWN" in act_screens.shown(Kind.INTERLOCKS, {"interlocks": [closed]}, T)[-1]
 
 
+def test_only_the_operation_of_a_feed_that_can_kill_advises_emergency_off() -> None:
+    assert "EMERGENCY-OFF pfe-a" in " ".join(act_screens.running_lines(view("running")))
+    bypass = {"verb": "bypass", "interlock": "io1.di4", "forSeconds": 600.0}
+    for task in (bypass, {"verb": "pump", "on": True}, {"verb": "remove-hold", "hold": "H-7"}):
+        assert "EMERGENCY-OFF" not in " ".join(act_screens.running_lines(view("running", task=task, object="io1.di4")))
+
+
+@pytest.mark.parametrize("others", [0, 30], ids=["line by line", "in short"])
+def test_critical_alarms_that_stand_are_a_note_and_not_ok(others: int) -> None:
+    alarms = {"name": "alarms", "shown": "critical alarms that stand: pfe/PFE-TRIP", "good": True, "reason": None}
+    more = [{"name": f"check {number}", "shown": "closed", "good": True, "reason": None} for number in range(others)]
+    rows = act_screens.arming_screen(view("armed", checks=[*more, alarms]), "K7Q4")
+    (row,) = (row for row in rows if "PFE-TRIP" in row)
+    assert "note: critical alarms that stand: pfe/PFE-TRIP" in row
+    assert "OK" not in row
+
+
+def test_the_audit_says_what_was_asked_and_why_it_was_refused() -> None:
+    hold, step = {"cause": "blocked-by-hold", "why": "H-7 by j.smith", "remedy": "ask him"}, {"cause": "step-limit", "why": "too far"}
+    document = {"asked": "arm pfe-a off rate 20 mA/s", "reasons": [hold, step]}
+    body = {"kind": "refused", "subject": "pfe-a", "who": "a.bekov", "document": document}  # as stationd.outputs.act_records writes it
+    entry = {"id": "1", "at": STAMP, "kind": "refused", "subject": "pfe-a", "who": "a.bekov", "document": body}
+    first, second = act_screens.shown(Kind.AUDIT, {"entries": [entry], "torn": 0}, T, None)[2:]
+    assert first.endswith("pfe-a   refused   a.bekov")
+    assert second.strip() == "asked: arm pfe-a off rate 20 mA/s   blocked-by-hold: H-7 by j.smith"
+
+
 def test_the_age_of_an_interlock_is_that_of_its_reading() -> None:
     closed = {**value(False, ""), "t": "2026-11-22T22:43:30.700Z"}
     form = {"name": "io1.di4", "feeds": ["pfe-a"], "closed": closed, "bypassedUntil": STAMP}

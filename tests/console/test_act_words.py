@@ -48,6 +48,7 @@ COMMANDS: Mapping[str, tuple[str, Mapping[str, object]]] = {
     "authority grant n.aliyeva": ("Operation.GrantAuthority", {"to": "n.aliyeva"}),
     "authority release": ("Operation.ReleaseAuthority", {}),
     "authority take reason he went home": ("Operation.TakeAuthority", {"reason": "he went home"}),
+    "bypass end io1.di4": ("Operation.EndBypass", {"interlock": "io1.di4"}),
     "approve OP-42": ("Operation.Approve", {"operation": "OP-42"}),
     "reject OP-42": ("Operation.Reject", {"operation": "OP-42", "why": ""}),
     "disarm OP-42": ("Operation.Disarm", {"operation": "OP-42"}),
@@ -183,6 +184,10 @@ def test_a_bare_word_does_nothing_unless_it_is_all_there_is_to_say(verb: str) ->
         ("set pfe a to 1000 mA", "set amp"),
         ("apply confirm-within 10 reason because", "30m"),
         ("approve 42", "OP-42"),
+        ("bypass io1.di4", "bypass end io1.di4"),
+        ("bypass io1.di4 for 10m", "arm interlock io1.di4 bypass for 10m"),
+        ("bypass end seven", "io1.di4"),
+        ("bypass end io1.di4 now", "no more words"),
         ("approve OP-42 now", "no more words"),
         ("resume op-42", "OP-42"),
         ("rollback 0", "rollback 1"),
@@ -215,6 +220,9 @@ def test_nothing_but_arming_and_going_on_wants_a_terminal() -> None:
     ("line", "named"),
     [
         ("EMERGENCY-OFF pfe", {"objects": ["pfe"]}),
+        ("EMERGENCY-OFF PFE", {"objects": ["PFE"]}),
+        ("EMERGENCY-OFF PFE A", {"objects": ["pfe-A"]}),
+        ("EMERGENCY-OFF ALL", {"objects": ["all"]}),
         ('hold add pfe reason "ship on cable, PSM-0093"', {"object": "pfe", "reason": "ship on cable, PSM-0093"}),
     ],
 )

@@ -26,8 +26,9 @@ from stationd.core.operation.orders import CODE_LENGTH, CODE_LETTERS, AuthorityV
 from stationd.core.operation.task import CommandClass
 from stationd.core.operation.views import AuthorityView, Phase
 from stationd.core.operation.words import Accepted
-from tests.console.acting import CLOSED, ENERGISE, REFUSED, SHARED, Book, Plant, acting, operation
+from tests.console.acting import CLOSED, ENERGISE, PLAN, REFUSED, SHARED, Book, Plant, acting, operation
 from tests.console.desk import OPERATOR, POWER, ROOT, VIEWER, Caller, until
+from tests.core.powerfeed.plant import PLAN as FEED
 
 OPERATION = "io.stationd.Operation"
 GET = "io.stationd.Status.GetStatus"
@@ -47,6 +48,7 @@ ORDERS: list[tuple[str, dict[str, Any], core.ActOrder]] = [
     ("KeepAlive", OP, core.KeepAlive(WHO, "OP-42")),
     ("AddHold", {"object": "line", "reason": "ship on\x1b[2J cable"}, core.AddHold(WHO, "line", "ship on [2J cable")),
     ("DropHold", {"hold": "H-7"}, core.DropHold(WHO, "H-7")),
+    ("EndBypass", {"interlock": "io1.di4"}, core.EndBypass(WHO, PointId("io1", "di4"))),
     ("RequestAuthority", {}, core.SetAuthority(WHO, AuthorityVerb.REQUEST)),
     ("GrantAuthority", {"to": "n.aliyeva"}, core.SetAuthority(WHO, AuthorityVerb.GRANT, "n.aliyeva")),
     ("ReleaseAuthority", {}, core.SetAuthority(WHO, AuthorityVerb.RELEASE)),
@@ -162,6 +164,7 @@ async def test_who_may_only_look_gives_no_order(method: str, parameters: dict[st
         error, said = await failed(caller, method, parameters)
         assert (error, said["cause"]) == ("NotAllowed", "no-access-authority")
         assert "stationd-operate" in said["hint"]
+        assert said["detail"].startswith("user 4243, who has no name on this machine, has the role view")
         assert floor.plant.orders == []
 
 
@@ -269,6 +272,8 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("EmergencyOff", {"objects": [3]}, "objects"),
     ("EmergencyOff", {}, "objects"),
     ("AddHold", {"object": "line", "reason": "x" * 501}, "reason"),
+    ("EndBypass", {"interlock": "di4"}, "interlock"),
+    ("EndBypass", {"interlock": "x" * 201 + ".di4"}, "interlock"),
     ("GrantAuthority", {"to": ""}, "to"),
     ("TakeAuthority", {"reason": 3}, "reason"),
     ("Get", {"operation": 42}, "operation"),
@@ -493,6 +498,17 @@ async def test_an_emergency_off_answers_as_soon_as_every_feed_was_seen_off() -> 
             ("pfe-a", True, "OFF by read-back"),
             ("pfe-b", True, "OFF by read-back"),
         ]
+
+
+CASES = [("PFE", "pfe"), ("Pfe", "pfe"), ("ALL", "all"), ("pfe", "pfe"), ("pfe-a", "pfe-a"), ("B", "B")]
+
+
+@pytest.mark.parametrize(("typed", "meant"), CASES)
+async def test_an_emergency_off_finds_its_feed_in_either_case(typed: str, meant: str) -> None:
+    feeds = {name: replace(FEED, device=name) for name in ("pfe", "b", "B")}
+    async with acting(Limits(confirmed_s=0.05), Plant(plan=replace(PLAN, feeds=feeds))) as floor:
+        await answered(await floor.caller(), "EmergencyOff", {"objects": [typed]})
+        assert floor.plant.orders == [core.EmergencyOff(WHO, (meant,))]
 
 
 async def test_an_emergency_off_that_takes_long_is_answered_and_says_that_it_goes_on() -> None:

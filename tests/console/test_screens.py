@@ -219,6 +219,19 @@ def test_a_time_says_when_the_clock_was_not_synchronised_and_when_it_is_of_anoth
     assert typeset.clock({"t": "2026-11-20T22:01:07.123Z", "synchronised": None}, "2026-11-22T23:00:00Z") == "11-20 22:01"
 
 
+def test_the_status_shows_the_gravest_alarm_first_and_one_that_stands_before_one_that_is_gone() -> None:
+    since = "2026-11-22T22:05:01.000Z"
+    gone, stands = alarm("u1/GONE", since, severity="warning", letter="D"), alarm("u2/STANDS", since, letter="C")
+    left, warns = alarm("u3/LEFT", since, letter="D"), alarm("u4/WARNS", since, severity="warning", letter="B")
+    text = "\n".join(screens.status_screen(STATUS, listing(gone, left, warns, stands)))
+    assert sorted(("STANDS", "LEFT", "WARNS", "GONE"), key=text.index) == ["STANDS", "LEFT", "WARNS", "GONE"]
+
+
+def test_one_of_a_thing_is_told_in_the_singular() -> None:
+    assert (typeset.counted(1, "alarm"), typeset.counted(2, "alarm"), typeset.counted(0, "alarm")) == ("1 alarm", "2 alarms", "0 alarms")
+    assert "hides 1 alarm of this cause" in "\n".join(screens.alarms_screen(STATUS, listing(alarm("u1/TRIP", "2026-11-22T22:05:01.000Z"))))
+
+
 def test_the_status_names_what_is_wrong_and_shows_no_row_of_what_there_is_not() -> None:
     text = "\n".join(screens.status_screen({**STATUS, "you": {"name": "a.bekov", "role": "operate"}}))
     for part in (

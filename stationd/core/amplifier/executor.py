@@ -79,6 +79,10 @@ class AmplifierExecutor:
         value = self.value(way)
         return None if value is None else value not in (False, OFF_MODE)
 
+    def disturbed(self) -> str:
+        """Return "": an amplifier that holds is not compared with what it was left at."""
+        return ""
+
     def begin(self, seen: Seen, now: float) -> Step:
         """Take the first step: the one write, unless the unit protects itself."""
         if self.phase is not Phase.IDLE:

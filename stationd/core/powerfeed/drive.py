@@ -11,6 +11,9 @@ from stationd.core.powerfeed.machine import Event, Phase
 from stationd.core.powerfeed.profile import Profile, tenths
 from stationd.core.powerfeed.words import FRESH_S, FarFeed, FeedPlan, Seen
 
+SAME_MA = 0.5  # a set point that shows another value than at its read-back by more is somebody else's (assumption)
+SAME_V = 1.0  # the same for a voltage set point (assumption)
+
 
 @dataclass(frozen=True, slots=True)
 class SetTo:
@@ -30,6 +33,15 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True)
+class Left:
+    """The current that a feed holds at, and since when it is that; `settled` once it was that for long enough to speak of a change."""
+
+    current_ma: float
+    t: float
+    settled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Agreed:
     """A look at which all was as it should be: the times of its readings, and the voltage (V) of both ends together."""
 
@@ -45,6 +57,7 @@ class Drive:
     `back` is True once a person has sent it back. `began_ma` is where a ramp began; `ceiling_ma` the highest current that this
     run asks for. `on_t` is since when the output is on by its own word (None: not known to be on, or we ask it to go off);
     `switched_t` when a write of ours to a switch was confirmed. `deviating_t` and `steady_t` are since when something lasts.
+    Held: `left` is what it was left at, `moved` what somebody else has moved since, in a sentence; "" if nothing.
     """
 
     phase: Phase = Phase.IDLE
@@ -66,6 +79,8 @@ class Drive:
     agreed: Agreed | None = None
     steady_t: float | None = None
     spread_v: tuple[float, float] | None = None
+    left: Left | None = None
+    moved: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +154,13 @@ class Scene:
         """Voltage of the far feed, if it was fresh when it was told."""
         far = self.far
         return far.voltage_v if far is not None and far.feed_t is not None and far.t < far.feed_t + FRESH_S else None
+
+    @property
+    def holds_current(self) -> bool:
+        """Whether this end of two is where its task ends: the current set point there, and the voltage let go."""
+        target_ma, stands_ma, stands_v = self.target_ma, self.stands_ma, self.put_to(self.plan.points.voltage_setpoint_v)
+        there = target_ma is not None and stands_ma is not None and abs(stands_ma - target_ma) <= SAME_MA
+        return there and (self.part is Part.MASTER or (stands_v is not None and stands_v >= self.plan.max_v - SAME_V))
 
     @property
     def idle_ma(self) -> float:

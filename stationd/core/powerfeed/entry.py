@@ -13,9 +13,9 @@ from stationd.core.model import PointId
 from stationd.core.operation.orders import Way
 from stationd.core.operation.task import Electrode, Energise, FeedTask, Part, RampTo, SetPolarity, SwitchOff
 from stationd.core.powerfeed import steps
-from stationd.core.powerfeed.drive import Drive, Finding, Scene, SetTo, amperes, volts
-from stationd.core.powerfeed.far import far_trouble
-from stationd.core.powerfeed.limits import SAME_MA, SAME_V, most_ma, stale
+from stationd.core.powerfeed.drive import SAME_MA, Drive, Finding, Scene, SetTo, amperes, volts
+from stationd.core.powerfeed.far import far_trouble, partner_done, partner_ready
+from stationd.core.powerfeed.limits import most_ma, stale
 from stationd.core.powerfeed.machine import Event, Phase
 from stationd.core.powerfeed.phases import wants_voltage
 from stationd.core.powerfeed.profile import Profile, lead_ma, tenths
@@ -113,7 +113,8 @@ def _energise_door(scene: Scene, task: Energise, *, on: bool) -> Finding:
         return Finding(Event.UNFIT, f"{amperes(scene.measured_ma)} flow, more than {amperes(task.to_ma)} and what that may be off by")
     if task.part is Part.SINGLE:
         return Finding(Event.RAMP, "")
-    return Finding(Event.SETTLE if _holds_current(scene) else Event.AWAIT, "")
+    there = scene.holds_current and (partner_ready(scene) or partner_done(scene))
+    return Finding(Event.SETTLE if there else Event.AWAIT, "")
 
 
 def _cold(scene: Scene) -> Finding:
@@ -122,13 +123,6 @@ def _cold(scene: Scene) -> Finding:
     if voltage_v is None or current_ma is None or abs(voltage_v) > scene.plan.discharged_v or current_ma > scene.idle_ma:
         return Finding(Event.UNFIT, f"not discharged: {volts(voltage_v)}, {amperes(current_ma)}")
     return Finding(Event.PREPARE, "")
-
-
-def _holds_current(scene: Scene) -> bool:
-    """Return whether this end of two is where its task ends: the current set point there, and the voltage let go."""
-    target_ma, stands_ma, stands_v = scene.target_ma, scene.stands_ma, scene.put_to(scene.plan.points.voltage_setpoint_v)
-    there = target_ma is not None and stands_ma is not None and abs(stands_ma - target_ma) <= SAME_MA
-    return there and (scene.part is Part.MASTER or (stands_v is not None and stands_v >= scene.plan.max_v - SAME_V))
 
 
 def _ramp_door(scene: Scene, way: Way, *, on: bool) -> Finding:
@@ -157,6 +151,7 @@ def _switch_door(scene: Scene) -> Finding:
 def entered(scene: Scene, phase: Phase) -> Drive:
     """Return the memory with which a phase begins."""
     drive = replace(scene.drive, phase=phase, phase_t=scene.now, deviating_t=None, agreed=None, steady_t=None, spread_v=None)
+    drive = replace(drive, left=None, moved="")
     match phase:
         case Phase.PREPARING if isinstance(scene.task, Energise):
             return replace(drive, steps=steps.preparing(scene, scene.task))

@@ -1,7 +1,8 @@
 """What the far end means for a power feed that is being moved here: it may refuse and hold, and it never starts anything.
 
 Where both ends feed, each waits for the other's operation: master and follower, both running, both outputs on. An end that
-holds is seen by the other one within its message age, and that one holds too. To go on after a hold both are let go on by
+holds is seen by the other one within its message age, and that one holds too. An operation that names another current is no
+half of this one: two ends that go to different currents end in a trip of one of them. To go on after a hold both are let go on by
 their people in any order: whoever is first waits (AWAITING), where an operation of the other end that still holds is no news.
 """
 
@@ -12,7 +13,9 @@ from collections.abc import Iterator
 from stationd.core.operation.task import Energise, Part
 from stationd.core.powerfeed.drive import Finding, Scene, amperes
 from stationd.core.powerfeed.machine import Event, Phase
+from stationd.core.powerfeed.profile import tenths
 
+DOES = {Part.MASTER: "leads", Part.FOLLOWER: "follows"}
 OTHER = {Part.MASTER: Part.FOLLOWER, Part.FOLLOWER: Part.MASTER}
 NOMINAL_SHARE = 0.99  # of the target: the follower's share of the work is done
 LOOK_S = 1.0  # how much further apart two readings may be than their times say: the meters and the step that is under way (assumption)
@@ -37,13 +40,17 @@ def far_trouble(scene: Scene) -> Iterator[Finding]:
 
 
 def partner_ready(scene: Scene) -> bool:
-    """Return whether the far end runs the other half of this operation and its output is on."""
-    return scene.far_on and _target(scene)[:1] == (OTHER[scene.part].value,) and _phase(scene) == "running"
+    """Return whether the far end runs the other half of this operation, to the same current, and its output is on."""
+    return scene.far_on and _is_other(scene) and _same_current(scene) and _phase(scene) == "running"
 
 
 def partner_done(scene: Scene) -> bool:
-    """Return whether the master has ended its half and the whole current is there: a follower that had held may hand over then."""
-    return scene.part is Part.FOLLOWER and scene.far_on and not _phase(scene) and _nominal(scene)
+    """Return whether the far end has ended its half and this one may end alone.
+
+    It holds the current already, or it is a follower at the whole current, that had held and may hand over then.
+    """
+    there = scene.holds_current or (scene.part is Part.FOLLOWER and _nominal(scene))
+    return there and scene.far_on and not _phase(scene)
 
 
 def far_name(scene: Scene) -> str:
@@ -53,6 +60,9 @@ def far_name(scene: Scene) -> str:
 
 def _partner(scene: Scene) -> Iterator[Finding]:
     """Yield a partner that is not with us. One that has closed its operation is no trouble once the current is there."""
+    if not scene.leaving and _phase(scene) and _is_other(scene) and not _same_current(scene):
+        both = f"{DOES[OTHER[scene.part]]} to {amperes(_to_ma(scene))}, here it is {amperes(scene.target_ma)}"
+        yield Finding(Event.FAR_HELD, f"{far_name(scene)} {both}")
     if scene.drive.phase not in _WITH_PARTNER:
         return
     yield from _unequal(scene)
@@ -101,6 +111,25 @@ def _phase(scene: Scene) -> str:
 def _target(scene: Scene) -> tuple[str, ...]:
     operation = scene.far.operation if scene.far is not None else None
     return tuple(operation.get("target", "").split()) if operation is not None else ()
+
+
+def _is_other(scene: Scene) -> bool:
+    return _target(scene)[:1] == (OTHER[scene.part].value,)
+
+
+def _same_current(scene: Scene) -> bool:
+    """Return whether the far operation names the current of this task; one that names none does not."""
+    far_ma = _to_ma(scene)
+    return far_ma is not None and tenths(far_ma) == scene.target_ma
+
+
+def _to_ma(scene: Scene) -> float | None:
+    """Return the current that the far operation names: "follower to 800 mA"."""
+    match _target(scene):
+        case (_, "to", number, "mA") if number.replace(".", "", 1).isdecimal():
+            return float(number)
+        case _:
+            return None
 
 
 def _why(scene: Scene) -> str:

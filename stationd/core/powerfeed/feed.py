@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from stationd.core.model import Reading, Tick, WriteDone
 from stationd.core.operation.orders import Way
 from stationd.core.operation.task import Energise, FeedTask, Progress, RampTo, Said, Stopped, SwitchOff
-from stationd.core.powerfeed import entry, limits, walk
+from stationd.core.powerfeed import entry, held, limits, walk
 from stationd.core.powerfeed.drive import Drive, Finding, Scene
 from stationd.core.powerfeed.machine import ENDS, RUNNING, Phase
 from stationd.core.powerfeed.words import GATE_EVERY_S, FeedPlan, Seen
@@ -65,6 +65,10 @@ class FeedExecutor:
         """Return whether going that way raises current or voltage."""
         return entry.upward(self.task, way, self.drive.began_ma)
 
+    def disturbed(self) -> str:
+        """Return what somebody else has moved since it holds, "" if nothing. Until it goes on."""
+        return self.drive.moved
+
     def deadline(self) -> float | None:
         """Return when a look is due: while it runs, twice a second."""
         return self.drive.looked_t + GATE_EVERY_S if self.drive.phase in RUNNING else None
@@ -85,7 +89,8 @@ class FeedExecutor:
     def saved(self) -> Mapping[str, object]:
         """Return what must be known after a restart. Everything else is measured anew."""
         drive = self.drive
-        return {"phase": drive.phase.value, "back": drive.back, "began_ma": drive.began_ma, "on": drive.on_t is not None}
+        on, moved = drive.on_t is not None, drive.moved
+        return {"phase": drive.phase.value, "back": drive.back, "began_ma": drive.began_ma, "on": on, "moved": moved}
 
     def _scene(self, seen: Seen, now: float, drive: Drive) -> Scene:
         return Scene(self.plan, self.task, drive, seen, now)
@@ -96,11 +101,11 @@ class FeedExecutor:
 
 
 def _held(scene: Scene) -> walk.Outcome:
-    """A unit that goes off by itself ends an operation that holds; nothing else does."""
+    """A unit that goes off by itself ends an operation that holds; nothing else does. What somebody else moves is told."""
     if scene.drive.phase is not Phase.HELD or not isinstance(scene.task, Energise | RampTo | SwitchOff):
         return scene.drive, ()
     trip: Finding | None = next(limits.device_trip(scene), None)
-    return (scene.drive, ()) if trip is None else walk.follow(scene, trip)
+    return held.kept(scene) if trip is None else walk.follow(scene, trip)
 
 
 def _unanswered(drive: Drive, now: float) -> bool:
@@ -128,4 +133,6 @@ def restored(plan: FeedPlan, task: FeedTask, saved: Mapping[str, object]) -> Fee
     began_ma = float(began) if isinstance(began, (int, float)) and not isinstance(began, bool) else None
     leaving = isinstance(task, SwitchOff) or (isinstance(task, Energise) and back)
     on_t = float("-inf") if on and not leaving else None  # every reading of this run of the daemon is newer
-    return FeedExecutor(plan, task, Drive(phase=Phase.HELD, back=back, began_ma=began_ma, on_t=on_t))
+    moved = saved.get("moved")
+    words = moved if isinstance(moved, str) else ""
+    return FeedExecutor(plan, task, Drive(phase=Phase.HELD, back=back, began_ma=began_ma, on_t=on_t, moved=words))

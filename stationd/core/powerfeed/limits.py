@@ -13,14 +13,13 @@ from dataclasses import replace
 from stationd.core.line.cable import line_v
 from stationd.core.model import PointId
 from stationd.core.operation.task import Electrode, Part, SetPolarity
-from stationd.core.powerfeed.drive import Drive, Finding, Scene, amperes, volts
+from stationd.core.powerfeed.drive import SAME_MA, SAME_V, Drive, Finding, Scene, SetTo, amperes, volts
 from stationd.core.powerfeed.far import far_trouble
 from stationd.core.powerfeed.machine import Event, Phase
 from stationd.core.powerfeed.words import FRESH_S, GATE_EVERY_S
 
 OVER_SHARE = 0.02  # over the highest current asked for: the design paper's warning level of over-current
-SAME_MA = 0.5  # a set point that shows another value than at its read-back by more is somebody else's (assumption)
-SAME_V = 1.0  # the same for a voltage set point (assumption)
+OVER_DEVIATIONS = 2.0  # but always well above what holds: an overshoot is to hold, not to trip (assumption)
 NO_FOLLOW_V, NO_FOLLOW_SHARE = 30.0, 0.05  # a voltage that is further from its set point does not follow (assumption: a step and noise)
 ANSWER_S = 10.0  # a write of which nothing is heard for so long will not be heard of (assumption; a bus gives up in seconds)
 
@@ -51,9 +50,15 @@ def device_trip(scene: Scene) -> Iterator[Finding]:
     """
     points, drive = scene.plan.points, scene.drive
     if scene.seen.truth(points.fault, scene.now) is True and not scene.leaving:
-        yield Finding(Event.DEVICE_TRIP, f"{points.fault} reports a fault of the unit")
+        yield Finding(Event.DEVICE_TRIP, f"{points.fault} reports a fault of the unit{_open(scene)}")
     elif drive.on_t is not None and scene.both(points.on, drive.on_t) == (False, False):
-        yield Finding(Event.DEVICE_TRIP, f"{points.on} reads off, which nothing here asked for")
+        yield Finding(Event.DEVICE_TRIP, f"{points.on} reads off, which nothing here asked for{_open(scene)}")
+
+
+def _open(scene: Scene) -> str:
+    """Return what the interlocks read that are not closed, to be added to a sentence: the likely reason."""
+    read = ((point, scene.seen.number(point, scene.now)) for point in scene.plan.interlocks)
+    return "".join(f"; {point} is {'not known' if value is None else 'open'}" for point, value in read if not value)
 
 
 def in_doubt(scene: Scene) -> bool:
@@ -68,7 +73,7 @@ def in_doubt(scene: Scene) -> bool:
 
 def most_ma(scene: Scene, ceiling_ma: float) -> float:
     """Return the current above which a run that asks for so much (mA) is beyond its limit."""
-    return ceiling_ma + max(OVER_SHARE * ceiling_ma, scene.plan.deviation_ma)
+    return ceiling_ma + max(OVER_SHARE * ceiling_ma, OVER_DEVIATIONS * scene.plan.deviation_ma)
 
 
 def stale(scene: Scene) -> Iterator[Finding]:
@@ -146,11 +151,17 @@ def _why_stale(scene: Scene, point: PointId) -> str:
 def _foreign(scene: Scene) -> Iterator[Finding]:
     if scene.drive.pending is not None:
         return
+    for point, standing, shown, unit in changed(scene):
+        yield Finding(Event.FOREIGN, f"{point} shows {shown:g} {unit}, put was {standing.put:g} {unit}: somebody else moved it")
+
+
+def changed(scene: Scene) -> Iterator[tuple[PointId, SetTo, float, str]]:
+    """Yield every set point that shows another value than at its read-back: what stood, what is shown, and the unit of both."""
     for point, standing in scene.drive.stands.items():
         reading = scene.newest(point, standing.t)
         same, unit = (SAME_MA, "mA") if point == scene.plan.points.setpoint_ma else (SAME_V, "V")
         if reading is not None and isinstance(reading.value, (int, float)) and abs(reading.value - standing.shown) > same:
-            yield Finding(Event.FOREIGN, f"{point} shows {reading.value:g} {unit}, put was {standing.put:g} {unit}: somebody else moved it")
+            yield point, standing, float(reading.value), unit
 
 
 def _deviation(scene: Scene) -> Iterator[Finding]:

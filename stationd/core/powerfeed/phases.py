@@ -15,7 +15,7 @@ from stationd.core.model import PointId, Reading
 from stationd.core.operation.task import Energise, Part, Passed, Put, RampTo
 from stationd.core.powerfeed import follower, steps
 from stationd.core.powerfeed.drive import Agreed, Drive, Finding, Scene, amperes, volts
-from stationd.core.powerfeed.far import NOMINAL_SHARE, partner_done, partner_ready
+from stationd.core.powerfeed.far import NOMINAL_SHARE, far_name, partner_done, partner_ready
 from stationd.core.powerfeed.limits import unfit
 from stationd.core.powerfeed.machine import Event, Phase
 
@@ -202,6 +202,8 @@ def _following(scene: Scene) -> Move:
     drive, plan, measured_ma = _nominal_since(scene), scene.plan, scene.measured_ma
     if drive.pending is not None or plan.cable is None or plan.points.voltage_setpoint_v is None:
         return Move(drive)
+    if scene.holds_current:  # it had handed over before it was held
+        return Move(drive, finding=Finding(Event.NOMINAL, ""))
     if drive.steady_t is not None and scene.now >= drive.steady_t + NOMINAL_S:
         return Move(drive, finding=Finding(Event.NOMINAL, ""), passed=Passed(f"{amperes(measured_ma)}: holds the current from here on"))
     stands_v = scene.put_to(plan.points.voltage_setpoint_v)
@@ -300,18 +302,24 @@ def _switching_off(scene: Scene) -> Move:
 
 
 def _discharging(scene: Scene) -> Move:
-    """Look until two readings prove that nothing is left, or the time for that is over."""
+    """Look until two readings prove that nothing of this end is left, or the time for that is over."""
     drive, plan = scene.drive, scene.plan
     pair_v = scene.numbers(plan.points.voltage_v, drive.phase_t)
     off = scene.seen.truth(plan.points.on, scene.now) is False
     no_current = scene.far_on or (scene.measured_ma is not None and scene.measured_ma <= scene.idle_ma)
     if off and no_current and pair_v is not None and max(abs(each) for each in pair_v) <= plan.discharged_v:
-        words = f"{'back: ' if drive.back else ''}discharged, {signed(scene)}"
-        return Move(drive, finding=Finding(Event.DISCHARGED, words))
+        words = _alive(scene) if scene.far_on else f"discharged, {signed(scene)}"
+        return Move(drive, finding=Finding(Event.DISCHARGED, f"{'back: ' if drive.back else ''}{words}"))
     if scene.now < drive.phase_t + plan.discharge_s:
         return Move(drive)
     words = "voltage not known" if scene.voltage_v is None else f"still {signed(scene)}, {amperes(scene.measured_ma)}"
     return _too_long(scene, f"{words}{'' if off else ', output does not read off'}: NOT DISCHARGED")
+
+
+def _alive(scene: Scene) -> str:
+    """Return that nothing is left of this end alone: the far end feeds the line through it."""
+    feeds = "an unknown voltage" if scene.far_v is None else f"{scene.far_v:.0f} V"
+    return f"output off; the line is ALIVE: {amperes(scene.measured_ma)}, {far_name(scene)} feeds {feeds}"
 
 
 def _switching(scene: Scene) -> Move:

@@ -50,7 +50,8 @@ def follow(scene: Scene, finding: Finding, turns: int = MOST_TURNS) -> Outcome:
     before, after = scene.drive.phase, step(scene.drive.phase, finding.event)
     match after:
         case Phase.HELD:
-            return halted(scene.drive, after, scene.now), (Stopped(finding.words),)
+            moved = finding.words if finding.event is Event.FOREIGN else scene.drive.moved
+            return replace(halted(scene.drive, after, scene.now), moved=moved), (Stopped(finding.words),)
         case Phase.TRIPPED | Phase.DONE:
             off = (Put(scene.plan.points.on, False, "trip", urgent=True),) if finding.event is Event.LIMIT else ()
             return halted(scene.drive, after, scene.now), (*off, Ended(ENDINGS[finding.event], finding.words))
@@ -61,7 +62,7 @@ def follow(scene: Scene, finding: Finding, turns: int = MOST_TURNS) -> Outcome:
 
 def halted(drive: Drive, phase: Phase, now: float) -> Drive:
     """Return the memory of a machine that does nothing more: held, or at its end."""
-    return replace(drive, phase=phase, phase_t=now, steps=(), deviating_t=None)
+    return replace(drive, phase=phase, phase_t=now, steps=(), deviating_t=None, left=None)
 
 
 def written(scene: Scene, done: WriteDone) -> tuple[Drive, Finding | None]:

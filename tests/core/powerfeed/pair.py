@@ -17,24 +17,30 @@ EVERY_S = 1.0
 ON_THE_WAY_S = 0.3
 
 
-def _operation(bench: Bench) -> Mapping[str, str] | None:
+def _operation(bench: Bench, told_ma: float | None) -> Mapping[str, str] | None:
     phase = bench.executor.drive.phase
     if phase in ENDS or phase is Phase.IDLE:
         return None
     task = bench.executor.task
     verb = task.part.value if isinstance(task, Energise) else "ramp" if isinstance(task, RampTo) else "off"
-    return {"id": "OP-1", "phase": "running" if phase in RUNNING else "held", "target": f"{verb} 1000 mA"}
+    to_ma = told_ma if told_ma is not None or not isinstance(task, Energise | RampTo) else task.to_ma
+    target = verb if to_ma is None else f"{verb} to {to_ma:g} mA"
+    return {"id": "OP-1", "phase": "running" if phase in RUNNING else "held", "target": target}
 
 
 @dataclass
 class Pair:
-    """End a and end b. `cut_off` stops the messages to both; `holds` are those that both are told."""
+    """End a and end b. `cut_off` stops the messages to both; `holds` are those that both are told.
+
+    `tells_ma` is the current that an end says it goes to, where that is not the one of its task.
+    """
 
     a: Bench
     b: Bench
     line: Line
     cut_off: bool = False
     holds: tuple[str, ...] = ()
+    tells_ma: dict[End, float] = field(default_factory=dict)
     most_v: float = 0.0
     watch: Callable[[Pair], None] = lambda pair: None
     _mail: dict[End, deque[FarFeed]] = field(default_factory=lambda: {End.A: deque(), End.B: deque()})
@@ -76,7 +82,7 @@ class Pair:
         unit, seen = bench.unit, bench.seen
         feed, mode = self.line.feeds[unit.end], self.line.state().regulation(unit.end).value
         current, volts = (seen.number(getattr(bench.executor.plan.points, name), bench.now) for name in ("current_ma", "voltage_v"))
-        operation = _operation(bench)
+        operation = _operation(bench, self.tells_ma.get(unit.end))
         return FarFeed(bench.now, current, volts, feed.output_on, mode, bench.now - 0.2, holds=self.holds, operation=operation)
 
     def _deliver(self, bench: Bench, end: End) -> None:

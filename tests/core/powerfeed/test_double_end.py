@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import pairwise
 
@@ -86,6 +87,7 @@ def test_the_follower_hands_over_current_first_and_voltage_then() -> None:
 @pytest.mark.parametrize(("set_to", "after"), [(1000.0, "settling"), (1000.3, "settling"), (1002.0, "held"), (998.0, "held")])
 def test_the_voltage_is_let_go_step_by_step_and_not_where_the_set_points_of_both_ends_differ(set_to: float, after: str) -> None:
     pair = energising(to_ma=set_to)
+    pair.tells_ma = {End.A: 1000.0, End.B: set_to}  # what differs is what the units make of it
     pair.b.executor = replace(pair.b.executor, task=Energise(1000.0, 10.0, Part.FOLLOWER))
     pair.begin()
     pair.run_until(lambda: pair.b.phase in ("settling", "held"))
@@ -109,9 +111,9 @@ def test_a_follower_that_held_while_it_handed_over_goes_on_after_the_master_has_
 
 
 def test_nothing_moves_before_both_operations_run_and_both_outputs_are_on() -> None:
-    for waits, part in ((Part.MASTER, "follower"), (Part.FOLLOWER, "master")):
+    for waits, part in ((Part.MASTER, "follower to 1000 mA"), (Part.FOLLOWER, "master to 1000 mA")):
         made = bench(Energise(1000.0, 10.0, waits), PLAN)
-        operations = (None, ("armed", part), ("held", part), ("running", "single"), ("running", part))
+        operations = (None, ("armed", part), ("held", part), ("running", "single to 1000 mA"), ("running", part))
         for operation in operations:
             far = replace(far_off(0.0), operation=None if operation is None else {"id": "x", "phase": operation[0], "target": operation[1]})
             made.far = lambda now, far=far: replace(far, t=now, feed_t=now)  # type: ignore[misc]
@@ -156,6 +158,75 @@ def test_after_a_hold_both_go_on_in_any_order(first: str) -> None:
     pair.run_until(pair.both_ended)
     assert reached(pair.a)
     assert reached(pair.b)
+
+
+@pytest.mark.parametrize(("first", "who"), [("a", "a"), ("b", "b"), ("a", "b"), ("b", "a")])
+@pytest.mark.parametrize("at", ["settling", "handing over"])
+def test_after_a_hold_at_the_whole_current_whoever_goes_on_first_waits_too(first: str, who: str, at: str) -> None:
+    pair = energising(300.0)
+    pair.begin()
+    pair.run_until(lambda: (pair.a if at == "settling" else pair.b).phase == at)
+    getattr(pair, who).hold()
+    pair.run_until(lambda: pair.a.phase == pair.b.phase == "held", 5.0)
+    pair.run(3.0)
+    order = (pair.a, pair.b) if first == "a" else (pair.b, pair.a)
+    order[0].go(Way.RESUME)
+    pair.run(10.0)
+    assert order[0].phase == "awaiting the other end", order[0].stopped
+    order[1].go(Way.RESUME)
+    pair.run_until(pair.both_ended)
+    assert reached(pair.a)
+    assert reached(pair.b)
+    assert pair.most_v <= 270.0
+
+
+def test_a_follower_that_holds_the_current_already_waits_and_gives_none_of_its_voltage_back() -> None:
+    pair = energising(300.0)
+    pair.begin()
+    pair.run_until(lambda: pair.b.phase == "settling")
+    operation = {"id": "OP-9", "phase": "held", "target": "master to 300 mA"}
+    pair.b.far = lambda now: FarFeed(now, 300.0, 75.0, True, "cc", now, operation=operation)
+    pair.run_until(lambda: pair.b.phase == "held", 5.0)
+    sent = pair.b.number()
+    pair.b.go(Way.RESUME)
+    pair.run(3.0)
+    assert pair.b.phase == "awaiting the other end"
+    operation["phase"] = "running"
+    pair.run_until(lambda: pair.b.ended is not None)
+    assert reached(pair.b)
+    assert pair.b.number() == sent
+
+
+@pytest.mark.parametrize(("a_ma", "b_ma"), [(1000.0, 800.0), (800.0, 1000.0)])
+def test_ends_that_go_to_different_currents_are_held_with_both_before_anything_flows(a_ma: float, b_ma: float) -> None:
+    pair = energising(a_ma)
+    pair.b.executor = replace(pair.b.executor, task=Energise(b_ma, 10.0, Part.FOLLOWER))
+    pair.begin()
+    pair.run(8.0)
+    assert f"Siyazan follows to {b_ma:g} mA, here it is {a_ma:g} mA" == pair.a.stopped
+    assert f"Siyazan leads to {a_ma:g} mA, here it is {b_ma:g} mA" == pair.b.stopped
+    assert pair.line.state().current_a_ma == 0.0
+
+
+@pytest.mark.parametrize("target", ["follower to 800 mA", "follower", "follower to no mA"])
+def test_a_partner_that_comes_to_name_another_current_or_none_holds_a_running_end(target: str) -> None:
+    pair = underway()
+    far = pair.a.seen.far
+    assert far is not None
+    operation = {"id": "OP-9", "phase": "running", "target": target}
+    pair.a.far = lambda now: replace(far, t=now, feed_t=now, current_ma=pair.a.measured(), operation=operation)
+    pair.run_until(lambda: pair.a.phase == "held", 3.0)
+    assert "Siyazan follows to " in (pair.a.stopped or "")
+    assert "here it is 1000 mA" in (pair.a.stopped or "")
+
+
+def test_a_partner_that_names_another_current_does_not_keep_this_end_from_going_back() -> None:
+    pair = underway()
+    pair.tells_ma = {End.A: 800.0, End.B: 800.0}
+    pair.run_until(lambda: pair.a.phase == pair.b.phase == "held", 5.0)
+    pair.run(1.0)
+    pair.a.go(Way.BACK)
+    assert pair.a.phase == "descending"
 
 
 def test_back_of_both_ends_leaves_a_discharged_line() -> None:
@@ -293,6 +364,11 @@ def test_a_feed_that_leaves_a_fed_line_gives_its_voltage_back_in_small_steps() -
     steps = volts_of(pair.a)
     assert all(0.0 <= earlier - later <= 27.0 for earlier, later in pairwise(steps))
     assert not pair.a.currents
+    assert pair.a.ended is not None
+    words = re.fullmatch(r"output off; the line is ALIVE: (\d+\.?\d*) mA, Siyazan feeds (\d+) V", pair.a.ended.detail)
+    assert words is not None, pair.a.ended.detail
+    assert float(words[1]) == pytest.approx(1000.0, abs=2.0)
+    assert 300.0 <= float(words[2]) <= 520.0  # its last message may be older than its last volts
     assert pair.line.state().current_b_ma == pytest.approx(1000.0, abs=2.0)
     assert pair.most_v <= 520.0
 
@@ -303,7 +379,7 @@ def test_a_far_feed_without_a_voltage_is_no_model_check() -> None:
     pair.run_until(lambda: pair.a.phase == "hold point")
     blind = pair.a.seen.far
     assert blind is not None
-    operation = {"id": "x", "phase": "running", "target": "follower"}
+    operation = {"id": "x", "phase": "running", "target": "follower to 1000 mA"}
     pair.a.far = lambda now: FarFeed(now, None, None, True, "cv", None, operation=operation)
     pair.run_until(lambda: pair.a.phase == "held", 15.0)
     assert pair.a.stopped is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -16,6 +17,7 @@ from tests.core.powerfeed.plant import POINTS, SINGLE, Bench, bench, energised, 
 
 TASK = Energise(1000.0, 10.0)
 FAR = replace(SINGLE, far_expected=True)
+DOOR = PointId("io", "di1")
 OFF_NOW = Put(POINTS.on, False, "trip", urgent=True)
 BAD = Quality(Level.UNCERTAIN, Reason.OUT_OF_RANGE)
 
@@ -275,6 +277,33 @@ def test_a_unit_that_trips_while_held_ends_it_too(fault: bool) -> None:
     made.run(1.3)
     assert made.ended is not None
     assert made.ended.ending is Ending.ABORTED_BY_TRIP
+
+
+@pytest.mark.parametrize("fault", [True, False])
+@pytest.mark.parametrize(("contact", "why"), [(True, ""), (False, "; io.di1 is open"), (None, "; io.di1 is not known")])
+def test_a_unit_that_trips_by_itself_is_told_with_the_interlocks_that_are_not_closed(contact: bool | None, why: str, fault: bool) -> None:
+    made = ramping()
+    made.executor = replace(made.executor, plan=replace(SINGLE, interlocks=(DOOR,)))
+    made.hold()
+    made.run(1.0)
+    if contact is not None:
+        made.read(Reading(DOOR, contact, GOOD, made.now))
+    made.unit.fault = fault
+    made.unit.line.change(End.A, output_on=fault)
+    made.run(1.3)
+    assert made.ended is not None
+    said = "pfe.fault reports a fault of the unit" if fault else "pfe.on reads off, which nothing here asked for"
+    assert made.ended.detail == said + why
+
+
+@pytest.mark.parametrize("to_ma", [50.0, 300.0, 750.0, 1000.0])
+def test_what_is_just_over_a_deviation_holds_at_every_current_and_never_trips(to_ma: float) -> None:
+    made = bench(Energise(to_ma, 10.0))
+    made.begin()
+    made.run_until(lambda: made.phase == "settling")
+    made.unit.offset_ma = SINGLE.deviation_ma + 5.0
+    assert re.search(r"off by \+(19|20)\.\d mA \(limit 15\)", held_by(made))
+    assert OFF_NOW not in made.puts
 
 
 def test_held_there_are_no_software_trips() -> None:

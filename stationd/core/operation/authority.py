@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from stationd.core.alarm.words import BY_ITSELF
-from stationd.core.operation.look import ago
+from stationd.core.operation.look import ago, counted
 from stationd.core.operation.orders import LEAST_REASON, AuthorityVerb, Person, SetAuthority
 from stationd.core.operation.task import CommandClass
 from stationd.core.operation.views import AuthorityView
@@ -177,7 +177,7 @@ class AuthorityDesk:
                 return ()
 
     def _not_yours(self, now: float) -> Refusal:
-        remedy = "authority request, or at the station: authority take"
+        remedy = 'ask for it with: authority request; at the station also: authority take reason "..."'
         return Refusal(Cause.SWITCHING_HIERARCHY, f"the authority is {self._held(now)}", remedy)
 
     def _no_taker(self, order: SetAuthority) -> tuple[Refusal, ...]:
@@ -239,7 +239,7 @@ def refusal(view: AuthorityView, who: Person, command_class: CommandClass, key_s
     if view.uid is None:
         return Refusal(Cause.SWITCHING_HIERARCHY, f"nobody holds the authority ({said(view)})", "authority request")
     if view.uid != who.uid:
-        remedy = f"authority request, then {view.holder} grants it; at the station: authority take"
+        remedy = f'{view.holder} grants it after: authority request; at the station also: authority take reason "..."'
         return Refusal(Cause.SWITCHING_HIERARCHY, f"the authority is {said(view)}'s, not {who.name}'s", remedy)
     free = who.local or view.released or (wired and key_switch is False)
     if command_class is CommandClass.LETHAL and not free:
@@ -266,6 +266,6 @@ def _faults_of(order: SetAuthority, key_switch: bool | None, wired: bool) -> tup
     if key is not None:
         found.append(key)
     if order.verb is AuthorityVerb.TAKE and len(reason) < LEAST_REASON:
-        why = f"the reason has {len(reason)} characters"
+        why = f"the reason has {counted(len(reason), 'character')}"
         found.append(Refusal(Cause.INCONSISTENT, why, f"at least {LEAST_REASON}: why it is taken"))
     return tuple(found)

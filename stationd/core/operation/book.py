@@ -18,15 +18,16 @@ from stationd.core.operation.bypass import Bypasses
 from stationd.core.operation.dossier import Dossier
 from stationd.core.operation.emergency import CutOffs
 from stationd.core.operation.evidence import Evidence
-from stationd.core.operation.gate import BYPASSED, OP_HELD, Gate
+from stationd.core.operation.gate import BYPASSED, EMERGENCY_FAILED, OP_HELD, Gate
 from stationd.core.operation.holds import Holds
 from stationd.core.operation.machine import BEGINNING, HOLDING, State
-from stationd.core.operation.orders import Person
+from stationd.core.operation.orders import Person, Way
 from stationd.core.operation.plan import ActingPlan
+from stationd.core.operation.sentences import effect
 from stationd.core.operation.setpoints import SetPoints
 from stationd.core.operation.underway import Underway
 from stationd.core.operation.views import AuthorityView, OperationView
-from stationd.core.operation.words import ActEffect, Hasten, Noted
+from stationd.core.operation.words import ActEffect, CutOffState, Hasten, Noted
 from stationd.core.powerfeed.words import GATE_EVERY_S
 
 KEPT_CLOSED = 20  # operations that are shown after their end
@@ -77,6 +78,7 @@ class Book:
             bypassed=self.bypasses.standing(),
             opened=tuple(each.outline() for each in self.opened.values()),
             cutting_off=self.cut_offs.running(),
+            never_off=frozenset(each.device for each in self.cut_offs.failing(now)) - self.cut_offs.running(),
             applying=self.set_points.applying(),
             critical=frozenset(self.gate.critical),
         )
@@ -90,8 +92,12 @@ class Book:
         return self.gate.seen.truth(self.plan.key_switch, now)
 
     def view(self, dossier: Dossier, now: float) -> OperationView:
-        """Return one operation as people see it."""
-        return dossier.view(self.gate.seen, now)
+        """Return one operation as people see it. Of one that holds, the effect is that of going on from what is read now."""
+        shown = dossier.view(self.gate.seen, now)
+        if dossier.state not in HOLDING:
+            return shown
+        way = dossier.offered or Way.RESUME
+        return replace(shown, effect=effect(self.plan, self.evidence(now), dossier.object, dossier.task, now, way))
 
     def views(self, now: float) -> tuple[OperationView, ...]:
         """Return the operations that are not closed, the oldest first."""
@@ -159,15 +165,17 @@ class Book:
         self._say(OP_HELD, [f"{each.name} {each.object}: {each.detail}" for each in held], now)
         self._say(OPERATION, [f"{each.name} {each.object}" for each in runs], now)
         self._say(BYPASSED, bypassed, now)
+        self._say(EMERGENCY_FAILED, [_failing(each) for each in self.cut_offs.failing(now)], now)
 
     def _moves_line(self, dossier: Dossier) -> bool:
         """Return whether an operation explains what the line does: one on a power feed that runs, or is about to."""
         return dossier.object in self.plan.feeds and (dossier.state is State.RUNNING or dossier.state in BEGINNING)
 
     def _say(self, key: AlarmKey, names: list[str], now: float) -> None:
-        """Say whether an alarm holds, if that is news; the note is that of its coming."""
+        """Say whether an alarm holds, if that is news; the note is that of its coming, but for what is told again with what is read."""
         said = (bool(names), "; ".join(names))
-        if key not in self._said or self._said[key][0] != said[0]:
+        known = self._said.get(key)
+        if known is None or known[0] != said[0] or (key == EMERGENCY_FAILED and known != said):
             self._said[key] = said
             self.effects.append(Signal(key, said[0], now, note=said[1]))
 
@@ -195,6 +203,10 @@ class Book:
     def look_ends(self, now: float) -> Iterable[float]:
         """Return when faster reading ends: for refused armings, and for what was staged."""
         return (*self.sought.values(), *self.set_points.gate_ends(now))
+
+
+def _failing(state: CutOffState) -> str:
+    return f"{state.device}, ordered by {state.who}: {state.detail or 'not confirmed yet'}"
 
 
 def person(who: Person) -> dict[str, object]:

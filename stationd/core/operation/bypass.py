@@ -5,14 +5,14 @@ Each ends by itself, and all end at a restart: only that there was one is rememb
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from stationd.core.alarm.words import BY_ITSELF
 from stationd.core.model import PointId
-from stationd.core.operation.orders import Person
-from stationd.core.operation.task import Bypass
-from stationd.core.operation.words import Noted
+from stationd.core.operation.orders import EndBypass, Person
+from stationd.core.operation.task import Bypass, CommandClass
+from stationd.core.operation.words import Accepted, ActOutcome, Cause, Noted, Refusal, Refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,23 @@ class Bypasses:
     def expire(self, now: float) -> tuple[Noted, ...]:
         """End those whose time is over."""
         over = [point for point, each in self._standing.items() if now >= each.until_t]
-        return tuple(self._end(point, now) for point in over)
+        return tuple(self._end(point, now, BY_ITSELF, "its time is over") for point in over)
+
+    def obey(self, order: EndBypass, now: float) -> tuple[ActOutcome, tuple[Noted, ...]]:
+        """End one before its time: that makes the plant safer, so that whoever may write a note may do it."""
+        reasons = tuple(self._faults_of(order))
+        if reasons:
+            return Refused(f"bypass end {order.interlock}", reasons), ()
+        noted = self._end(order.interlock, now, order.who.name, f"{order.who.name} has ended it")
+        return Accepted((str(order.interlock),), f"{order.interlock} counts for what it reads again"), (noted,)
+
+    def _faults_of(self, order: EndBypass) -> Iterator[Refusal]:
+        if CommandClass.NOTE not in order.who.classes:
+            yield Refusal(Cause.NO_AUTHORITY, f"{order.who.name} may only look", "a person of the group stationd-operate ends it")
+        if order.interlock not in self._standing:
+            there = ", ".join(str(point) for point in self._standing) or "none"
+            why = f"{order.interlock} is not bypassed; bypassed now: {there}"
+            yield Refusal(Cause.NOT_SELECTED, why, "look with: show interlocks")
 
     def saved(self) -> dict[str, object]:
         """Return that there are some, as plain JSON values."""
@@ -57,7 +73,7 @@ class Bypasses:
         known = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
         return tuple(Noted("bypass-ended", name, now, BY_ITSELF, {"interlock": name, "why": "the daemon was restarted"}) for name in known)
 
-    def _end(self, point: PointId, now: float) -> Noted:
+    def _end(self, point: PointId, now: float, who: str, why: str) -> Noted:
         ended = self._standing.pop(point)
-        document = {"interlock": str(point), "who": ended.who, "approver": ended.approver, "why": "its time is over"}
-        return Noted("bypass-ended", str(point), now, BY_ITSELF, document)
+        document = {"interlock": str(point), "who": ended.who, "approver": ended.approver, "why": why}
+        return Noted("bypass-ended", str(point), now, who, document)

@@ -137,7 +137,7 @@ def _desk_ability(case: Case, task: DeskTask) -> tuple[Check, ...]:
             return () if hold in there else (_unknown(case, "hold", there, hold),)
         case Bypass(interlock):
             known = [str(point) for point in case.plan.interlocks()]
-            return () if str(interlock) in known else (_unknown(case, "interlock that can be bypassed", known, str(interlock)),)
+            return () if str(interlock) in known else (_unknown(case, "interlock", known, str(interlock)),)
 
 
 def _unknown(case: Case, kind: str, there: list[str], name: str = "") -> Check:
@@ -153,7 +153,7 @@ def _audit(case: Case) -> Check:
             why = "the audit cannot be written: the disk is full or fails"
         case None:
             why = "it is not known whether the audit can be written"
-    return refused("audit", Cause.HEALTH, why, "make room on the disk or repair it: show health")
+    return refused("audit", Cause.HEALTH, why, "make room on the disk or repair it, then look with: show status")
 
 
 def _applying(case: Case) -> tuple[Check, ...]:

@@ -15,6 +15,7 @@ from stationd.core.model import Reading, Tick, Write, WriteDone
 from stationd.core.operation.book import Book, person
 from stationd.core.operation.dossier import Dossier, plain_task, verb
 from stationd.core.operation.executor import Executor
+from stationd.core.operation.look import span
 from stationd.core.operation.machine import BEGINNING, HOLDING, NOT_BEGUN, Event, State, step
 from stationd.core.operation.orders import Person, Way
 from stationd.core.operation.task import (
@@ -72,16 +73,24 @@ def move(book: Book, dossier: Dossier, news: News, now: float) -> Cause | None:
     if cell is before and news.event not in OFFERS:
         return None
     dossier.state, dossier.since_t, book.dirty = cell, now, True
-    if cell in HOLDING or cell is State.CLOSED:
+    if cell is State.CLOSED:
+        dossier.cause, dossier.detail = news.cause, _ended(dossier, before, news)
+    elif cell in HOLDING and news.detail:  # what is offered has none: why it holds stays on the screens
         dossier.cause, dossier.detail = news.cause, news.detail
     _enter(book, dossier, before, news, now)
     return None
 
 
+def _ended(dossier: Dossier, before: State, news: News) -> str:
+    """Return how it ended; what trips while it holds ends with the reason of the hold: an interlock, perhaps, that the unit has too."""
+    held = dossier.detail if before in HOLDING and news.event is Event.TRIPPED else ""
+    return f"{news.detail}; it was held: {held}" if held and held not in news.detail else news.detail
+
+
 def _doubt(dossier: Dossier, before: State, after: State, news: News) -> None:
     """Remember whether two persons have to look before it goes on upward: whenever not just a person here wanted a pause."""
     stopped = before is State.RUNNING and after is State.HELD and news.event is not Event.HOLD
-    changed = after in HOLDING and news.event in (Event.CHANGED, Event.RESTARTED)
+    changed = after in HOLDING and news.event in (Event.CHANGED, Event.RESTARTED, *SESSION_EVENTS)
     dossier.doubted = dossier.doubted or stopped or changed
 
 
@@ -179,6 +188,7 @@ def measured(book: Book, dossier: Dossier, now: float) -> dict[str, object]:
 
 def _run(book: Book, dossier: Dossier, before: State, now: float) -> None:
     dossier.code, dossier.intent = "", 0
+    dossier.cause, dossier.detail, dossier.disturbed = None, "", False
     dossier.began, dossier.doubted, dossier.held_t = True, False, None
     dossier.ran_uid, dossier.ran_approver_uid = dossier.armer.uid, dossier.approver_uid
     book.cut_offs.forget(dossier.object)
@@ -200,7 +210,7 @@ def _carry_out(book: Book, dossier: Dossier, task: DeskTask, now: float) -> None
             detail = f"{hold} is removed"
         case Bypass(interlock, for_s):
             book.pass_on(book.bypasses.begin(task, dossier.armer, dossier.approver, now))
-            detail = f"{interlock} counts as closed for {for_s / 60:.0f} minutes; the hardware does not know of it"
+            detail = f"{interlock} counts as closed for {span(for_s)}; the hardware does not know of it"
     move(book, dossier, News(Event.ENDED, detail, Cause.REACHED, ending=Ending.REACHED), now)
 
 
@@ -224,7 +234,7 @@ def _close(book: Book, dossier: Dossier, before: State, news: News, now: float) 
     dossier.cause = news.cause or CAUSES[dossier.ending]
     dossier.code, dossier.offered, dossier.intent = "", None, 0
     document = {
-        "ending": dossier.ending.value, "cause": dossier.cause.value, "detail": news.detail, "object": dossier.object,
+        "ending": dossier.ending.value, "cause": dossier.cause.value, "detail": dossier.detail, "object": dossier.object,
         "task": plain_task(dossier.task), **news.document, **measured(book, dossier, now),
     }  # fmt: skip
     if dossier.executor is not None:
@@ -271,6 +281,17 @@ def look(book: Book, dossier: Dossier, event: Reading | WriteDone | Tick, now: f
     """Let the executor of an operation that runs or holds see what has happened."""
     if dossier.executor is not None and (dossier.state is State.RUNNING or dossier.state in HOLDING or _resumes(dossier)):
         _take(book, dossier, dossier.executor.take(event, book.gate.seen, now), now)
+        _disturb(book, dossier, now)
+
+
+def _disturb(book: Book, dossier: Dossier, now: float) -> None:
+    """Take an offer back once somebody else has moved the unit while it holds: the plant is another one, and two have to look."""
+    moved = dossier.executor.disturbed() if dossier.executor is not None and dossier.state in HOLDING else ""
+    if not moved or dossier.disturbed:
+        return
+    held, dossier.disturbed, book.dirty = dossier.detail, True, True
+    move(book, dossier, News(Event.CHANGED, moved, Cause.PROCESS), now)
+    dossier.detail = "; ".join(each for each in (held, moved) if each and (each is held or moved not in held))
 
 
 def _resumes(dossier: Dossier) -> bool:

@@ -37,6 +37,7 @@ from stationd.core.operation.orders import (
     Discard,
     DropHold,
     EmergencyOff,
+    EndBypass,
     Execute,
     Hold,
     KeepAlive,
@@ -96,7 +97,8 @@ class Operations:
     def deadline(self) -> float | None:
         """Return the time at which a Tick is due if nothing else happens, or None."""
         book = self._book
-        others = (book.authority.deadline(), book.bypasses.deadline(), book.set_points.deadline(), *book.look_ends(self._now))
+        ends = (*book.look_ends(self._now), book.cut_offs.deadline(self._now))
+        others = (book.authority.deadline(), book.bypasses.deadline(), book.set_points.deadline(), *ends)
         dues = (*watching.deadlines(book, self._watched_t), *others)
         return min((due for due in dues if due is not None), default=None)
 
@@ -251,6 +253,10 @@ class Operations:
                 return lifecycle.obey(book, order, now)
             case AddHold() | DropHold():
                 return routing.hold(book, order, now)
+            case EndBypass():
+                outcome, ended = book.bypasses.obey(order, now)
+                book.pass_on(ended)
+                return outcome
             case SetAuthority():
                 wired = self.plan.key_switch is not None
                 outcome, notes = book.authority.obey(order, book.key_switch(now), wired, now)

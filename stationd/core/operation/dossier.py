@@ -61,6 +61,7 @@ class Dossier:
     """An operation. `armer` is who armed it, or who has taken it up again; `until_t` when its countdown is over.
 
     `doubted` is True where it holds for another reason than that a person here wanted so: then nobody but two may go on upward.
+    `disturbed`: that somebody else has moved the unit since it holds was told.
     `approved_anew`: that has happened since it holds. `ran_uid` is who has begun it last or let it go on, `ran_approver_uid` who had agreed
     to that: whoever else takes it up is another person, however often he asks.
     `began` says that its first intent was kept; `intent` is the number of the one that is being written, 0 when there is none.
@@ -93,6 +94,7 @@ class Dossier:
     began: bool = False
     held_t: float | None = None
     doubted: bool = False
+    disturbed: bool = False
     progress: Progress = field(default_factory=Progress)  # how far it had come when it ended
     ending: Ending | None = None
     cause: Cause | None = None

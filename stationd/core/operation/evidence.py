@@ -16,7 +16,8 @@ class Evidence:
 
     `audit_writable` None: not known yet, which is as good as no. `bypassed` says until when an interlock counts as closed.
     `opened` are the operations that are not closed, without how far they have come; `cutting_off` the feeds of which an EMERGENCY-OFF
-    is not confirmed yet; `applying` the devices to which set values are being sent.
+    is not confirmed yet, `never_off` those of which one was given up and that did not read off since;
+    `applying` the devices to which set values are being sent.
 
     `critical` are the keys of the critical alarms that have come in this run of the daemon and are not gone. One that stood already when
     it started is put back into the alarm desk without a record of its coming: it is missing here until it comes anew. That is safe, since
@@ -31,5 +32,6 @@ class Evidence:
     bypassed: Mapping[PointId, float] = field(default_factory=dict)
     opened: tuple[OperationView, ...] = ()
     cutting_off: frozenset[str] = frozenset()
+    never_off: frozenset[str] = frozenset()
     applying: frozenset[str] = frozenset()
     critical: frozenset[str] = frozenset()

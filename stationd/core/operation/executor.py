@@ -33,6 +33,9 @@ class Executor(Protocol):
     def upward(self, way: Way) -> bool | None:
         """Return whether going that way raises current, voltage or light; None where that way does not exist."""
 
+    def disturbed(self) -> str:
+        """Return what somebody else has moved at the unit since it holds, in a sentence; "" if nothing. Until it goes on."""
+
     def deadline(self) -> float | None:
         """Return when a Tick is due if nothing happens."""
 

@@ -7,7 +7,7 @@ what this task can live with.
 
 from __future__ import annotations
 
-from stationd.core.operation.case import Case
+from stationd.core.operation.case import Case, same_current
 from stationd.core.operation.look import ago, number, refused
 from stationd.core.operation.task import Electrode, Energise, Part, SetPolarity
 from stationd.core.operation.views import Check
@@ -88,15 +88,35 @@ def _operation(case: Case, feed: FeedPlan, far: FarFeed) -> tuple[Check, ...]:
     shown = f"{title} has {there.get('id', '?')}: {there.get('target', '?')}, {there.get('phase', '?')} ({ago(far.t, case.now)})"
     if is_other_part(case, far):
         return (Check("far operation", shown),)
+    if isinstance(case.task, Energise) and _other_half(case.task, far):
+        here = f"{case.task.part.value} to {number(case.task.to_ma)} mA"
+        remedy = f"both ends are armed to one current: agree with {title}, one of them disarms its operation"
+        return (refused("far operation", Cause.INCONSISTENT, f"{shown}; here it is {here}", remedy),)
     return (refused("far operation", Cause.ONE_OF_N, shown, f"agree with {title}: one end ends its operation first"),)
 
 
 def is_other_part(case: Case, far: FarFeed) -> bool:
-    """Return whether the far station's open operation is the other half of ours."""
-    if not isinstance(case.task, Energise) or far.operation is None or far.operation.get("phase") == _CLOSED:
+    """Return whether the far station's open operation is the other half of ours: the other part, and to the same current."""
+    if not isinstance(case.task, Energise) or not _other_half(case.task, far):
         return False
-    other = OTHER_PART.get(case.task.part)
-    return other is not None and far.operation.get("target", "").split(" ")[0] == other.value
+    there_ma = _target_ma(far)
+    return there_ma is not None and same_current(there_ma, case.task.to_ma)
+
+
+def _other_half(task: Energise, far: FarFeed) -> bool:
+    other = OTHER_PART.get(task.part)
+    if other is None or far.operation is None or far.operation.get("phase") == _CLOSED:
+        return False
+    return far.operation.get("target", "").split(" ")[0] == other.value
+
+
+def _target_ma(far: FarFeed) -> float | None:
+    """Return the current to which the far end is armed, mA; None where its message names none (see routing.target)."""
+    match far.operation.get("target", "").split(" ") if far.operation is not None else ():
+        case [_, "to", words, "mA"] if words.replace(".", "", 1).isdecimal() and words.isascii():
+            return float(words)
+        case _:
+            return None
 
 
 def _feed(case: Case, feed: FeedPlan) -> tuple[Check, ...]:

@@ -9,7 +9,7 @@ The limits are in stationd.core.operation.bounds.
 from __future__ import annotations
 
 from stationd.core.model import PointId
-from stationd.core.operation.case import Case, no_current_ma, same_current
+from stationd.core.operation.case import Case, lowers, no_current_ma, same_current
 from stationd.core.operation.far_checks import far_health, far_process, far_protective
 from stationd.core.operation.interlock_checks import hold_checks, interlock_checks, own_loop_check
 from stationd.core.operation.look import AGAIN, Wanted, ago, contact, number, refused, unknown
@@ -83,7 +83,14 @@ def _emergency(case: Case, feed: FeedPlan) -> tuple[Check, ...]:
     line = case.plan.segment(feed.device)
     cutting = sorted(each for each in case.evidence.cutting_off if each == feed.device or case.plan.segment(each) == line)
     why = f"EMERGENCY-OFF of {', '.join(cutting)} is not confirmed yet"
-    return (refused("emergency off", Cause.PROCESS, why, "wait for its end: show operations"),) if cutting else ()
+    if cutting:
+        return (refused("emergency off", Cause.PROCESS, why, "wait for its end: show operations"),)
+    failed = sorted(each for each in case.evidence.never_off if each == feed.device or case.plan.segment(each) == line)
+    if not failed or lowers(case):
+        return ()
+    why = f"an EMERGENCY-OFF of {', '.join(failed)} was never confirmed"
+    remedy = f"{case.plan.emergency_button}; then the output must read off twice"
+    return (refused("emergency off", Cause.PROCESS, why, remedy),)
 
 
 def _fault(case: Case, feed: FeedPlan) -> tuple[Check, ...]:
@@ -108,13 +115,13 @@ def _output(case: Case, feed: FeedPlan) -> tuple[Check, ...]:
     """Return whether the output stands where the task begins: before the start, and for ramps also before they go on."""
     match case.task:
         case Energise() if case.begins:
-            return (_on(case, feed, False, Cause.REACHED, "to change the current: ramp"),)
+            return (_on(case, feed, False, Cause.REACHED, "arm a ramp to change the current"),)
         case RampTo():
-            return (_on(case, feed, True, Cause.PROCESS, "switch it on first: energise"),)
+            return (_on(case, feed, True, Cause.PROCESS, "arm energise to switch it on first"),)
         case SwitchOff() if case.begins:
-            return (_on(case, feed, True, Cause.REACHED, "nothing is to be done; whether the line is discharged: show pfe"),)
+            return (_on(case, feed, True, Cause.REACHED, "nothing is to be done; earth, lock and test before touching"),)
         case SetPolarity():
-            return (_on(case, feed, False, Cause.PROCESS, "switch it off first: off"),)
+            return (_on(case, feed, False, Cause.PROCESS, "arm off to switch it off first"),)
         case _:
             return ()
 

@@ -1,6 +1,7 @@
 """What the preconditions look at: the last two readings of every gate point, the far end, the disk, and the critical alarms.
 
-Nothing is decided here. What is lost is forgotten at once: the readings of a port that is down, a far station that is silent. What
+Nothing is decided here. What is lost says nothing from then on, but when it was heard last: the readings of a port that is down, a far
+station that is silent. What
 comes in is believed as far as it can be true: a number that is none, or of a time that is none, is no value; nothing is newer than
 now; and an earlier good reading that comes late is not news.
 """
@@ -24,11 +25,13 @@ from stationd.core.powerfeed.words import FarFeed, FeedPlan, Seen
 STORAGE_FAILED = AlarmKey(STATION, "STORAGE-FAILED")
 OP_HELD = AlarmKey(STATION, "OP-HELD")
 BYPASSED = AlarmKey(STATION, "BYPASS")
+EMERGENCY_FAILED = AlarmKey(STATION, "EMERGENCY-OFF-FAILED")
 UNCONFIRMED = AlarmKey(STATION, "UNCONFIRMED")
-OURS = frozenset({OP_HELD, BYPASSED, UNCONFIRMED, OPERATION})
+OURS = frozenset({OP_HELD, BYPASSED, UNCONFIRMED, OPERATION, EMERGENCY_FAILED})
 OPERATIONS_SHARED = "operations"  # the word of the far station's message for holds and operations
 KEPT_READINGS = 2
 LARGEST = 1e12  # beyond any current, voltage, level, counter or time: it is damage (choice)
+LOST = Quality(Level.BAD, Reason.LINK_DOWN)
 NO_NUMBER = Quality(Level.BAD, Reason.MALFORMED)
 
 
@@ -98,10 +101,10 @@ class Gate:
         return sound
 
     def lose(self, news: LinkChanged) -> None:
-        """Forget what came over a port that is down."""
+        """Believe nothing any more of what came over a port that is down; only when it came is kept, for people to read."""
         if not news.up:
             for point in [point for point in self._readings if point.device in news.devices]:
-                del self._readings[point]
+                self._readings[point] = (Reading(point, None, LOST, self._readings[point][-1].t),)
 
     def far(self, news: FarLine | FarSilent) -> None:
         """Keep what the far station said last, or that it says nothing."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from stationd.core.operation.look import LARGEST, ago
+from stationd.core.operation.look import LARGEST, ago, counted
 from stationd.core.operation.orders import LEAST_REASON, AddHold, DropHold
 from stationd.core.operation.plan import ActingPlan
 from stationd.core.operation.task import CommandClass
@@ -69,7 +69,7 @@ class Holds:
         if hold is None or hold.uid == order.who.uid:
             return self.remove(order.hold, now)
         why = shown(hold, now)
-        remedy = f"{hold.who} removes it, or two persons: arm hold {hold.name} remove"
+        remedy = f"{hold.who} removes it, or two persons: arm hold {hold.name} remove reason ..."
         return Refused(f"hold remove {order.hold}", (Refusal(Cause.SECOND_PERSON, why, remedy),))
 
     def remove(self, name: str, now: float) -> ActOutcome:
@@ -137,7 +137,8 @@ def _faults_of(order: AddHold, known: frozenset[str], there: int) -> Iterable[Re
     if order.object not in known:
         yield Refusal(Cause.INCONSISTENT, f"there is no {order.object!r} here", f"one of: {', '.join(sorted(known))}")
     if len(reason) < LEAST_REASON:
-        yield Refusal(Cause.INCONSISTENT, f"the reason has {len(reason)} characters", f"at least {LEAST_REASON}: why, and who asked for it")
+        given = f"the reason has {counted(len(reason), 'character')}"
+        yield Refusal(Cause.INCONSISTENT, given, f"at least {LEAST_REASON}: why, and who asked for it")
     if len(reason) > LONGEST_REASON:
         yield Refusal(Cause.INCONSISTENT, f"the reason has {len(reason)} characters", f"at most {LONGEST_REASON}")
     if there >= MOST_HOLDS:

@@ -110,7 +110,8 @@ def obstacles(job: Job, apply: Apply, sight: Sight) -> Iterator[Refusal]:
     yield from checks.unprotected(amplifier, sight.guard, evidence.seen, sight.now)
     if job.who is None:
         yield from checks.as_it_was(apply.plant.items(), setting.target.device, evidence.seen, sight.now)
-    yield from checks.within_limits(value, setting.wanted)
+    shown = checks.known(evidence.seen, setting.target, sight.now)
+    yield from checks.within_limits(value, setting.wanted, setting.expected if shown is None else shown)
 
 
 def unread(job: Job, sight: Sight) -> Iterator[Refusal]:

@@ -233,6 +233,7 @@ def _prepare(book: Book, dossier: Dossier, order: Prepare, now: float) -> tuple[
         return reasons
     two = second_person_wanted(dossier, order.who, order.way, now)
     _offer(dossier, order, two)
+    dossier.effect = effect(book.plan, book.evidence(now), dossier.object, dossier.task, now, order.way)
     event = Event.PREPARED_FOR_TWO if two else Event.PREPARED
     move(book, dossier, News(event, "", who=order.who.name), now)
     return ()

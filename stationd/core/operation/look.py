@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from stationd.core.model import PointId, Reading
+from stationd.core.model import PointId, Reading, Reason
 from stationd.core.operation.views import Check
 from stationd.core.operation.words import Cause, Refusal
 from stationd.core.powerfeed.words import FRESH_S, Seen
@@ -62,6 +62,8 @@ class Look:
         if not both:
             return f"{point} was never read"
         newest = both[-1]
+        if newest.quality.reason is Reason.LINK_DOWN:
+            return f"{point}: no answer for {span(max(self.now - newest.t, 0.0))}, {newest.quality.reason.value}"
         if not newest.quality.good:
             return f"{point} is {newest.quality.reason.value or newest.quality.level.value}, {ago(newest.t, self.now)}"
         if self.now >= newest.t + FRESH_S:
@@ -103,6 +105,11 @@ def number(value: float) -> str:
     if abs(value) > LARGEST:
         return "more than can be" if value > 0 else "less than can be"
     return f"{round(value, 1) + 0.0:.10g}"
+
+
+def counted(number_of: int, word: str) -> str:
+    """Return a number of things: `1 character`, `2 characters`."""
+    return f"{number_of} {word}{'' if number_of == 1 else 's'}"
 
 
 def minutes(seconds: float) -> str:

@@ -25,6 +25,7 @@ from stationd.core.operation.words import Cause, CutOffState
 VERSION = 1
 STATES = frozenset(state.value for state in State if state is not State.NONE)
 RESTARTED = "the daemon was started anew"
+MOST = 2**32  # beyond any user's number, and any number of operations (choice)
 
 
 def saved(book: Book, now: float) -> dict[str, object]:
@@ -186,8 +187,17 @@ def _filled(row: Mapping[str, object], dossier: Dossier, then: float) -> Dossier
     dossier.ending = next((each for each in Ending if each.value == row.get("ending")), None)
     dossier.cause = next((each for each in Cause if each.value == row.get("cause")), None)
     dossier.detail = _text(row.get("detail"))
-    dossier.kept_executor = executor if isinstance(executor, Mapping) else {}
+    dossier.kept_executor = _sound(executor) if isinstance(executor, Mapping) else {}
     return dossier
+
+
+def _sound(kept: Mapping[str, object]) -> dict[str, object]:
+    """Return what an executor kept without numbers that are none: it would measure with them."""
+    return {name: value for name, value in kept.items() if not _counts(value) or number(value) is not None}
+
+
+def _counts(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _runner(row: Mapping[str, object], dossier: Dossier) -> tuple[int | None, int | None]:
@@ -217,7 +227,7 @@ def _texts(value: object) -> tuple[str, ...]:
 
 
 def _whole(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MOST else None
 
 
 def _number(name: str) -> int:

@@ -138,6 +138,14 @@ class DropHold:
     hold: str
 
 
+@dataclass(frozen=True, slots=True)
+class EndBypass:
+    """Let an interlock count for what it reads again. Anybody who may write a note may do this."""
+
+    who: Person
+    interlock: PointId
+
+
 class AuthorityVerb(Enum):
     """What is done about the authority to act at this station."""
 
@@ -207,5 +215,5 @@ class Rollback:
 
 ActOrder = (
     Arm | Approve | Reject | Execute | Disarm | Hold | Prepare | KeepAlive | EmergencyOff | AddHold | DropHold | SetAuthority
-    | Stage | Discard | Apply | Confirm | Revert | Rollback
+    | EndBypass | Stage | Discard | Apply | Confirm | Revert | Rollback
 )  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from stationd.core.operation.authority import refusal, said
 from stationd.core.operation.case import Case
-from stationd.core.operation.look import refused
+from stationd.core.operation.look import counted, refused
 from stationd.core.operation.orders import LEAST_REASON, REASON_FOR, Person
 from stationd.core.operation.task import Bypass, CommandClass, RemoveHold, class_of
 from stationd.core.operation.views import Check, OperationView, Phase
@@ -30,7 +30,8 @@ def reason_refusal(task_class: CommandClass, reason: str) -> Refusal | None:
     length = len(reason.strip())
     if task_class not in REASON_FOR or length >= LEAST_REASON:
         return None
-    return Refusal(Cause.INCONSISTENT, f"the reason has {length} characters", f"at least {LEAST_REASON}: why, and perhaps the work order")
+    why = f"the reason has {counted(length, 'character')}"
+    return Refusal(Cause.INCONSISTENT, why, f"at least {LEAST_REASON}: why, and perhaps the work order")
 
 
 def role_checks(who: Person, needed: CommandClass, name: str = "role") -> tuple[Check, ...]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from stationd.core.model import IntentKept, Reading, Reason, Tick, WriteDone
+from stationd.core.model import IntentKept, Reading, Reason, Tick, Value, WriteDone
 from stationd.core.operation import denials, watching
 from stationd.core.operation.book import Book, person
 from stationd.core.operation.course import look
@@ -24,6 +24,7 @@ from stationd.core.operation.orders import (
     Discard,
     DropHold,
     EmergencyOff,
+    EndBypass,
     Revert,
     Rollback,
     SetAuthority,
@@ -31,7 +32,7 @@ from stationd.core.operation.orders import (
 )
 from stationd.core.operation.sentences import asked
 from stationd.core.operation.task import CommandClass, Electrode, Energise, RampTo, SetPolarity, Task
-from stationd.core.operation.words import Accepted, ActOutcome, Refusal, Refused
+from stationd.core.operation.words import Accepted, ActOutcome, CutOffState, Refusal, Refused
 
 ALL = "all"
 
@@ -50,10 +51,13 @@ def read(book: Book, reading: Reading, now: float) -> bool:
         watching.read(book, concerned, sound, now)
     for dossier in concerned:
         look(book, dossier, sound, now)
+    after = book.cut_offs.read(reading.point, gate.seen, now)
+    if after is not None:
+        _cut_result(book, after, now, reading.value)
     sending = book.set_points.read(reading.point, gate.seen, now, repeats=repeats)
     if sending:
         book.pass_on(book.set_points.handle(sound, book.evidence(now), now))
-    return sending or bool(concerned)
+    return sending or bool(concerned) or after is not None
 
 
 def tick(book: Book, now: float) -> None:
@@ -92,9 +96,12 @@ def written(book: Book, answer: WriteDone, now: float) -> None:
 
 
 def _cut(book: Book, device: str, done: WriteDone, now: float) -> None:
-    state = book.cut_offs.done(device, done)
-    document: Mapping[str, object] = {"confirmed": state.confirmed, "detail": state.detail, "read_back": done.read_back}
-    book.note("emergency-off-result", device, now, state.who, document)
+    _cut_result(book, book.cut_offs.done(device, done), now, done.read_back)
+
+
+def _cut_result(book: Book, state: CutOffState, now: float, read: Value | None) -> None:
+    document: Mapping[str, object] = {"confirmed": state.confirmed, "detail": state.detail, "read_back": read}
+    book.note("emergency-off-result", state.device, now, state.who, document)
 
 
 def kept(book: Book, news: IntentKept, now: float) -> None:
@@ -165,9 +172,9 @@ def target(task: Task) -> str:
     """Return a task as the far station reads it: the first word is a Part, or the verb."""
     match task:
         case Energise(to_ma, _, part):
-            return f"{part.value} to {to_ma:g} mA"
+            return f"{part.value} to {to_ma:.10g} mA"
         case RampTo(to_ma):
-            return f"{verb(task)} to {to_ma:g} mA"
+            return f"{verb(task)} to {to_ma:.10g} mA"
         case SetPolarity(negative):
             return f"{verb(task)} {'negative' if negative else 'positive'}"
         case Electrode(on):
@@ -187,6 +194,8 @@ def subject(order: Order) -> str:
             return order.hold
         case SetAuthority():
             return "authority"
+        case EndBypass():
+            return str(order.interlock)
         case Stage():
             return str(order.target)
         case Discard() | Apply() | Confirm() | Revert() | Rollback():

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from stationd.core.amplifier.words import AmplifierPlan
-from stationd.core.operation.case import Case, lowers, whole_line_v
+from stationd.core.operation.case import Case, Stage, lowers, whole_line_v
 from stationd.core.operation.evidence import Evidence
 from stationd.core.operation.far_checks import far_is_on, far_title, feed_words, fresh_feed
 from stationd.core.operation.look import Look, ago, minutes, number, span
@@ -24,6 +24,7 @@ from stationd.core.operation.orders import (
     Discard,
     DropHold,
     EmergencyOff,
+    EndBypass,
     Execute,
     Hold,
     KeepAlive,
@@ -32,8 +33,9 @@ from stationd.core.operation.orders import (
     Revert,
     Rollback,
     SetAuthority,
-    Stage,
+    Way,
 )
+from stationd.core.operation.orders import Stage as StageOrder
 from stationd.core.operation.plan import ActingPlan
 from stationd.core.operation.task import (
     AmplifierTask,
@@ -97,15 +99,17 @@ def asked(order: ActOrder) -> str:
             return f"hold add {object}"
         case DropHold(_, name):
             return f"hold remove {name}"
+        case EndBypass(_, interlock):
+            return f"bypass end {interlock}"
         case SetAuthority(_, verb, to):
             return f"authority {verb.value} {to}".strip()
         case _:
             return _asked_of_set_values(order)
 
 
-def _asked_of_set_values(order: Stage | Discard | Apply | Confirm | Revert | Rollback) -> str:
+def _asked_of_set_values(order: StageOrder | Discard | Apply | Confirm | Revert | Rollback) -> str:
     match order:
-        case Stage(_, target, value):
+        case StageOrder(_, target, value):
             return f"set {target} {number(value)}"
         case Apply(confirm_within_s=None):
             return "apply"
@@ -130,9 +134,13 @@ def _armed(object: str, task: Task) -> str:
 # What it does, to whom.
 
 
-def effect(plan: ActingPlan, evidence: Evidence, object: str, task: Task, now: float) -> tuple[str, ...]:
-    """Return what a task does to the plant and to people, the gravest first; empty for an object that there is not."""
-    case = Case(plan, evidence, object, task, now)
+def effect(plan: ActingPlan, evidence: Evidence, object: str, task: Task, now: float, way: Way | None = None) -> tuple[str, ...]:
+    """Return what a task does to the plant and to people, the gravest first; empty for an object that there is not.
+
+    `way` is how a held one is to go on, from what is read now.
+    """
+    case = Case(plan, evidence, object, _toward(task, way), now, Stage.BEGIN if way is None else Stage.GO_ON, way)
+    task = case.task
     feed, amplifier = plan.feeds.get(object), plan.amplifiers.get(object)
     match task:
         case RemoveHold(hold):
@@ -145,6 +153,17 @@ def effect(plan: ActingPlan, evidence: Evidence, object: str, task: Task, now: f
             return _light(case, amplifier, task) if amplifier is not None else ()
         case _:
             return _feeding(case, feed, task) if feed is not None else ()
+
+
+def _toward(task: Task, way: Way | None) -> Task:
+    """Return a task that only switches as the one that its way is."""
+    match task:
+        case Pump(on) if way is Way.BACK:
+            return Pump(not on)
+        case Electrode(on) if way is Way.BACK:
+            return Electrode(not on)
+        case _:
+            return task
 
 
 def _removes(case: Case, name: str) -> tuple[str, ...]:
@@ -163,8 +182,13 @@ def _feeding(case: Case, feed: FeedPlan, task: FeedTask) -> tuple[str, ...]:
 def _to_line(case: Case, feed: FeedPlan, task: FeedTask) -> tuple[str, ...]:
     cable = _cable(case, feed)
     match task:
+        case Energise() if case.way is Way.BACK:
+            return (f"Brings the current in {cable} down to 0, from {_now(case, feed)}, and takes the feed off.", *_unfed(case, feed))
+        case RampTo() if case.way is Way.BACK:
+            return (f"Brings the current in {cable} back down to where the ramp began, from {_now(case, feed)}.",)
         case Energise(to_ma=to_ma):
-            return (f"Puts up to {_volts(case, feed, to_ma)} on {cable}.", DEADLY, f"Ramps from 0 to {number(to_ma)} mA.")
+            ramps = f"Goes on to {number(to_ma)} mA, from {_now(case, feed)}." if case.way else f"Ramps from 0 to {number(to_ma)} mA."
+            return (f"Puts up to {_volts(case, feed, to_ma)} on {cable}.", DEADLY, ramps)
         case RampTo(to_ma=to_ma) if lowers(case):
             return (f"Brings the current in {cable} down to {number(to_ma)} mA, from {_now(case, feed)}.",)
         case RampTo(to_ma=to_ma):

@@ -18,7 +18,7 @@ from stationd.core.amplifier.words import AmplifierPlan, SetValue
 from stationd.core.model import PointId, Value
 from stationd.core.operation import authority, holds
 from stationd.core.operation.evidence import Evidence
-from stationd.core.operation.look import ago
+from stationd.core.operation.look import ago, counted
 from stationd.core.operation.orders import LEAST_REASON, Person
 from stationd.core.operation.plan import ActingPlan
 from stationd.core.operation.task import CommandClass
@@ -28,7 +28,7 @@ from stationd.core.powerfeed.words import Seen
 
 SAME_SHARE = 0.02  # of the largest step: what two readings of one set value may differ by and still be the same (assumption)
 LEAST_CONFIRM_S, LONGEST_CONFIRM_S = 10.0, 86400.0  # of the design paper
-CONFIRMING = "confirm it, or take it back with: revert reason ..."
+CONFIRMING = 'confirm it with: confirm; or take it back with: revert reason "..."'
 
 
 def amplifier_of(plan: ActingPlan, target: PointId) -> AmplifierPlan | None:
@@ -82,14 +82,15 @@ def audit(evidence: Evidence) -> Iterator[Refusal]:
     """Refuse what could not be recorded."""
     if evidence.audit_writable is not True:
         why = "the audit cannot be written" if evidence.audit_writable is False else "it is not known whether the audit can be written"
-        yield Refusal(Cause.HEALTH, why, "free the disk: show alarms")
+        yield Refusal(Cause.HEALTH, why, "make room on the disk or repair it, then look with: show alarms")
 
 
 def reason_given(reason: str) -> Iterator[Refusal]:
     """Refuse an act without a reason."""
     length = len(reason.strip())
     if length < LEAST_REASON:
-        yield Refusal(Cause.INCONSISTENT, f"the reason has {length} characters", f"at least {LEAST_REASON}: why, and who asked for it")
+        why = f"the reason has {counted(length, 'character')}"
+        yield Refusal(Cause.INCONSISTENT, why, f"at least {LEAST_REASON}: why, and who asked for it")
 
 
 def confirm_time(within_s: float | None) -> Iterator[Refusal]:
@@ -129,14 +130,18 @@ def seen_well(amplifier: AmplifierPlan, target: PointId, seen: Seen, now: float,
     if blind is not None:
         yield Refusal(Cause.HEALTH, f"{blind} is not known{_last(seen, blind, now)}", "it must be read twice: try again in a few seconds")
     if newest(seen, target, now, within_s) is None or known(seen, target, now) is None:
-        yield Refusal(Cause.HEALTH, f"{target} is not known{_last(seen, target, now)}", "the unit must answer: show status")
+        yield Refusal(Cause.HEALTH, f"{target} is not known{_last(seen, target, now)}", "the unit must answer; look with: show status")
 
 
-def within_limits(value: SetValue, wanted: float) -> Iterator[Refusal]:
-    """Refuse what the file or the unit does not allow."""
-    if not isfinite(wanted) or not value.low <= wanted <= value.high:
+def within_limits(value: SetValue, wanted: float, now_is: float | None) -> Iterator[Refusal]:
+    """Refuse what the file or the unit does not allow. One that is outside already may come nearer, a step at a time."""
+    if not isfinite(wanted) or not (value.low <= wanted <= value.high or _nearer(value, wanted, now_is)):
         span = f"{value.low:g} to {told(value, value.high)}"
         yield Refusal(Cause.STEP_LIMIT, f"{value.target} {told(value, wanted)} is outside {span}", f"a value from {span}")
+
+
+def _nearer(value: SetValue, wanted: float, now_is: float | None) -> bool:
+    return now_is is not None and (now_is < wanted < value.low or value.high < wanted < now_is)
 
 
 def one_step(value: SetValue, now_is: float, wanted: float) -> Iterator[Refusal]:

@@ -180,14 +180,14 @@ class SetPoints:
 
     def _rollback_faults(self, number: int, stood: list[Apply], before: Mapping[PointId, float]) -> Iterator[Refusal]:
         if not 1 <= number <= len(stood):
-            remedy = f"1 to {len(stood)}" if stood else "set values with: set, then apply"
-            yield Refusal(Cause.INCONSISTENT, f"{len(stood)} applies are known that stand, not {number}", remedy)
+            remedy = f"1 to {len(stood)}" if stood else "there is nothing to go back to"
+            yield Refusal(Cause.INCONSISTENT, f"{_known(len(stood))}, not {number}", remedy)
         for target, earlier in before.items():
             value = checks.value_of(self._plan, target)
             if value is None:
                 yield Refusal(Cause.MODE, f"{target} is no set value of this station any more", "set the others one by one")
             else:
-                yield from checks.within_limits(value, earlier)
+                yield from checks.within_limits(value, earlier, checks.known(self._seen, target, self._now))
                 yield from self._sending.unknown(target)
 
     def _earlier(self, target: PointId, value: float, who: Person) -> Staged | None:
@@ -270,7 +270,11 @@ def _denied(apply: Apply | None, event: Event) -> tuple[Refusal, ...]:
     if isinstance(cell, State):
         return ()
     stands = "nothing was applied" if apply is None else f"{apply.name} is {apply.state.value}"
-    return (Refusal(cell, stands, "look with: show diff; older values: rollback N"),)
+    return (Refusal(cell, stands, "look with: show applied; older values are staged with: rollback 1"),)
+
+
+def _known(applies: int) -> str:
+    return "1 apply is known that stands" if applies == 1 else f"{applies} applies are known that stand"
 
 
 def _busy(job: Job) -> Refusal:

@@ -94,8 +94,8 @@ def refusals(plan: ActingPlan, seen: Seen, order: Stage, now: float) -> Iterator
         there = ", ".join(str(each.target) for amplifier in plan.amplifiers.values() for each in amplifier.set_values.values())
         yield Refusal(Cause.MODE, f"{order.target} is no set value of this station", f"one of: {there or 'none'}")
         return
-    yield from checks.within_limits(value, order.value)
     now_is = checks.known(seen, order.target, now)
+    yield from checks.within_limits(value, order.value, now_is)
     if now_is is None:
         amplifier = plan.amplifiers[order.target.device]
         yield from (each for each in checks.seen_well(amplifier, order.target, seen, now, inf) if str(order.target) in each.why)

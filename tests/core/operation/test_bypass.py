@@ -7,7 +7,11 @@ import json
 import pytest
 
 from stationd.core.operation.bypass import Bypasses
+from stationd.core.operation.orders import EndBypass
 from stationd.core.operation.task import Bypass
+from stationd.core.operation.views import Phase
+from stationd.core.operation.words import Accepted, Cause
+from tests.core.operation import rig as whole
 from tests.core.operation.station import ARMER, DOOR, KEY, NOW
 
 
@@ -47,3 +51,37 @@ def test_a_damaged_memory_brings_no_bypass_back(saved: object) -> None:
     bypasses = Bypasses()
     assert bypasses.restore(saved, NOW) == ()
     assert bypasses.standing() == {}
+
+
+def bypassed() -> tuple[whole.Rig, str]:
+    """Return a station whose door is bypassed and open, and a feed that runs all the same."""
+    rig = whole.Rig()
+    first = rig.armed(Bypass(whole.DOOR, 600.0), str(whole.DOOR))
+    rig.execute(first)
+    rig.plant[whole.DOOR] = False
+    rig.beat(2)
+    assert set(rig.desk.interlocks(rig.t)[0].feeds) == {whole.PFE}
+    name = rig.running(beats=4)
+    assert rig.phase(name) is Phase.RUNNING
+    return rig, name
+
+
+def test_anybody_who_may_write_a_note_ends_a_bypass_and_what_runs_on_it_holds() -> None:
+    rig, name = bypassed()
+    assert rig.alarm("BYPASS") is True
+    outcome = rig.obey(EndBypass(whole.SMITH, whole.DOOR))
+    assert isinstance(outcome, Accepted)
+    assert outcome.names == (str(whole.DOOR),)
+    assert rig.phase(name) is Phase.HELD
+    assert "io1.door OPEN" in rig.view(name).detail
+    (ended,) = rig.notes("bypass-ended")
+    assert (ended.subject, ended.who) == (str(whole.DOOR), whole.SMITH.name)
+    assert rig.alarm("BYPASS") is False
+
+
+def test_who_may_only_look_ends_no_bypass_and_none_is_ended_that_does_not_stand() -> None:
+    rig, name = bypassed()
+    assert whole.causes(rig.obey(EndBypass(whole.GUEST, whole.DOOR))) == {Cause.NO_AUTHORITY}
+    assert whole.causes(rig.obey(EndBypass(whole.SMITH, whole.KEY))) == {Cause.NOT_SELECTED}
+    assert rig.phase(name) is Phase.RUNNING
+    assert [each.subject for each in rig.notes("refused")[-2:]] == [str(whole.DOOR), str(whole.KEY)]

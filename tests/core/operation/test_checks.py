@@ -144,7 +144,7 @@ def test_a_read_only_station_refuses_every_task() -> None:
         (SetMode("agc"), "amp1", "amp1 has no mode 'agc'; it has: acc, apc"),
         (SetMode("apc"), "raman1", "raman1 has no mode that can be written"),
         (RemoveHold("H-9"), "H-9", "H-9 is no hold of this station"),
-        (Bypass(SWITCH, 60.0), "io1.di5", "io1.di5 is no interlock that can be bypassed of this station"),
+        (Bypass(SWITCH, 60.0), "io1.di5", "io1.di5 is no interlock of this station"),
     ],
 )
 def test_what_there_is_not_or_what_a_unit_cannot_do_is_refused_as_mode(task: Task, object: str, why: str) -> None:

@@ -4,13 +4,15 @@ from dataclasses import replace
 
 import pytest
 
+from stationd.core.alarm.words import Signal
 from stationd.core.model import IntentKept, Reason, Write, WriteDone
 from stationd.core.operation.orders import AddHold, Approve, Hold, Way
-from stationd.core.operation.task import Ending, SwitchOff
+from stationd.core.operation.task import Ending, Pump, RampTo, SwitchOff
 from stationd.core.operation.views import Phase
 from stationd.core.operation.words import Accepted, Cause, CutOff, Noted, Refused
 from tests.core.operation.rig import (
     ALIYEVA,
+    AMP,
     BEKOV,
     FEED,
     GUEST,
@@ -25,6 +27,7 @@ from tests.core.operation.rig import (
 
 SPARE = replace(FEED, device="pfe-b", points=replace(POINTS, on=POINTS.on._replace(device="pfe-b")))
 TWO = replace(PLAN, feeds={PFE: FEED, "pfe-b": SPARE})
+FAILED = "EMERGENCY-OFF-FAILED"
 PHASES = ("none", "waiting", "armed", "starting", "running", "held", "asked", "offered", "resuming")
 
 
@@ -222,3 +225,134 @@ def test_a_software_trip_goes_the_way_of_an_emergency_off_and_closes_the_operati
     assert CutOff(POINTS.on, False, f"{name} trip") in [each for _, each in rig.sent]
     kinds = [each.kind for each in rig.notes()]
     assert kinds.index("emergency-off") < kinds.index("result")
+
+
+def given_up() -> Rig:
+    """Return a feed that ran, was ordered off, and of which the read-back never showed it."""
+    rig = Rig()
+    rig.running(beats=8)
+    rig.silent_to = POINTS.on
+    rig.emergency_off()
+    rig.beat(4)
+    rig.waiting.clear()
+    rig.silent_to = None
+    rig.take(WriteDone(POINTS.on, False, True, Reason.REFUSED, "still reads on", rig.t))
+    return rig
+
+
+def failing_note(rig: Rig) -> str:
+    said = [each for each in rig.effects if isinstance(each, Signal) and each.key.type == FAILED]
+    return said[-1].note
+
+
+def test_an_emergency_off_that_does_not_show_for_five_seconds_is_an_alarm_until_it_shows() -> None:
+    rig = Rig(answer=False)
+    rig.emergency_off()
+    rig.beat(9)
+    assert rig.alarm(FAILED) is False
+    rig.beat(1)
+    assert rig.alarm(FAILED) is True
+    rig.emergency_off()
+    assert rig.alarm(FAILED) is True
+    rig.answer = True
+    rig.beat(1)
+    assert rig.alarm(FAILED) is False
+
+
+def test_one_that_is_confirmed_in_time_is_no_alarm() -> None:
+    rig = Rig()
+    rig.emergency_off()
+    rig.beat(20)
+    assert rig.alarm(FAILED) is False
+
+
+def test_one_that_was_given_up_stays_an_alarm_says_that_the_unit_reads_on_and_bars_the_way_up_alone() -> None:
+    rig = given_up()
+    rig.beat(2)
+    assert rig.alarm(FAILED) is True
+    assert "reads ON" in failing_note(rig)
+    assert rig.notes("emergency-off-result")[-1].document["confirmed"] is False
+    outcome = rig.arm(RampTo(300.0, 10.0))
+    assert isinstance(outcome, Refused)
+    assert (Cause.PROCESS, f"an EMERGENCY-OFF of {PFE} was never confirmed") in {(each.cause, each.why) for each in outcome.reasons}
+    assert isinstance(rig.arm(SwitchOff(20.0)), Accepted)
+
+
+def test_what_is_given_up_and_read_off_twice_later_is_confirmed_and_no_alarm_any_more() -> None:
+    rig = given_up()
+    rig.beat(2)
+    rig.plant[POINTS.on] = False
+    rig.react()
+    rig.beat(1)
+    assert rig.alarm(FAILED) is True
+    rig.beat(1)
+    assert rig.alarm(FAILED) is False
+    assert rig.desk.cut_offs()[0].confirmed is True
+    assert rig.notes("emergency-off-result")[-1].document["confirmed"] is True
+
+
+def test_one_that_was_never_confirmed_is_an_alarm_again_after_a_restart() -> None:
+    rig = given_up()
+    rig.restart()
+    assert rig.alarm(FAILED) is True
+    rig.beat(2)
+    assert rig.alarm(FAILED) is True
+    rig.plant[POINTS.on] = False
+    rig.react()
+    rig.beat(2)
+    assert rig.alarm(FAILED) is False
+
+
+def test_bringing_a_feed_down_in_order_does_not_forget_an_emergency_off_that_was_never_confirmed() -> None:
+    rig = given_up()
+    rig.beat(2)
+    rig.running(SwitchOff(20.0), beats=2)
+    assert rig.alarm(FAILED) is True
+    assert rig.desk.cut_offs()[0].confirmed is False
+
+
+def test_a_confirmed_emergency_off_is_history_once_the_feed_is_operated_anew() -> None:
+    rig = Rig()
+    rig.emergency_off()
+    rig.beat(2)
+    assert rig.desk.cut_offs()[0].confirmed is True
+    rig.running(beats=1)
+    assert rig.desk.cut_offs() == ()
+
+
+def test_an_emergency_off_holds_nothing_that_is_not_on_the_same_line() -> None:
+    rig = Rig(TWO)
+    rig.plant[POINTS.on._replace(device="pfe-b")] = False
+    rig.beat(2)
+    rig.answer = False
+    name = rig.running(Pump(False), AMP)
+    rig.emergency_off("pfe-b")
+    assert rig.phase(name) is Phase.RUNNING
+
+
+def test_what_runs_on_the_same_line_is_held_by_the_order_itself_and_says_so() -> None:
+    rig = Rig(TWO)
+    rig.plant[POINTS.on._replace(device="pfe-b")] = False
+    rig.beat(2)
+    name = rig.running(beats=4)
+    rig.emergency_off("pfe-b")
+    assert rig.view(name).detail == f"EMERGENCY-OFF of pfe-b by {SMITH.name}"
+
+
+def test_ordering_one_again_that_was_given_up_does_not_end_its_alarm() -> None:
+    rig = given_up()
+    rig.silent_to = POINTS.on
+    rig.emergency_off()
+    rig.beat(1)
+    assert rig.alarm(FAILED) is True
+
+
+def test_what_was_read_before_the_order_proves_nothing_about_what_was_given_up() -> None:
+    rig = Rig(silent_to=POINTS.on)
+    rig.emergency_off()
+    rig.waiting.clear()
+    rig.take(WriteDone(POINTS.on, False, None, Reason.TIMEOUT, "no answer", rig.t))
+    rig.beat(1)
+    assert rig.alarm(FAILED) is True
+    rig.beat(1)
+    assert rig.alarm(FAILED) is False

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from stationd.core.operation.checks import arm_checks, open_checks, running_checks
 from stationd.core.operation.evidence import Evidence
 from stationd.core.operation.orders import Way
+from stationd.core.operation.routing import target
 from stationd.core.operation.task import Electrode, Energise, Part, RampTo, SetPolarity, SwitchOff, Task
 from stationd.core.operation.views import Check, Phase
 from stationd.core.operation.words import Cause
@@ -93,11 +94,34 @@ def test_an_open_operation_there_refuses_unless_it_is_the_other_part_of_ours(tas
 
 def test_master_and_follower_fit_together_and_nothing_else_does() -> None:
     for ours, theirs, good in (
-        (MASTER, "follower energise", True), (FOLLOWER, "master energise", True), (MASTER, "master energise", False),
-        (FOLLOWER, "follower energise", False), (ENERGISE, "master energise", False), (MASTER, "ramp to 900 mA", False),
-        (MASTER, "", False),
+        (MASTER, "follower to 1000 mA", True), (FOLLOWER, "master to 1000 mA", True), (MASTER, "master to 1000 mA", False),
+        (FOLLOWER, "follower to 1000 mA", False), (ENERGISE, "master to 1000 mA", False), (MASTER, "ramp to 900 mA", False),
+        (MASTER, "", False), (MASTER, "follower to 800 mA", False), (MASTER, "follower to 1000 A", False), (MASTER, "follower", False),
+        (MASTER, "follower to nan mA", False), (MASTER, "follower to much mA", False),
+        (replace(MASTER, to_ma=912.5), "follower to 912.5 mA", True),
     ):  # fmt: skip
         assert (bad(arm(ours, replace(FAR, operation=operation(theirs)))) == []) is good
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [(MASTER, "follower to 800 mA"), (FOLLOWER, "master to 800 mA")])
+def test_two_ends_that_are_armed_to_different_currents_are_refused_and_held_with_both_numbers(ours: Energise, theirs: str) -> None:
+    other = replace(FAR, operation=operation(theirs, "running"))
+    found = at_work(ours, other)
+    waiting, held = view(ours), view(ours, phase=Phase.HELD, offered=Way.RESUME)
+    steps = (arm(ours, other), open_checks(PLAN, found, waiting, ARMER, NOW), open_checks(PLAN, found, held, ARMER, NOW))
+    for checks in (*steps, running_checks(PLAN, found, view(ours, phase=Phase.RUNNING), NOW)):
+        refusal = bad(checks)[0]
+        assert refusal.cause is Cause.INCONSISTENT
+        assert theirs in refusal.why
+        assert f"here it is {ours.part.value} to 1000 mA" in refusal.why
+
+
+@given(st.floats(0.1, 2000.0).map(lambda value: round(value, 1)))
+def test_the_far_station_finds_the_current_of_the_other_part_in_what_it_is_told(to_ma: float) -> None:
+    told = target(Energise(to_ma, 10.0, Part.FOLLOWER))
+    ours = Energise(to_ma, 10.0, Part.MASTER)
+    checks = arm(ours, replace(FAR, operation=operation(told)))
+    assert next(check for check in checks if check.name == "far operation").good
 
 
 def test_a_far_feed_that_is_on_or_not_known_refuses_to_feed_or_turn_alone() -> None:
@@ -112,9 +136,9 @@ def test_a_far_feed_that_is_on_or_not_known_refuses_to_feed_or_turn_alone() -> N
 
 def test_a_double_end_start_joins_no_line_that_the_far_end_feeds_for_itself() -> None:
     only(arm(MASTER, FAR_ON), Cause.PROCESS)
-    begun = replace(FAR_ON, current_ma=0.0, voltage_v=2.0, operation=operation("follower energise", "running"))
+    begun = replace(FAR_ON, current_ma=0.0, voltage_v=2.0, operation=operation("follower to 1000 mA", "running"))
     assert bad(arm(MASTER, begun)) == []
-    assert only(arm(MASTER, replace(begun, operation=operation("follower energise", "closed"))), Cause.PROCESS).why.startswith("the feed")
+    assert only(arm(MASTER, replace(begun, operation=operation("follower to 1000 mA", "closed"))), Cause.PROCESS).why.startswith("the feed")
     running = view(MASTER, phase=Phase.RUNNING)
     assert bad(running_checks(PLAN, at_work(RAMP, FAR_ON), running, NOW)) == []  # its operation may have ended before ours
 

@@ -13,6 +13,7 @@ from stationd.core.line.far import FarLine
 from stationd.core.line.words import Feed
 from stationd.core.model import GOOD, Level, LinkChanged, Quality, Reading, Reason, Value
 from stationd.core.operation.gate import Gate, gate_points
+from stationd.core.operation.look import Look
 from stationd.core.operation.task import Energise
 from stationd.core.operation.views import Phase
 from stationd.core.operation.words import Cause
@@ -83,12 +84,18 @@ def test_a_reading_that_says_what_two_have_said_is_no_news_but_for_its_time() ->
     assert not found.repeats(Reading(CURRENT, 6.0, STALE, 7.0))
 
 
-def test_what_came_over_a_port_that_is_down_is_forgotten() -> None:
-    found = gate()
-    found.read(Reading(CURRENT, 5.0, GOOD, 1.0), 1.0)
-    found.read(Reading(at("io1", "di1"), True, GOOD, 1.0), 1.0)
-    found.lose(LinkChanged("a", False, ("pfe-a",), 1.0))
-    assert set(found.seen.readings) == {at("io1", "di1")}
+def test_of_what_came_over_a_port_that_is_down_nothing_is_known_but_since_when_there_is_no_answer() -> None:
+    found, remote = gate(), at("pfe-a", "remote")
+    for t in (0.5, 1.0):
+        for point, value in ((CURRENT, 5.0), (remote, True), (at("io1", "di1"), True)):
+            found.read(Reading(point, value, GOOD, t), t)
+    found.lose(LinkChanged("a", False, ("pfe-a",), 1.2))
+    assert found.seen.number(CURRENT, 1.2) is None
+    assert found.seen.truth(remote, 1.2) is None
+    assert found.seen.truth(at("io1", "di1"), 1.2) is True
+    assert Look(found.seen, 13.0).missing(remote) == "pfe-a.remote: no answer for 12.0 s, link-down"
+    found.read(Reading(remote, True, GOOD, 14.0), 14.0)
+    assert found.seen.truth(remote, 14.0) is None, "what was known before the port was lost confirms nothing"
 
 
 @pytest.mark.parametrize("t", [nan, inf])

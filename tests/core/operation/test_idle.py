@@ -103,7 +103,7 @@ def test_what_was_staged_is_read_faster_for_ten_minutes_and_then_a_deadline_ends
 
 def test_a_fresh_desk_says_how_its_alarms_stand_with_the_first_news_whatever_it_is() -> None:
     desk = Operations(PLAN, 0.0)
-    assert len(desk.handle(Reading(ELSEWHERE, 1.0, GOOD, 0.0), 0.0)) == 3
+    assert len(desk.handle(Reading(ELSEWHERE, 1.0, GOOD, 0.0), 0.0)) == 4
     assert desk.handle(Reading(ELSEWHERE, 1.0, GOOD, 0.0), 0.0) == []
 
 

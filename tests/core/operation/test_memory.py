@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
+from math import inf, nan
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stationd.core.model import PointId, Write
@@ -286,7 +288,8 @@ def full_memory() -> dict[str, Any]:
 
 MEMORY = full_memory()
 PLAIN = (st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.lists(st.integers(), max_size=2), st.just({}))
-RUBBISH = st.one_of(*PLAIN)
+EXAMPLES = int(os.environ.get("STATIOND_EXAMPLES", "300"))
+RUBBISH = st.one_of(*PLAIN, st.sampled_from([10**400, -(10**400), inf, -inf, nan]))
 
 
 def paths(value: object, before: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
@@ -310,8 +313,10 @@ def damaged(path: tuple[Any, ...], rubbish: object) -> dict[str, Any]:
     return memory
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(st.sampled_from(paths(MEMORY)), RUBBISH)
+@example(("opened", 0, "executor", "began_ma"), inf)
+@example(("number",), 10**400)
 def test_no_damage_of_the_memory_raises_sends_anything_or_lets_anything_run(path: tuple[Any, ...], rubbish: object) -> None:
     desk = Operations(PLAN, 20.0)
     effects = desk.restore(damaged(path, rubbish), 20.0, 5.0)

@@ -2,16 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stationd.core.operation.orders import Approve, AuthorityVerb, Execute, Person, Prepare, Reject, SetAuthority, Way
+from stationd.core.alarm.words import Signal
+from stationd.core.model import GOOD, PointId, Reading, Value
+from stationd.core.operation import lifecycle
+from stationd.core.operation.book import Book
+from stationd.core.operation.course import executor_for, second_person_wanted
+from stationd.core.operation.dossier import Dossier
+from stationd.core.operation.gate import STORAGE_FAILED
+from stationd.core.operation.machine import State
+from stationd.core.operation.orders import Approve, Arm, AuthorityVerb, Execute, Person, Prepare, Reject, SetAuthority, Way
+from stationd.core.operation.task import CommandClass
 from stationd.core.operation.views import Phase
 from stationd.core.operation.words import Accepted, Cause
-from tests.core.operation.rig import ALIYEVA, BEKOV, CODE, NEXT_CODE, OMAROV, SMITH, Rig, causes
+from tests.core.operation.rig import (
+    ALIYEVA,
+    BEKOV,
+    CODE,
+    DOOR,
+    ENERGISE,
+    NEXT_CODE,
+    OMAROV,
+    PFE,
+    PLAN,
+    SMITH,
+    WHY,
+    Rig,
+    causes,
+    quiet_plant,
+)
 
 OTHER = replace(OMAROV, local=True)
 
@@ -122,3 +147,36 @@ def test_an_empty_code_of_an_arming_opens_nothing() -> None:
     name = rig.armed()
     assert causes(rig.execute(name, "")) == {Cause.INCONSISTENT}
     assert rig.sent == []
+
+
+def test_an_approval_looks_at_every_precondition_itself() -> None:
+    """Through the orders of operations alone, without the desk that looks at all of them with every order."""
+    book = Book(PLAN, 0.0)
+    look(book, quiet_plant())
+    book.authority.obey(SetAuthority(BEKOV, AuthorityVerb.TAKE, reason="shift begins here"), None, False, 1.0)
+    book.gate.storage(Signal(STORAGE_FAILED, False, 1.0))
+    assert lifecycle.obey(book, Arm(BEKOV, PFE, ENERGISE, WHY, CODE), 1.0) == Accepted(("OP-1",))
+    look(book, {DOOR: False})
+    assert causes(lifecycle.obey(book, Approve(ALIYEVA, "OP-1"), 1.0)) == {Cause.INTERLOCKING}
+    assert book.opened["OP-1"].approver == ""
+    look(book, {DOOR: True})
+    for who, found in ((OTHER, {Cause.SWITCHING_HIERARCHY}), (BEKOV, set[Cause]())):
+        book.authority.obey(SetAuthority(who, AuthorityVerb.TAKE, reason="the other one goes home"), None, False, 1.0)
+        outcome = lifecycle.obey(book, Approve(ALIYEVA, "OP-1"), 1.0)
+        assert outcome == Accepted(("OP-1",)) if not found else causes(outcome) == found
+
+
+def look(book: Book, values: Mapping[PointId, Value]) -> None:
+    """Let the gate read these twice."""
+    for point, value in values.items():
+        t = max((each.t for each in book.gate.seen.readings.get(point, ())), default=0.5)
+        book.gate.read(Reading(point, value, GOOD, t + 0.05), 1.0)
+        book.gate.read(Reading(point, value, GOOD, t + 0.1), 1.0)
+
+
+def test_whoever_has_not_run_it_wants_an_approver_for_the_way_up_though_nothing_else_has_happened() -> None:
+    dossier = Dossier("OP-1", PFE, ENERGISE, CommandClass.LETHAL, State.HELD, 0.0, 0.0, BEKOV, WHY, ran_uid=BEKOV.uid, held_t=10.0)
+    dossier.executor = executor_for(Book(PLAN, 0.0), PFE, ENERGISE)
+    assert not second_person_wanted(dossier, BEKOV, Way.RESUME, 609.0)
+    assert second_person_wanted(dossier, OTHER, Way.RESUME, 609.0)
+    assert second_person_wanted(dossier, BEKOV, Way.RESUME, 610.0)

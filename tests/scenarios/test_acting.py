@@ -368,9 +368,9 @@ class Course:
 
     def _choose(self) -> tuple[Callable[[End], Awaitable[None]], str]:
         choices: list[tuple[Callable[[End], Awaitable[None]], str, int]] = [
-            (self.work, "work", 40), (self.mend, "mend", 40 if self._is_wrong() else 0), (self.hold, "hold", 4), (self.set_hold, "set a hold", 3),
-            (self.trip, "trip", 3), (self.lose, "lose contact", 4), (self.misset, "set wrongly", 5), (self.part, "cut or open", 2),
-            (self.restart, "restart", 2), (self.emergency_off, "emergency-off", 1),
+            (self.work, "work", 40), (self.mend, "mend", 40 if self._is_wrong() else 0), (self.hold, "hold", 4),
+            (self.set_hold, "set a hold", 3), (self.trip, "trip", 3), (self.lose, "lose contact", 4), (self.misset, "set wrongly", 5),
+            (self.part, "cut or open", 2), (self.restart, "restart", 2), (self.emergency_off, "emergency-off", 1),
         ]  # fmt: skip
         step, what, _ = self.random.choices(choices, [weight for _, _, weight in choices])[0]
         return step, what

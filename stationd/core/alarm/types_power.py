@@ -20,8 +20,10 @@ NOT_FEEDING = (
     Cause("PFE-INTERLOCK-OPEN", Reach.SAME),
     Cause("EMERGENCY-STOP", Reach.STATION),
 )
+# What people change on purpose, here or at the far end: voltage and current of the line belong to both.
+PURPOSE = (Cause("OPERATION", Reach.STATION, intended=True), Cause("FAR-OPERATION", Reach.STATION, intended=True))
 # What a ramp moves on purpose: below its band until it has arrived, and in voltage mode while it follows the far end.
-RAMPED = (*NOT_FEEDING, Cause("OPERATION", Reach.STATION, intended=True))
+RAMPED = (*NOT_FEEDING, *PURPOSE)
 MAINS = (Cause("MAINS-FAIL", Reach.STATION),)
 
 POWER_TYPES = (
@@ -39,7 +41,23 @@ POWER_TYPES = (
         service_affecting=True, delays=Delays(0.0, 2.0),
         suppressed_by=(
             Cause("PFE-TRIP", Reach.SAME), Cause("PFE-INTERLOCK-OPEN", Reach.SAME), Cause("EMERGENCY-STOP", Reach.STATION),
+            Cause("FEED-SWITCHED-OFF", Reach.SAME, lasting=True, intended=True),
         ),
+    ),
+    AlarmType(
+        "FEED-SWITCHED-OFF", WARNING, "Our feed is switched off on purpose",
+        "This end does not feed the line, because an operation of this station has switched it off; its name stands in the alarm",
+        "Nothing, if that is still wanted; not safe to touch: lock, earth, test", delays=AT_ONCE,
+    ),
+    AlarmType(
+        "FAR-OPERATION", WARNING, "An operation of the far station is changing the line",
+        "Current, voltage and light move because somebody there has decided it; what follows from that is folded under this",
+        "Call the far station before you act on anything else", delays=AT_ONCE,
+    ),
+    AlarmType(
+        "LINE-FED-ALONE", WARNING, "Our feed carries the whole line, as an operation has set it up",
+        "The far feed was off when ours energised the line: the voltage here is that of the whole line",
+        "Nothing, if that is still wanted; the far end feeds only after both stations have agreed", delays=AT_ONCE,
     ),
     AlarmType(
         "LINE-OVER-CURRENT", MAJOR, "Line current is above its band",
@@ -72,7 +90,10 @@ POWER_TYPES = (
         "The far end has tripped, or the conductor or a joint has a higher resistance: it may open",
         "Ask the far station for its voltage; compare the sum with the model: show line",
         delays=LEVEL,
-        suppressed_by=(Cause("LINE-OVER-VOLTAGE-LIMIT", Reach.SAME, lasting=True), Cause("FAR-FEED-OFF", Reach.STATION, lasting=True)),
+        suppressed_by=(
+            Cause("LINE-OVER-VOLTAGE-LIMIT", Reach.SAME, lasting=True), Cause("FAR-FEED-OFF", Reach.STATION, lasting=True), *PURPOSE,
+            Cause("LINE-FED-ALONE", Reach.STATION, lasting=True, intended=True),
+        ),
         limits="assumption: 10 % above the expected share of the line voltage, plus an earth potential of 0.1 V/km; deadband 2 %",
     ),
     AlarmType(

@@ -127,6 +127,12 @@ STATION_TYPES = (
         "Look who runs it and how far it has come before you act on anything else", delays=AT_ONCE,
     ),
     AlarmType(
+        "EMERGENCY-OFF-FAILED", CRITICAL, "An EMERGENCY-OFF was not confirmed: the feed cannot be read as off",
+        "The feed may still be on and the line energised although somebody has ordered it off",
+        "Press the red button of this feed, then look at the unit itself; nobody touches the line before it is locked, earthed and tested",
+        safety=True, shelvable=False, service_affecting=True, delays=AT_ONCE,
+    ),
+    AlarmType(
         "BYPASS", MAJOR, "An interlock is bypassed", "A protection is missing for the time of the work",
         "End the bypass as soon as the work is done", shelvable=False, delays=AT_ONCE,
     ),

@@ -50,7 +50,9 @@ class Electric:
     repeaters, so that the far end carries the line; `leaks`: our feed is off, and the far one drives its current with less than the
     voltage of the line, so that it ends in the sea. `settled` is False while a place rests on readings of a line that may still be
     moving. `doubt_v` is a residual beyond what the facts of the line may be wrong by, None where they fit. `whole_v` is what both
-    ends gave together before, None where one was not known.
+    ends gave together before, None where one was not known. `alone`: an operation of ours has energised the line while the far feed
+    was off, so that it is meant to be so. `parted`: the currents of the ends differ by so much that some of it leaves the line
+    between them. `dim_there`: the far feed gives too little current for repeaters to shine.
     """
 
     here: Power = Power.UNKNOWN
@@ -76,6 +78,12 @@ class Electric:
     settled: bool = True
     doubt_v: float | None = None
     whole_v: float | None = None
+    alone: bool = False
+    parted: bool = False
+    dim_there: bool = False
+
+
+MOVING = frozenset({"starting", "running"})  # phases of an operation in which the line may change
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +93,11 @@ class Act:
     name: str
     phase: str
     target: str
+
+    @property
+    def moves(self) -> bool:
+        """True while it may change the line; one that is held lets the plant stand still."""
+        return self.phase in MOVING
 
     @property
     def switches_off(self) -> bool:
@@ -134,6 +147,10 @@ class Evidence:
     own_acts: tuple[Act, ...] = ()
     far_acts: tuple[Act, ...] = ()
     switched_off: str = ""  # the operation of ours that has switched our feed off
+    held: tuple[Act, ...] = ()  # operations of either end that stand still
+    broken: bool = False  # while the line is changed on purpose something goes wrong that the operation does not explain
+    low: bool = False  # an operation has left the line at a current that is too low for repeaters to shine
+    low_fits: bool | None = None  # then: whether voltage and current are those of a sound line; None: the far end is not known
 
     def from_here_km(self, km: float) -> float:
         """Return the distance from this station of a kilometre that is counted from end a."""

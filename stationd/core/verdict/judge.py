@@ -25,6 +25,8 @@ ROWS: tuple[Row, ...] = (
     # what people do on purpose
     Row(Kind.OPERATION, operation.acting, operation.say_acting),
     Row(Kind.SWITCHED_OFF, operation.switched_off, operation.say_switched_off),
+    Row(Kind.OPERATION, operation.low_sound, operation.say_low_sound),
+    Row(Kind.CANNOT_TELL, operation.low_odd, operation.say_low_odd),
     # the line without power
     Row(Kind.OPEN, power.opened, power.say_open),
     Row(Kind.CABLE_CUT, power.cut_unfed, power.say_cut_unfed),
@@ -63,6 +65,7 @@ ROWS: tuple[Row, ...] = (
     Row(Kind.PUMP_OFF, light.pump_off_there, light.say_pump_off_there),
     Row(Kind.FIBRE_BREAK, light.fibre_seen_there, light.say_fibre_seen_there),
     # nothing
+    Row(Kind.HEALTHY, operation.as_left, operation.say_as_left),
     Row(Kind.HEALTHY, light.healthy, light.say_healthy),
     Row(Kind.CANNOT_TELL, lambda e: True, light.say_nothing_known),
 )

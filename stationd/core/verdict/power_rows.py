@@ -7,7 +7,18 @@ feed is, from which station's own contacts and readings show it.
 from __future__ import annotations
 
 from stationd.core.verdict.evidence import Evidence, Power, Sign
-from stationd.core.verdict.power_words import at_limit, consequence, doubts, no_light, our_step, sum_step, trusted, uneven, whole_line
+from stationd.core.verdict.power_words import (
+    at_limit,
+    consequence,
+    doubts,
+    no_light,
+    our_step,
+    parted,
+    sum_step,
+    trusted,
+    uneven,
+    whole_line,
+)
 from stationd.core.verdict.said import HIGH, LOW, MEDIUM, Said, far_unknown, km, ours_at, short, volts
 from stationd.core.verdict.words import Ours
 
@@ -102,10 +113,15 @@ def cut(e: Evidence) -> bool:
     """All fibres are dark, and either the feed sees it too or the far station is as dark."""
     if not all_dark_here(e) or e.electric.here in (Power.OFF, Power.AT_LIMIT) or e.electric.sign is Sign.FAR_TRIP:
         return False
-    if any_lit_there(e):
+    if any_lit_there(e) or (e.electric.here is Power.UNKNOWN and not _shines(e)):
         return False
-    moved = e.electric.step_v is not None and e.electric.sign not in (Sign.NONE, Sign.UNKNOWN, Sign.EARTH)
+    moved = e.electric.parted or (e.electric.step_v is not None and e.electric.sign not in (Sign.NONE, Sign.UNKNOWN, Sign.EARTH))
     return (moved and e.electric.here is Power.FEEDING) or all_dark_there(e)
+
+
+def _shines(e: Evidence) -> bool:
+    """The far feed gives current enough for the repeaters: while ours cannot be read, dark pairs alone may be a line without power."""
+    return e.electric.there is Power.FEEDING and not e.electric.dim_there
 
 
 def far_trip(e: Evidence) -> bool:
@@ -284,8 +300,10 @@ def say_shunt(e: Evidence) -> Said:
     place = found.place if found is not None and e.electric.visible else None
     where = f"sea cable, {km(e, place)}" if place is not None else "sea cable, place not visible"
     one_end = e.electric.ends < 2
-    why = [our_step(e)]
-    if not one_end:
+    why = [parted(e) if e.electric.parted else our_step(e)]
+    if e.electric.parted:
+        why.append("measured while the line is being changed on purpose")
+    elif not one_end:
         why.append(f"{e.far_station} moved by {volts(e.electric.far_step_v)}; the currents differ")
         why += [f"residual of the line model {volts(e.electric.residual_v)}"] if e.electric.residual_v is not None else []
     else:

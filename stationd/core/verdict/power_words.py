@@ -39,6 +39,13 @@ def our_step(e: Evidence) -> str:
     return f"our voltage moved by {volts(e.electric.step_v)}{now}"
 
 
+def parted(e: Evidence) -> str:
+    """Return how far the currents of the ends are apart."""
+    near, far = e.electric.near, e.electric.far
+    here, there = (f"{each.current_ma:.0f} mA" if each is not None else "--" for each in (near, far))
+    return f"{here} here, {there} at {e.far_station}: the rest leaves the line between"
+
+
 def uneven(e: Evidence) -> str:
     """Return how the voltages of the ends stand beside each other."""
     near, far = e.electric.near, e.electric.far

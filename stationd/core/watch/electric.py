@@ -16,6 +16,7 @@ from stationd.core.line.plan import LinePlan
 from stationd.core.line.uncertainty import PUBLISHED_DROOP_S, Ends, NotVisible, Uncertainty
 from stationd.core.line.words import End, Feed, Interval, Location
 from stationd.core.verdict.evidence import Electric, Power, Sign
+from stationd.core.watch.aftermath import KNEE_SHARE
 from stationd.core.watch.feeds import TOGETHER_S, BothEnds, FeedWatch
 
 MOVED_V = 4.0  # against the normal state: less is weather, electrodes and meters (diurnal earth potential is 1 to 3 V)
@@ -56,15 +57,13 @@ class Electricity:
 
     def __init__(self, plan: LinePlan, feeds: FeedWatch) -> None:
         self.cable = plan.cable
-        self.known = replace(
-            plan.known,
-            current_resolution_ma=plan.meter_ma,
-            voltage_resolution_v=plan.meter_v,
-        )
+        self.known = replace(plan.known, current_resolution_ma=plan.meter_ma, voltage_resolution_v=plan.meter_v)
         self._end = plan.end
         self._feeds = feeds
         self._placed: _Placed | None = None
         self._kept: Electric | None = None
+        self.alone = False  # our feed carries the line alone, and is meant to
+        self.dim_ma = KNEE_SHARE * feeds.nominal_ma
 
     def assess(self, now: float, *, dark_t: float | None, far_over_voltage: bool, over_voltage: bool) -> Electric:
         """Say what voltage and current mean now. `dark_t`: since then all fibres are dark, so that a fault is a cut."""
@@ -80,14 +79,31 @@ class Electricity:
             over_voltage_here=over_voltage,
             over_voltage_there=far_over_voltage,
             settling=awaited,
+            alone=self.alone,
+            dim_there=feeds.far is None or feeds.far.current_ma < self.dim_ma,
         )
         if feeds.here is Power.ABSENT or feeds.near is None:
             return replace(found, sign=Sign.UNKNOWN)
         if feeds.here is not Power.FEEDING:
             return self._unfed(found, dark_t)
         if feeds.normal.near is None and feeds.onset is None:
-            return self._without_past(found, BothEnds(feeds.near, feeds.far))
+            return self._as_is(found, dark_t)
         return self._kept_or(self._compare(found, now, dark_t))
+
+    def broken(self, found: Electric, *, dark_t: float | None, parted: bool) -> Electric:
+        """Say what the feeds show of a break while the line is being changed: nothing before it counts."""
+        if found.here is not Power.FEEDING:
+            return found
+        found = self._as_is(replace(found, location=None, step_v=None, far_step_v=None, settling=False), dark_t)
+        if parted:
+            found = replace(found, sign=Sign.SHUNT, ends=2, candidates=(), visible=False, parted=True)
+        return replace(found, settled=False)
+
+    def _as_is(self, found: Electric, dark_t: float | None) -> Electric:
+        """Judge by what is measured now alone; a line that is not sound and dark has its break where the voltage ends."""
+        now = BothEnds(self._feeds.near, self._feeds.far if found.there is Power.FEEDING else None)
+        found = self._without_past(found, now)
+        return found if dark_t is None or found.sign is not Sign.UNCLEAR else self._located(found, BothEnds(), now, cut=True)
 
     def _freshness(self, now: float) -> tuple[bool, bool]:
         """Return whether the far feed's last words are of after what this end has seen, and whether such words can still come."""
@@ -117,6 +133,8 @@ class Electricity:
 
     def _compare(self, found: Electric, now: float, dark_t: float | None) -> Electric:
         before, after = self._feeds.before(), self._feeds.after(now, dark_t)
+        if self.alone:
+            before, after = replace(before, far=None), replace(after, far=None)
         if after.near is None or before.near is None:
             return replace(found, sign=Sign.UNCLEAR, settling=True, candidates=())
         if dark_t is None and self._feeds.young(now) and self._was_the_fault(found, before, after):
@@ -141,7 +159,8 @@ class Electricity:
         found = self._named(found, finding, settling=settling, ends=1 + (after.far is not None and before.far is not None))
         cut = dark_t is not None
         place = (cut and found.sign is not Sign.FAR_TRIP) or found.sign is Sign.SHUNT
-        return self._located(found, before, after, cut=cut) if place else found
+        hidden = self.alone and not cut  # where a leak lies needs the voltage of the other end
+        return replace(found, visible=False) if hidden else self._located(found, before, after, cut=cut) if place else found
 
     def _moved(self, step_v: float | None, *, doubtful: bool) -> bool:
         """Return whether this end has moved at all; what only the far end shows is never a fault of the line."""
@@ -200,8 +219,8 @@ class Electricity:
             return True
         if sign is Sign.REPEATER:
             return ends == 2
-        stepped = self._feeds.onset is not None and self._feeds.onset.near_saw
-        return sign is Sign.SHUNT and stepped and (ends == 1 or found.contradicted)
+        onset = self._feeds.onset
+        return sign is Sign.SHUNT and onset is not None and onset.near_saw and (ends == 1 or found.contradicted)
 
     def _one_repeater(self, found: Electric) -> bool:
         """Return whether the voltage that is missing is that of one repeater, which is shorted then."""
@@ -295,16 +314,20 @@ class Electricity:
         residual = residual_v(self.cable, _ends(self._end, both))
         found = replace(found, ends=ends, residual_v=residual, doubt_v=self._doubt_v(both))
         whole = near.voltage_v >= WHOLE_SHARE * line_v(self.cable, near.current_ma / 1000)
-        if whole and found.there is Power.OFF:
+        if whole and found.there is Power.OFF and not self.alone:
             return replace(found, sign=Sign.FAR_TRIP)
         if self._sound(both):
             return replace(found, sign=Sign.NONE, candidates=())
+        if self.alone:
+            return replace(found, sign=Sign.UNCLEAR, candidates=(Sign.SHUNT,))
         likely = (Sign.FAR_TRIP, Sign.SHUNT) if whole and far is None else (Sign.SHUNT, Sign.MIS_SET)
         return replace(found, sign=Sign.UNCLEAR, candidates=likely)
 
     def _sound(self, both: BothEnds) -> bool:
         """Return whether the figures are those of a sound line by themselves: an even split, equal currents, and a sum that fits."""
         near, far = both.near, both.far
+        if near is not None and far is None and self.alone:
+            return abs(near.voltage_v - line_v(self.cable, near.current_ma / 1000)) <= PLAUSIBLE_V_PER_KM * self.cable.length_km
         if near is None or self._uneven_v(both) > self._even_v():
             return False
         residual = residual_v(self.cable, _ends(self._end, both))
@@ -326,7 +349,7 @@ class Electricity:
 
     def _was_the_fault(self, found: Electric, before: BothEnds, after: BothEnds) -> bool:
         """Return whether what is now is sound by itself and what was before less so: a fault that stood since the start is over."""
-        if found.there is Power.OFF:
+        if found.there is Power.OFF or self.alone:
             return False
         one_end = before.far is None or after.far is None
         before, after = (BothEnds(before.near), BothEnds(after.near)) if one_end else (before, after)

@@ -9,6 +9,7 @@ from stationd.core.alarm.type import AlarmKey
 from stationd.core.alarm.words import Signal
 from stationd.core.line.plan import LinePlan
 from stationd.core.verdict.evidence import Evidence, Power, Sign
+from stationd.core.verdict.operation_rows import switched_off
 from stationd.core.verdict.words import Confidence, Kind, Verdict
 
 OF_VERDICT = {
@@ -32,7 +33,7 @@ class LineAlarms:
 
     def look(self, evidence: Evidence, verdict: Verdict, now: float) -> list[Signal]:
         """Return the signals that follow from a verdict and what it rests on."""
-        found = {**dict(_of_line(evidence, verdict)), **dict(self._of_units(evidence))}
+        found = {**dict(_of_line(evidence, verdict)), **dict(_on_purpose(evidence, self._plan)), **dict(self._of_units(evidence))}
         news = [Signal(key, active, now, note=note) for key, (active, note) in found.items() if self._said.get(key, ...) != active]
         self._said |= {signal.key: signal.active for signal in news}
         return news
@@ -52,6 +53,16 @@ class LineAlarms:
                 if tap is not None and other is not None:
                     holds = each.sensor in (tap, other.device)
                     yield AlarmKey(tap, "TAP-DISAGREES"), (None if unknown else holds, each.sensor or "" if holds else "")
+
+
+def _on_purpose(e: Evidence, plan: LinePlan) -> Iterator[tuple[AlarmKey, Found]]:
+    """Give what people have brought about, of which other alarms follow."""
+    far = ", ".join(f"{act.name} of {e.far_station}: {act.target}" for act in e.far_acts)
+    yield AlarmKey(LINE, "FAR-OPERATION"), (bool(far), far)
+    yield AlarmKey(LINE, "LINE-FED-ALONE"), (None if e.acting else e.electric.alone, "")
+    unknown = bool(e.switched_off) and e.electric.here is Power.UNKNOWN
+    for feed in plan.feeds:
+        yield AlarmKey(feed.device, "FEED-SWITCHED-OFF"), (None if unknown else switched_off(e), e.switched_off)
 
 
 def _of_line(e: Evidence, verdict: Verdict) -> Iterator[tuple[AlarmKey, Found]]:

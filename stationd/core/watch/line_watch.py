@@ -31,7 +31,9 @@ from stationd.core.verdict.judge import judge
 from stationd.core.verdict.told import BaselineOutcome, BaselineTaken, TakeBaseline, VerdictChanged
 from stationd.core.verdict.words import Kind, Verdict
 from stationd.core.watch.acts import Acts, Who, act_of
+from stationd.core.watch.aftermath import Aftermath
 from stationd.core.watch.baselines import take
+from stationd.core.watch.breaks import Breaks
 from stationd.core.watch.chronicle import Chronicle
 from stationd.core.watch.electric import Electricity
 from stationd.core.watch.feeds import BothEnds, FeedWatch
@@ -69,7 +71,9 @@ class LineWatch:
         self._alarms = LineAlarms(plan)
         self.steadiness = Steadiness(now)
         self.acts = Acts()
-        self._parts = Parts(self.feeds, self.light, self.learner, self.steadiness, self._chronicle, self.acts)
+        self.aftermath = Aftermath(self.acts, self.feeds)
+        self._breaks = Breaks(self.feeds)
+        self._parts = Parts(self.feeds, self.light, self.learner, self.steadiness, self._chronicle, self.acts, self.aftermath)
         self._far: FarLine | None = None
         self._far_why = "nothing heard since the start"
         self._evidence: Evidence | None = None
@@ -179,7 +183,9 @@ class LineWatch:
 
     def _follow_acts(self, now: float) -> None:
         """Begin anew when people have changed the line; a feed that gives current again is not off on purpose any more."""
+        self.aftermath.look()
         if self.acts.settled(now):
+            self.aftermath.settled(now)
             self.feeds.restart()
         near = self.feeds.near
         # Current alone tells nothing: that of the far end flows through a feed that is off.
@@ -213,9 +219,13 @@ class LineWatch:
         dark_t = max((pair.lost_t for pair in known if pair.lost_t is not None), default=now) if dark else None
         alarms = far.alarms if far is not None else ()
         side = self._side
+        self.electricity.alone = self.aftermath.energising
         electric = self.electricity.assess(
             now, dark_t=dark_t, far_over_voltage=_over_voltage(alarms, far), over_voltage=side.over_voltage(self.feeds.here, now)
         )
+        broken = self._breaks.look(pairs, now, acting=self.acts.acting)
+        if broken:
+            electric = self.electricity.broken(electric, dark_t=dark_t, parted=self._breaks.parted)
         electric = replace(electric, powered=self._powered(pairs, now))
         mute = side.mute()
         since = self.verdict.since if self.verdict.kind is not Kind.HEALTHY else now
@@ -226,9 +236,17 @@ class LineWatch:
             far_why=self._far_why, far_alarms=alarms, buses_lost=side.buses_lost(mute), mute=mute, ageing=self.light.ageing(),
             faded=self.light.faded(pairs, now),
             acting=self.acts.acting, own_acts=self.acts.of(Who.OWN), far_acts=self.acts.of(Who.FAR),
-            switched_off=self.acts.switched_off.get(Who.OWN, ""),
+            switched_off=self.acts.switched_off.get(Who.OWN, ""), held=self.acts.held, broken=broken,
+            low=self._low(dark_t), low_fits=self.aftermath.fits(self.electricity.cable),
             events=self._chronicle.since(max(since - BEFORE_S, self.steadiness.floor), since + 6 * BEFORE_S),
         )  # fmt: skip
+
+    def _low(self, dark_t: float | None) -> bool:
+        """Return whether the line stands at a current that an operation has left, and that is why it is dark or seems to be open."""
+        left = self.aftermath
+        if left.low_ma is None or left.off or self.feeds.here is Power.UNKNOWN:
+            return False
+        return self.feeds.here is not Power.FEEDING or (dark_t is not None and dark_t <= left.low_t)
 
     def _powered(self, pairs: tuple[PairLight, ...], now: float) -> bool:
         """Return whether light still comes through the repeaters although our feed is off."""

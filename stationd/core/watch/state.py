@@ -15,6 +15,7 @@ from stationd.core.line.learn import Learner
 from stationd.core.model import PointId
 from stationd.core.verdict.words import Kind
 from stationd.core.watch.acts import Acts, Who
+from stationd.core.watch.aftermath import Aftermath
 from stationd.core.watch.chronicle import Chronicle
 from stationd.core.watch.feeds import BothEnds, FeedWatch, feed_as_plain, feed_from_plain
 from stationd.core.watch.steadiness import Steadiness
@@ -32,6 +33,7 @@ class Parts:
     steadiness: Steadiness
     chronicle: Chronicle
     acts: Acts
+    aftermath: Aftermath
 
 
 def saved_state(parts: Parts, now: float) -> dict[str, Any]:
@@ -46,6 +48,7 @@ def saved_state(parts: Parts, now: float) -> dict[str, Any]:
         "learnt": parts.learner.saved(),
         "verdict": {"kind": verdict.kind.value, "age_s": now - verdict.since},
         "switched_off": parts.acts.switched_off.get(Who.OWN, ""),
+        "left": {"alone": parts.aftermath.alone, "low_ma": parts.aftermath.low_ma},
         "events": parts.chronicle.saved(now, {*verdict.tied, *((verdict.first_out,) if verdict.first_out is not None else ())}),
     }
 
@@ -62,6 +65,7 @@ def put_back(parts: Parts, saved: Mapping[str, Any], now: float, elapsed_s: floa
         "learnt": parts.learner.restore,
         "verdict": lambda plain: _verdict(parts, plain, now - elapsed_s),
         "switched_off": lambda plain: parts.acts.switched_off.update({Who.OWN: str(plain)} if plain else {}),
+        "left": lambda plain: _left(parts, plain, now),
         "events": lambda plain: parts.chronicle.restore(plain, now - elapsed_s),
     }
     failed: list[str] = []
@@ -86,6 +90,11 @@ def _feeds(parts: Parts, plain: Mapping[str, Any], t: float) -> None:
 
 def _verdict(parts: Parts, plain: Mapping[str, Any], t: float) -> None:
     parts.steadiness.kept = (Kind(plain["kind"]), t - float(plain["age_s"]))
+
+
+def _left(parts: Parts, plain: Mapping[str, Any], now: float) -> None:
+    low_ma = None if plain["low_ma"] is None else float(plain["low_ma"])
+    parts.aftermath.alone, parts.aftermath.low_ma, parts.aftermath.low_t = plain["alone"] is True, low_ma, now
 
 
 def _point(name: str) -> PointId:

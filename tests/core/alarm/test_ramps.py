@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stationd.core.alarm.builtin import plan
 from stationd.core.alarm.inhibit import HOLD_OFF_S
-from stationd.core.alarm.plan import STATION, Facts, Unit
+from stationd.core.alarm.plan import LINE, STATION, Facts, Unit
 from stationd.core.alarm.type import AlarmKey
 from stationd.core.model import PointId
 from tests.core.alarm.plans import Desk
@@ -106,3 +106,54 @@ def test_an_operation_hides_neither_a_trip_nor_a_voltage_at_its_limit() -> None:
     desk.fault = True
     desk.stay(5.0, 0.0, on=False)
     assert TRIP in desk.seen()
+
+
+def by_watch(name: str) -> AlarmKey:
+    return AlarmKey("pfe" if name.startswith("FEED") else LINE, name)
+
+
+def test_a_feed_that_is_switched_off_on_purpose_is_told_as_that_and_one_that_then_trips_as_a_trip() -> None:
+    desk = Line()
+    desk.stay(60.0, 1000.0)
+    desk.say(OPERATION, active=True)
+    desk.ramp(1000, 0)
+    desk.show(0.0, on=False)
+    desk.say(by_watch("FEED-SWITCHED-OFF"), active=True)
+    desk.stay(10.0, 0.0, on=False)
+    desk.say(OPERATION, active=False)
+    desk.stay(3 * HOLD_OFF_S, 0.0, on=False)
+    assert desk.seen() == {by_watch("FEED-SWITCHED-OFF")}
+    assert OFF not in {each.key for each in desk.told()}
+    desk.say(by_watch("FEED-SWITCHED-OFF"), active=False)
+    desk.stay(2 * HOLD_OFF_S, 0.0, on=False)
+    assert OFF in desk.seen()
+
+
+def test_a_voltage_that_an_operation_of_the_far_station_raises_is_told_as_that_operation() -> None:
+    desk = Line()
+    desk.stay(60.0, 1000.0)
+    desk.say(by_watch("FAR-OPERATION"), active=True)
+    desk.stay(60.0, 1000.0, volts=500.0)
+    assert desk.seen() == {by_watch("FAR-OPERATION")}
+
+
+def test_the_voltage_of_a_line_that_is_fed_from_one_end_on_purpose_is_no_over_voltage() -> None:
+    desk = Line()
+    desk.stay(60.0, 0.0, on=False)
+    desk.say(OPERATION, active=True)
+    desk.stay(60.0, 1000.0, volts=500.0)
+    desk.say(OPERATION, active=False)
+    desk.wait(5.0)
+    desk.say(by_watch("LINE-FED-ALONE"), active=True)
+    desk.stay(3 * HOLD_OFF_S, 1000.0, volts=500.0)
+    assert desk.seen() == {by_watch("LINE-FED-ALONE")}
+
+
+def test_an_emergency_off_that_failed_is_shown_whatever_else_is_wrong() -> None:
+    desk = Line()
+    failed = AlarmKey(STATION, "EMERGENCY-OFF-FAILED")
+    desk.fault = True
+    desk.say(OPERATION, active=True)
+    desk.say(failed, active=True)
+    desk.stay(5.0, 0.0, on=False)
+    assert failed in desk.seen()

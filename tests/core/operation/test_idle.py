@@ -116,3 +116,14 @@ def test_the_protection_of_a_unit_is_followed_while_nothing_is_open() -> None:
     rig.plant[p("pump_on", AMP)] = False
     rig.beat(2)
     assert points.guards()[AMP].protecting
+
+
+def test_a_change_of_the_protection_is_seen_at_once_however_short_ago_the_unit_was_looked_at() -> None:
+    rig = Rig()
+    rig.plant[p("los", AMP)] = True
+    rig.beat(2)
+    for _ in range(2):
+        rig.t += 0.1
+        rig.take(Reading(p("pump_on", AMP), False, GOOD, rig.t))
+    points: SetPoints = rig.desk._book.set_points  # noqa: SLF001  as above
+    assert points.guards()[AMP].protecting

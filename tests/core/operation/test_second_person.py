@@ -76,9 +76,20 @@ def test_nor_by_asking_again_after_nobody_has_agreed(ended: str) -> None:
 
 def test_nor_over_a_restart() -> None:
     rig, name = taken_over()
-    rig.prepare(name, Way.BACK, who=replace(ALIYEVA, local=True))
+    assert rig.prepare(name, Way.RESUME, who=OTHER) == Accepted((name,))
     rig.restart()
     rig.beat(2)
+    taken(rig, OTHER)
+    assert rig.prepare(name, Way.BACK, who=OTHER) == Accepted((name,))
+    assert rig.view(name).wants_approval
+
+
+def test_nor_does_who_had_approved_the_run_after_another_has_approved_an_offer_that_lapsed() -> None:
+    rig, name = taken_over()
+    rig.prepare(name, Way.RESUME, who=OTHER)
+    assert rig.obey(Approve(BEKOV, name)) == Accepted((name,))
+    rig.wait(121)
+    assert rig.view(name).offered is None
     approver = replace(ALIYEVA, local=True)
     taken(rig, approver)
     assert rig.prepare(name, Way.BACK, who=approver) == Accepted((name,))

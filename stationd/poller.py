@@ -34,6 +34,7 @@ from stationd.wire.exchange import Answer, FrameError, Refusal, WireFault
 log = structlog.get_logger()
 
 READ_BACK_PAUSE_S = 0.1
+OFF_FIRST = "an EMERGENCY-OFF of this unit is under way: nothing else is sent to it"
 FLOAT_SLACK = 1e-9
 UNDECIDED = (WireFault.BUSY, WireFault.GATEWAY)  # the unit may have taken the value all the same: only a read-back tells
 NEVER = (Reason.READ_ONLY, Reason.REFUSED)  # of a line: this exchange can never be sent
@@ -157,6 +158,8 @@ class Poller:
         order = self._prepared(target, value)
         if isinstance(order, WriteDone):
             return order
+        if any(self.devices[off.device].unit == self.devices[target.device].unit for off in self._off):
+            return WriteDone(target, value, None, Reason.REFUSED, OFF_FIRST, asyncio.get_running_loop().time())
         written = await self._bus.ask(order.write, Priority.OPERATOR)
         match written.outcome:
             case Failure(Reason.READ_ONLY | Reason.QUEUE_FULL | Reason.REFUSED as reason, detail):
@@ -216,6 +219,8 @@ class Poller:
         if isinstance(order, WriteDone):
             return order
         running = self._off[target] = asyncio.get_running_loop().create_future()
+        withdrawn = Done(Failure(Reason.REFUSED, OFF_FIRST), asyncio.get_running_loop().time())
+        self._bus.queue.withdraw(self.devices[target.device].unit, withdrawn)
         if self._stretch is None:
             self._begin_stretch()
         try:

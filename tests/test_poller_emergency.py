@@ -366,3 +366,41 @@ def test_on_a_line_without_addresses_off_is_sent_at_once_after_a_time_out_and_co
         assert done.t - asked < 3.0
 
     text_line(supply, script)
+
+
+def test_a_switch_on_that_still_waits_never_leaves_after_an_emergency_off() -> None:
+    meter = energised()
+    meter.coils[3] = 0
+
+    async def script(plant: Plant) -> None:
+        await answering(plant)
+        busy = asyncio.create_task(plant.poller.write(LEVEL, 12.3))
+        await asyncio.sleep(0.005)
+        on = asyncio.create_task(plant.poller.write(SWITCH, True))
+        await asyncio.sleep(0.0)
+        await plant.poller.cut_off(SWITCH, False)
+        await busy
+        assert (await on).reason is Reason.REFUSED
+        assert all(frame[4] == 0 for _, frame in plant.line.frames if frame[1] == 5)
+
+    play(script, meter, read_only=False)
+
+
+def test_a_set_point_that_still_waits_or_comes_later_never_leaves_during_an_emergency_off() -> None:
+    meter = energised()
+
+    async def script(plant: Plant) -> None:
+        await answering(plant)
+        busy = asyncio.create_task(plant.poller.write(LEVEL, 12.3))
+        await asyncio.sleep(0.005)
+        waiting = asyncio.create_task(plant.poller.write(LEVEL, 99.9))
+        await asyncio.sleep(0.0)
+        off = asyncio.create_task(plant.poller.cut_off(SWITCH, False))
+        await asyncio.sleep(0.0)
+        later = asyncio.create_task(plant.poller.write(LEVEL, 88.8))
+        await asyncio.gather(off, busy)
+        assert [(await each).reason for each in (waiting, later)] == [Reason.REFUSED, Reason.REFUSED]
+        codes = [frame[1] for _, frame in plant.line.frames if frame[1] in (5, 6)]
+        assert 6 not in codes[codes.index(5) :]
+
+    play(script, meter, read_only=False)

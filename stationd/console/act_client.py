@@ -2,7 +2,7 @@
 
 Arm or prepare, show what it is about, wait for the second person, ask for the code, execute, then watch it once a second and say
 each second that somebody is there. Whoever leaves, is cut off or is stopped lets it hold: that is done by the daemon, which hears
-no more of this process. Nothing here is retried. Follows shell.md sections 2.2, 7.3 and 7.4.
+no more of this process. Nothing here is retried.
 """
 
 from __future__ import annotations

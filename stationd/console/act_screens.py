@@ -1,7 +1,7 @@
 """The screens of acting: an operation from its arming to its end, holds, authority, interlocks, set values, the audit. Pure.
 
 As in stationd.console.screens nothing is cut off, nothing missing is shown as there, and every line is 7-bit ASCII of at most 79
-columns. A hold is never shown without saying that it is no isolation. Follows shell.md 7.3 to 7.5.
+columns. A hold is never shown without saying that it is no isolation.
 """
 
 from __future__ import annotations

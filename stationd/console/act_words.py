@@ -2,7 +2,7 @@
 
 Every word here is typed in full, but for those of `show`: a slip never acts. Numbers are written with their unit, and nothing that
 is left out makes a command wider. There is no word that answers a question beforehand: who is to confirm something is asked.
-Follows shell.md sections 2.2 and 6, whose classes are 1 (holds, authority, hold-ramp), 2 (set values) and 3, 4 (operations).
+The classes are 1 (holds, authority, hold-ramp), 2 (set values) and 3, 4 (operations).
 """
 
 from __future__ import annotations

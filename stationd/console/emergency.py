@@ -1,7 +1,7 @@
 """EMERGENCY-OFF from the command line: sent before anything else is asked, printed or looked up, then told until it is known.
 
 It asks nothing: the word in capitals with its object is the confirmation. It needs no terminal and no other answer of the daemon.
-Whatever becomes of it, the last lines say that the cable is not safe to touch. Follows shell.md 7.10.
+Whatever becomes of it, the last lines say that the cable is not safe to touch.
 """
 
 from __future__ import annotations

@@ -6,7 +6,8 @@ of the machine. Root and the service's own user are nobody in particular, so tha
 and may look, take notes and switch off in an emergency.
 
 Somebody is local who sits at a console of this machine: the controlling terminal of his process is a virtual console or a serial
-line on the board. Whatever else there is (ssh, tmux, a job without a terminal) proves nothing and counts as remote.
+line that the kernel itself uses as its console (/proc/consoles). Whatever else there is (ssh, tmux, a job without a terminal, a
+serial port that anybody of its group could have opened) proves nothing and counts as remote.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ ONLY_PERSONS = frozenset({CommandClass.OPERATE, CommandClass.LETHAL})
 ALSO_SHARED = frozenset({CommandClass.READ, CommandClass.NOTE, CommandClass.EMERGENCY})  # what accounts of several people may do
 
 PROCESSES = Path("/proc")
+CONSOLE_LIST = Path("/proc/consoles")
 TERMINAL_FIELD, START_FIELD = 7, 22  # of /proc/PID/stat, counted from 1 as in proc(5)
 # Numbers of devices: Documentation/admin-guide/devices.txt of Linux.
 CONSOLES, SERIAL_ON_BOARD, SERIAL_ON_USB = 4, 204, 188
@@ -182,11 +184,22 @@ def _stat(place: Path) -> tuple[int, int]:
     return int(fields[TERMINAL_FIELD - 3]), int(fields[START_FIELD - 3])
 
 
-def locality(number: int) -> Locality:
+def locality(number: int, listed: Path = CONSOLE_LIST) -> Locality:
     """Return where somebody sits whose controlling terminal has this number."""
     major, minor = os.major(number), os.minor(number)
     on_board = major == SERIAL_ON_BOARD and minor >= FIRST_SERIAL
-    return Locality.LOCAL if major in (CONSOLES, SERIAL_ON_USB) or on_board else Locality.UNKNOWN
+    if major == CONSOLES and minor < FIRST_SERIAL:
+        return Locality.LOCAL
+    serial = on_board or (major == CONSOLES and minor >= FIRST_SERIAL)
+    return Locality.LOCAL if serial and terminal_name(number) in consoles(listed) else Locality.UNKNOWN
+
+
+def consoles(listed: Path) -> frozenset[str]:
+    """Return the terminals that the kernel itself uses as its console. A serial port that is none may be anybody's to open."""
+    try:
+        return frozenset(line.split()[0] for line in listed.read_text().splitlines() if line.strip())
+    except OSError:
+        return frozenset()
 
 
 def terminal_name(number: int) -> str:

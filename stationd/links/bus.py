@@ -71,7 +71,7 @@ class Bus:
         self._lost: str | None = None
         self._told = ""  # the last cause that was logged: an endless repetition is said once
         self._units = Units()
-        self._queue = Queue()
+        self.queue = Queue()
         self._number = 0
         self._listener = Listener(self.statistics)
         self._in_flight: Sent | None = None
@@ -95,7 +95,7 @@ class Bus:
         if refused is not None:
             self.statistics.failures[refused.reason] += 1
             return Done(refused, now)
-        return await self._queue.put(exchange, priority, now)
+        return await self.queue.put(exchange, priority, now)
 
     def quiet_until(self, exchange: Exchange) -> float:
         """Return the time before which this question would only wait, because a late answer could be taken for its own."""
@@ -103,7 +103,7 @@ class Bus:
 
     def hold_polls(self, *, held: bool) -> None:
         """Keep polls waiting while a feed is driven off; everything else goes on."""
-        self._queue.hold_polls(held=held)
+        self.queue.hold_polls(held=held)
 
     def time_out(self, exchange: Exchange) -> float:
         """Return the longest time that this question can hold the line once its own bytes have left."""
@@ -118,7 +118,7 @@ class Bus:
             return Failure(Reason.READ_ONLY, "this station is read only: [station] read_only = true")
         if not self.up:
             return Failure(Reason.LINK_DOWN, self._lost or "the port is not open yet")
-        if self._queue.full and priority is not Priority.EMERGENCY:
+        if self.queue.full and priority is not Priority.EMERGENCY:
             return Failure(Reason.QUEUE_FULL, f"{QUEUE_LIMIT} questions wait already")
         return None
 
@@ -158,9 +158,9 @@ class Bus:
     async def _serve(self) -> None:
         while self._lost is None:
             now = asyncio.get_running_loop().time()
-            waiting = self._queue.take(now, self.quiet_until)
+            waiting = self.queue.take(now, self.quiet_until)
             if waiting is None:
-                await self._queue.news.wait(self._queue.next_chance(self.quiet_until))
+                await self.queue.news.wait(self.queue.next_chance(self.quiet_until))
                 continue
             self.statistics.queue_s[waiting.priority].observe(now - waiting.since)
             done = Done(Failure(Reason.LINK_DOWN, "the daemon ends"), now)
@@ -394,7 +394,7 @@ class Bus:
             self._link = None
         if self._answered is not None and not self._answered.done():
             self._answered.set_exception(LinkError(cause))
-        self._queue.dismiss(Done(Failure(Reason.LINK_DOWN, cause), asyncio.get_running_loop().time()))
+        self.queue.dismiss(Done(Failure(Reason.LINK_DOWN, cause), asyncio.get_running_loop().time()))
         if self.up:
             self.up = False
             self.on_change(False)

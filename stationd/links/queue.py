@@ -104,6 +104,14 @@ class Queue:
         """Return the time at which the first caller may go, or None when nobody waits who may."""
         return min((quiet_until(waiting.exchange) for waiting in self._waiting if self._may_go(waiting)), default=None)
 
+    def withdraw(self, unit: int, done: Done) -> None:
+        """Give this end to every write to a unit that still waits; what de-energises stays."""
+        for waiting in self._waiting:
+            other = waiting.exchange.writes and waiting.exchange.unit == unit and waiting.priority is not Priority.EMERGENCY
+            if other and not waiting.future.done():
+                waiting.future.set_result(done)
+        self.news.ring()
+
     def dismiss(self, done: Done) -> None:
         """Give every caller the same end."""
         for waiting in self._waiting:

@@ -2,7 +2,7 @@
 
     0x68 | LEN_hi LEN_lo | 0x68 | payload[LEN] | SUM8(payload) | 0x16        payload = CMD | SEQ_hi SEQ_lo | arguments
 
-Derived from captured frames (devices.md section 1.4, source S41; all nine captures decode). The sequence number comes back
+Derived from captured frames of a public script (all nine captures decode). The sequence number comes back
 in the answer, so that a late answer is never taken for the next one.
 """
 

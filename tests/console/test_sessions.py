@@ -74,7 +74,8 @@ async def test_every_session_ends_with_the_service() -> None:
         (4, 1, Locality.LOCAL, "tty1"),
         (4, 64, Locality.LOCAL, "ttyS0"),
         (204, 64, Locality.LOCAL, "ttyAMA0"),
-        (188, 3, Locality.LOCAL, "ttyUSB3"),
+        (4, 65, Locality.UNKNOWN, "ttyS1"),  # no console of the kernel: whoever may open it could sit anywhere
+        (188, 3, Locality.UNKNOWN, "ttyUSB3"),
         (204, 10, Locality.UNKNOWN, ""),
         (136, 5, Locality.UNKNOWN, "pts/5"),
         (137, 1, Locality.UNKNOWN, "pts/257"),
@@ -83,9 +84,15 @@ async def test_every_session_ends_with_the_service() -> None:
         (0, 0, Locality.UNKNOWN, ""),
     ],
 )
-def test_only_a_console_of_this_machine_is_local(major: int, minor: int, place: Locality, name: str) -> None:
+def test_only_a_console_of_this_machine_is_local(tmp_path: Path, major: int, minor: int, place: Locality, name: str) -> None:
+    listed = tmp_path / "consoles"
+    listed.write_text("ttyS0                -W- (EC p  )    4:64\nttyAMA0              -W- (E  p  )  204:64\n")
     number = os.makedev(major, minor)
-    assert (locality(number), terminal_name(number)) == (place, name)
+    assert (locality(number, listed), terminal_name(number)) == (place, name)
+
+
+def test_without_the_list_of_consoles_no_serial_line_is_local(tmp_path: Path) -> None:
+    assert locality(os.makedev(4, 64), tmp_path / "absent") is Locality.UNKNOWN
 
 
 def process(folder: Path, number: int, stat: str) -> Path:

@@ -14,7 +14,7 @@ from stationd.core.amplifier.words import AmplifierPlan
 from stationd.core.model import PointId, Reading, Value
 from stationd.core.powerfeed.words import FRESH_S, Seen
 
-KNOWN_S = 30.0  # three periods of the slowest point that tells how a unit is set (10 s), as for any stale value (ruling 18)
+KNOWN_S = 30.0  # three periods of the slowest point that tells how a unit is set (10 s), as for any stale value
 LIT_DBM = -10.0  # usual output threshold of amplifier makers; the dark of an unpumped unit is 20 dB and more below
 RESTART_AFTER_S = 300.0  # units try again by themselves 60 to 300 s after light is back: the longest of the public manuals
 

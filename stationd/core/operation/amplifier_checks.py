@@ -1,6 +1,6 @@
 """What an amplifier must show before its pumps are switched or its mode is changed.
 
-Follows ruling 6 and domain.md 3.2: the unit's own protection (shut-down after loss of light, power reduction) is supervised and never
+The unit's own protection (shut-down after loss of light, power reduction) is supervised and never
 defeated, so that nothing is switched on while it acts. Pumps of the watt class (Raman, remote amplifier) want their interlock closed,
 or hardware that says so, and a return loss that is measured, fresh and good. Switching off is asked for less.
 """
@@ -47,7 +47,7 @@ def amplifier_protective(case: Case, plan: AmplifierPlan) -> tuple[Check, ...]:
         *checks,
         *_far_holds(case, plan),
         *interlock_checks(case, plan.interlocks, plan.interlocks_reason, needed=plan.raman),
-        *_return_loss(case, plan),
+        *return_loss_checks(case, plan),
     )
 
 
@@ -65,7 +65,8 @@ def _far_holds(case: Case, plan: AmplifierPlan) -> tuple[Check, ...]:
     return (refused("far hold", Cause.HEALTH, why, "call them; look at the link with: show line"),)
 
 
-def _return_loss(case: Case, plan: AmplifierPlan) -> tuple[Check, ...]:
+def return_loss_checks(case: Case, plan: AmplifierPlan) -> tuple[Check, ...]:
+    """Return whether light of the watt class would stay in the fibre: its return loss is known and large enough."""
     if not plan.raman:
         return ()
     point, name = plan.return_loss_db, "return loss"

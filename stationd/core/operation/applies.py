@@ -4,7 +4,7 @@ Who may apply what is decided in stationd.core.operation.setpoint_checks; when a
 
 Theory. Applying is what network equipment calls a commit with confirmation: changes are collected (staged), sent together, and - if
 asked for - taken back by the unit itself unless somebody confirms in time, so that a change that cuts its author off heals itself.
-Here the taking back is itself an act on the plant by nobody, and so it is bound (ruling 9): only by the process that applied, only
+Here the taking back is itself an act on the plant by nobody, and so it is bound: only by the process that applied, only
 while the plant is as it was then, and announced; in all other cases the value stays, the alarm UNCONFIRMED says so, and a person
 decides. Nothing is undone after a write that failed: what was sent stands, with both values, since a second write into a unit that
 has just disobeyed is a guess. After a restart nothing is sent: what was on its way may have arrived or not, and is LEFT.

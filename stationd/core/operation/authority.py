@@ -1,6 +1,6 @@
 """Who may act at this station: nobody, one local person, or one remote person. One table says what each request does to that.
 
-Follows the approach of the local/remote authority of IEC 61850 (Loc, LocSta) and of shell.md 2.2: exactly one holder; who is at
+Follows the approach of the local/remote authority of IEC 61850 (Loc, LocSta): exactly one holder; who is at
 the station may always take it from who is not, never the reverse; a wired key switch stands above all software. Whether somebody
 is local was proved by the kernel (Person.local); nothing here rests on what a client says of itself.
 
@@ -22,7 +22,7 @@ from stationd.core.operation.task import CommandClass
 from stationd.core.operation.views import AuthorityView
 from stationd.core.operation.words import Accepted, ActOutcome, Cause, Noted, Refusal, Refused
 
-IDLE_S = 900.0  # shell.md 2.2: idle for 15 min, and nobody holds it any more
+IDLE_S = 900.0  # idle for 15 min, and nobody holds it any more
 SUBJECT = "authority"  # subject of records
 NEEDS_HOLDER = frozenset({CommandClass.SET, CommandClass.OPERATE, CommandClass.LETHAL})
 

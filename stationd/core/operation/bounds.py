@@ -1,8 +1,8 @@
 """Limits of what may be ordered of a power feed. They are those of the station's file, and nobody's approval goes beyond them.
 
-Either end of a line may have to carry all of it when the other one trips (domain.md 2.4), so that the voltage of the whole line, with
+Either end of a line may have to carry all of it when the other one trips, so that the voltage of the whole line, with
 the allowance of earth potential, must fit the limits of both ends. While both ends hold the current, one milliampere moves the
-split of the voltage by some 150 V (ruling 2, domain.md 6.1): only small steps are sound then.
+split of the voltage by some 150 V: only small steps are sound then.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The preconditions of an operation, good and bad, the gravest first. They only look, at one moment, and decide nothing else.
 
 Gravity: what can never be (read only, a unit that cannot), who asks, what protects people (holds, permissives), what the plant does,
-what is known (readings, far end, audit), who has the authority, what is selected, limits. Missing data is never good (ruling 18).
+what is known (readings, far end, audit), who has the authority, what is selected, limits. Missing data is never good.
 The same are asked again at every step: `arm_checks` at the arming, `open_checks` and `approval_checks` until the start and before
 a held operation goes on, `running_checks` while it runs. Downward tasks are not kept from going by open permissives (see `case`).
 """
@@ -11,10 +11,17 @@ from __future__ import annotations
 from stationd.core.amplifier.words import AmplifierPlan
 from stationd.core.operation.amplifier_checks import amplifier_ability, amplifier_process, amplifier_protective
 from stationd.core.operation.bounds import bounds_checks
-from stationd.core.operation.case import Case, opening, running
+from stationd.core.operation.case import Case, lowers, opening, running
 from stationd.core.operation.evidence import Evidence
 from stationd.core.operation.far_checks import far_health
-from stationd.core.operation.feed_checks import feed_ability, feed_health, feed_process, feed_protective, remote_check
+from stationd.core.operation.feed_checks import (
+    feed_ability,
+    feed_health,
+    feed_process,
+    feed_protective,
+    raising_checks,
+    remote_check,
+)
 from stationd.core.operation.interlock_checks import hold_checks
 from stationd.core.operation.look import minutes, refused, span
 from stationd.core.operation.orders import Person
@@ -61,7 +68,8 @@ def running_checks(plan: ActingPlan, evidence: Evidence, view: OperationView, no
     feed, amplifier = plan.feeds.get(view.object), plan.amplifiers.get(view.object)
     if feed is not None and isinstance(view.task, FeedTask):
         remote = remote_check(case, feed)
-        return (*feed_protective(case, feed), *feed_process(case, feed), *far_health(case, feed), remote, armer_check(case, view))
+        kept = () if lowers(case) else (*raising_checks(case, feed), _audit(case))
+        return (*feed_protective(case, feed), *feed_process(case, feed), *far_health(case, feed), *kept, remote, armer_check(case, view))
     if amplifier is not None and isinstance(view.task, AmplifierTask):
         return (*amplifier_protective(case, amplifier), armer_check(case, view))
     return ()

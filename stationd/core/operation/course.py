@@ -38,7 +38,7 @@ from stationd.core.powerfeed import feed_executor
 
 FOR_TWO_S, ALONE_S, APPROVED_S = 180.0, 60.0, 120.0  # countdowns of the design paper: a second person must read
 INTENT_S = 3.0  # a disk that answers later counts as one that does not
-RESUME_ALONE_S = 600.0  # ruling 8: upward after more than ten minutes wants a new approval
+RESUME_ALONE_S = 600.0  # upward after more than ten minutes wants a new approval
 OFFERS = frozenset({Event.PREPARED, Event.PREPARED_FOR_TWO})  # a new offer takes the place of the one before
 SESSION_EVENTS = frozenset({Event.SESSION_GONE, Event.KEEP_ALIVE_LOST})
 CAUSES: Mapping[Ending, Cause] = {
@@ -190,7 +190,8 @@ def _run(book: Book, dossier: Dossier, before: State, now: float) -> None:
     dossier.code, dossier.intent = "", 0
     dossier.cause, dossier.detail, dossier.disturbed = None, "", False
     dossier.began, dossier.doubted, dossier.held_t = True, False, None
-    dossier.ran_uid, dossier.ran_approver_uid = dossier.armer.uid, dossier.approver_uid
+    if before is State.STARTING or rises(dossier):  # who only brought it down has not been approved to raise it
+        dossier.ran_uid, dossier.ran_approver_uid = dossier.armer.uid, dossier.approver_uid
     book.cut_offs.forget(dossier.object)
     if isinstance(dossier.task, RemoveHold | Bypass):
         _carry_out(book, dossier, dossier.task, now)
@@ -331,7 +332,7 @@ def _put(book: Book, dossier: Dossier, put: Put, now: float) -> None:
 
 
 def second_person_wanted(dossier: Dossier, who: Person, way: Way, now: float) -> bool:
-    """Return whether a held operation may go on that way only with a second person (ruling 8).
+    """Return whether a held operation may go on that way only with a second person.
 
     Upward: after ten minutes, or whenever something else than a person's wish has stopped it, or another person takes it up than has
     run it. Downward it only must not be that the person who takes it up is the one who had approved it.

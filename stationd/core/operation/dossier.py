@@ -119,6 +119,7 @@ class Dossier:
             armed_t=self.armed_t,
             armer=self.armer.name,
             armer_uid=self.armer.uid,
+            armer_local=self.armer.local,
             session=self.armer.session,
             reason=self.reason,
             effect=self.effect,

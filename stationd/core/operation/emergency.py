@@ -5,7 +5,7 @@ queue. A software trip takes the same way. While a feed is cut off nothing is ar
 
 One that is not confirmed is an alarm of its own, 5 s after the order or as soon as it is given up, until the output reads off: then,
 or whenever that is read later, twice. Until then nothing raises anything on that feed.
-Follows ruling 5: above authority, holds, arm state and disk; the record stands beside the act, never before it.
+Above authority, holds, arm state and disk; the record stands beside the act, never before it.
 """
 
 from __future__ import annotations

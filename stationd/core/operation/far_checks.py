@@ -1,4 +1,4 @@
-"""The far end of the line: it may only refuse or hold (ruling 3), and without its fresh word nothing is armed and nothing goes on.
+"""The far end of the line: it may only refuse or hold, and without its fresh word nothing is armed and nothing goes on.
 
 Where the line has no other station (`far_expected` False) there is nothing to ask. Where it has one, its message is fresh, it says
 what is held and done there, no hold stands there, no operation is open there but the other part of ours, and its feed does

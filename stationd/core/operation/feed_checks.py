@@ -1,6 +1,6 @@
 """What a power feed must show before it is switched, ramped or turned, and while that goes on.
 
-Follows domain.md 2.3 to 2.5, shell.md 2.2 and 7.5, and rulings 1 to 3, 6, 7, 12 and 18: every gate reading fresh, permissives
+Every gate reading fresh, permissives
 closed, nothing that would act by itself, a line that is discharged before it is energised, and no order beyond the limits of
 the station's file, whoever gives it. Four groups, by gravity: what protects people, what the plant does, what is known, limits.
 The limits are in stationd.core.operation.bounds.
@@ -77,6 +77,11 @@ def feed_process(case: Case, feed: FeedPlan) -> tuple[Check, ...]:
         return checks
     unit = (*_fault(case, feed), *_other_feeds(case, feed), *_output(case, feed), *_discharged(case, feed), *_already(case, feed))
     return (*checks, *unit)
+
+
+def raising_checks(case: Case, feed: FeedPlan) -> tuple[Check, ...]:
+    """Return what must stay so while current or voltage is raised: nothing acts by itself, no other feed gives to the same line."""
+    return (*_self_acting(case, feed), *_other_feeds(case, feed))
 
 
 def _emergency(case: Case, feed: FeedPlan) -> tuple[Check, ...]:
@@ -199,7 +204,7 @@ def _readings(case: Case, feed: FeedPlan) -> Check:
 
 
 def _self_acting(case: Case, feed: FeedPlan) -> tuple[Check, ...]:
-    """Return whether settings that would act by themselves are off (ruling 6)."""
+    """Return whether settings that would act by themselves are off."""
     return tuple(contact(case.look, point, _acts(point)) for point in feed.points.self_acting)
 
 

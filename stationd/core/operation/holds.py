@@ -2,12 +2,13 @@
 
 A hold is a word among people, kept over restarts and told to the far station. It is not an isolation: it opens no switch, and every
 line about one says so. Several people may hold the same object; each removes only their own, and two persons that of another.
-Follows the tagging practice that the design quotes (shell.md 2.2: holds; the fuses refitted because work spanned shifts).
+Follows the tagging practice of switchgear (a tag that nobody saw, and fuses refitted because work spanned shifts, have killed).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from stationd.core.operation.look import LARGEST, ago, counted
 from stationd.core.operation.orders import LEAST_REASON, AddHold, DropHold
@@ -117,8 +118,17 @@ class Holds:
         read = [_row(row, now - elapsed_s) for row in rows] if isinstance(rows, list) else [None]
         numbers = [last if isinstance(last, int) else 0, self._last, *(_number(hold.name) for hold in read if hold is not None)]
         self._last = max(numbers)
-        self._holds.update({hold.name: hold for hold in read if hold is not None})
+        for hold in read:
+            if hold is not None:
+                self._take_back(hold)
         return tuple(self._doubtful(now) for hold in read if hold is None)
+
+    def _take_back(self, hold: HoldView) -> None:
+        """Put a hold back; one of this run that has its name already keeps it, and both stand."""
+        if hold.name in self._holds:
+            self._last += 1
+            hold = replace(hold, name=f"H-{self._last}")
+        self._holds[hold.name] = hold
 
     def _doubtful(self, now: float) -> str:
         hold = self._keep(STATION, "nobody known", _NOBODY, "a hold that could not be read after the restart", now)

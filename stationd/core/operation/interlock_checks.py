@@ -1,6 +1,6 @@
 """Holds and permissives: what people and contacts have to say about every task, on power feeds and amplifiers alike.
 
-Follows ruling 12: unknown or old is not closed, a power feed without any permissive is not armed unless the station's file says
+Unknown or old is not closed, a power feed without any permissive is not armed unless the station's file says
 why it has none, and that reason is on every arming screen. A bypass counts as closed until its end and is always shown as one.
 What hardware guards by itself (the unit's own loop) has no bypass at all.
 """

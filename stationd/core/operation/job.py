@@ -12,12 +12,17 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from stationd.core.amplifier.guard import Guard
+from stationd.core.amplifier.words import AmplifierPlan
 from stationd.core.model import PointId
 from stationd.core.operation import setpoint_checks as checks
+from stationd.core.operation.amplifier_checks import return_loss_checks
 from stationd.core.operation.applies import Apply
+from stationd.core.operation.case import Case
 from stationd.core.operation.evidence import Evidence
+from stationd.core.operation.interlock_checks import interlock_checks
 from stationd.core.operation.orders import Person
 from stationd.core.operation.plan import ActingPlan
+from stationd.core.operation.task import Pump
 from stationd.core.operation.words import Cause, Refusal
 from stationd.core.powerfeed.words import FRESH_S
 
@@ -114,12 +119,22 @@ def obstacles(job: Job, apply: Apply, sight: Sight) -> Iterator[Refusal]:
     yield from checks.within_limits(value, setting.wanted, setting.expected if shown is None else shown)
 
 
+def shielded(plan: ActingPlan, evidence: Evidence, amplifier: AmplifierPlan, now: float) -> Iterator[Refusal]:
+    """Give what forbids more light: an open permissive, or light that comes back, as before the pumps are switched on."""
+    case = Case(plan, evidence, amplifier.device, Pump(on=True), now)
+    found = interlock_checks(case, amplifier.interlocks, amplifier.interlocks_reason, needed=amplifier.raman)
+    yield from (check.refusal for check in (*found, *return_loss_checks(case, amplifier)) if check.refusal is not None)
+
+
 def unread(job: Job, sight: Sight) -> Iterator[Refusal]:
-    """Give what is not known freshly enough: this is waited for."""
+    """Give what is not known freshly enough, or must be closed and good before more light is asked for: this is waited for."""
     setting = job.setting
     amplifier = checks.amplifier_of(sight.plan, setting.target) if setting is not None else None
     if setting is not None and amplifier is not None:
         yield from checks.seen_well(amplifier, setting.target, sight.evidence.seen, sight.now, FRESH_S)
+        shown = checks.known(sight.evidence.seen, setting.target, sight.now)
+        if shown is None or setting.wanted > shown:
+            yield from shielded(sight.plan, sight.evidence, amplifier, sight.now)
 
 
 def moved(job: Job, sight: Sight) -> Iterator[Refusal]:

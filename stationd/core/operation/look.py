@@ -1,7 +1,7 @@
 """What is read at one moment, in words: the live value with its unit, where it comes from and how old it is.
 
 Every precondition speaks through this, so that a value that is missing, old or contradicted is never taken for a good one: it has
-no number and no truth here, and a sentence that says why. Freshness follows rulings 3 and 18 (see stationd.core.powerfeed.words).
+no number and no truth here, and a sentence that says why. Freshness is that of stationd.core.powerfeed.words.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What of acting must outlast a restart, as plain JSON values, and how it is taken up again. Pure.
 
 Times are kept as ages, since another run of the program has another clock. Whatever had not begun is closed; whatever had begun,
-or may have, holds, adopts what it measures, and wants a new approval before it goes on upward (ruling 8). Nothing is sent. What
+or may have, holds, adopts what it measures, and wants a new approval before it goes on upward. Nothing is sent. What
 cannot be read is left out and told: no damage of the memory keeps a station from starting. Codes are never kept.
 """
 
@@ -75,7 +75,7 @@ def restore(book: Book, kept: Mapping[str, object], now: float, elapsed_s: float
     number = _whole(kept.get("number"))
     if kept and number is None:
         left_out.append("the number of the last operation")
-    left_out += book.holds.restore(kept.get("holds", {}), now, elapsed_s)
+    left_out += book.holds.restore(kept.get("holds", "missing" if kept else {}), now, elapsed_s)
     closed = list(_dossiers(book, kept.get("closed"), then, left_out, "a closed operation"))
     opened = list(_dossiers(book, kept.get("opened"), then, left_out, "an open operation"))
     book.number = max(book.number, number or 0, *(_number(each.name) for each in (*closed, *opened)), 0)

@@ -1,6 +1,6 @@
 """Who may order what: role, account, authority, the second person, and what is selected already.
 
-Identity and locality are the kernel's word (stationd.console); here only the rules of shell.md 2.2 are. An approval moves nothing, so
+Identity and locality are the kernel's word (stationd.console); here only the rules are. An approval moves nothing, so
 that it wants no authority: a colleague of the other station may give it, also while the key switch is at local.
 """
 
@@ -66,7 +66,7 @@ def armer_check(case: Case, view: OperationView) -> Check:
     if authority.uid != view.armer_uid:
         why = f"the authority is {said(authority)}'s now, not {view.armer}'s{read}"
         return refused("authority", Cause.SWITCHING_HIERARCHY, why, f"{view.armer} gets it back, or its holder takes {view.name} up")
-    if switch is not None and not authority.local and case.look.truth(switch) is not False:
+    if switch is not None and not view.armer_local and case.look.truth(switch) is not False:
         why = f"{view.armer} is not at the station{read}"
         return refused("authority", Cause.SWITCHING_HIERARCHY, why, "a person at the station turns the key switch to REMOTE")
     return Check("authority", f"authority {said(authority)}{read}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from stationd.core.model import IntentKept, Reading, Reason, Tick, Value, WriteDone
+from stationd.core.model import IntentKept, Reading, Tick, Value, WriteDone
 from stationd.core.operation import denials, watching
 from stationd.core.operation.book import Book, person
 from stationd.core.operation.course import look
@@ -78,12 +78,12 @@ def ripen(book: Book, now: float) -> None:
 def written(book: Book, answer: WriteDone, now: float) -> None:
     """Give the end of a write to whom it belongs.
 
-    While a feed is cut off, OFF that shows is what was wanted, whoever has asked for it; a failure counts as that of the
-    operation's own last write to the same point while that one is not answered.
+    While a feed is cut off, an answer about OFF counts as that of the operation's own last write to the same point as long as that
+    one is not answered: its single read-back proves no EMERGENCY-OFF.
     """
     done = replace(answer, detail=told(answer.detail))  # words of a unit, perhaps
     cut = book.cut_offs.device(done.target)
-    if cut and done.asked is False and (done.reason is Reason.NONE or not book.underway.waits(done.target)):
+    if cut and done.asked is False and not book.underway.waits(done.target):
         _cut(book, cut, done, now)
         return
     owner = book.underway.answered(done)

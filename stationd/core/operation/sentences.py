@@ -1,7 +1,7 @@
 """What an order does, to whom, and where it stops: the sentences of arming screens, refusals and records.
 
-Short, in 7-bit characters, and never more than is known: traffic is not guessed (ruling 29), a polarity that cannot be read has no
-sign. Wording follows the arming screen of shell.md 7.3; orders are told in the words in which people type them (shell.md 6).
+Short, in 7-bit characters, and never more than is known: traffic is not guessed, a polarity that cannot be read has no
+sign. Orders are told in the words in which people type them.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Set values are class 2: one person of the operating group who holds the authority, a reason, small steps, and a unit that does not
 protect itself. Operations (class 3 and 4) have preconditions of their own, in stationd.core.operation.checks. Missing data is never
 good. What a person looks at before applying may be as old as any value that is not stale (30 s, where drivers read set values every
-10 s: ruling 18); what is looked at in the moment of writing is 2 s old at most.
+10 s); what is looked at in the moment of writing is 2 s old at most.
 """
 
 from __future__ import annotations

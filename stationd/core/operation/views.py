@@ -66,6 +66,7 @@ class OperationView:
     ending: Ending | None = None
     cause: Cause | None = None
     detail: str = ""
+    armer_local: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -173,7 +173,7 @@ def _profile(scene: Scene) -> Profile:
     rate = _rate(scene)
     known = [each for each in (scene.stands_ma, scene.measured_ma) if each is not None]
     pace = min(rate, TRIM_MA_PER_S) if isinstance(scene.task, RampTo) and scene.far_on else rate
-    return Profile(max(0.0, min(known, default=0.0)), scene.now, pace, lead_ma(rate, scene.plan.deviation_ma))
+    return Profile(max(0.0, min(known, default=0.0)), scene.now, pace, lead_ma(pace, scene.plan.deviation_ma))
 
 
 def _rate(scene: Scene) -> float:

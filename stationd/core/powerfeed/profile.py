@@ -1,6 +1,6 @@
 """The set point as a function of time, bound to the current that is measured. Pure numbers: it writes nothing and holds nothing.
 
-The bound is the ruling against unattended ramps: what is sent is never more than one second of the rate away from the measured
+The bound is the rule against unattended ramps: what is sent is never more than one second of the rate away from the measured
 current; nor is it from the set point that stands, whatever a meter shows. Each set point that is sent starts the profile anew, so
 that lost time is never caught up (see stationd.core.powerfeed.machine).
 """

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from stationd.core.line.words import Cable
 from stationd.core.model import PointId, Reading
 
-FRESH_S = 2.0  # a point that gates an operation counts as missing without a good answer for so long (rulings 3 and 18)
+FRESH_S = 2.0  # a point that gates an operation counts as missing without a good answer for so long
+APART_S = 2 * FRESH_S  # two readings that confirm each other are no further apart: what was before a silence confirms nothing
 GATE_EVERY_S = 0.5  # and is read so often meanwhile
-LEAD_S = 1.0  # the set point is never more than so much of the profile's rate away from the measured current (ruling 1)
+LEAD_S = 1.0  # the set point is never more than so much of the profile's rate away from the measured current
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,6 @@ class Seen:
         """Return what the last two readings agree on, both good and the newest fresh: one damaged bit never decides."""
         newest = self.last(point, now)
         both = self.readings.get(point, ())[-2:] if point is not None else ()
-        if newest is None or len(both) < 2 or not all(each.quality.good for each in both):
+        if newest is None or len(both) < 2 or not all(each.quality.good for each in both) or both[0].t < newest.t - APART_S:
             return None
         return newest.value if isinstance(newest.value, bool) and both[0].value == newest.value else None

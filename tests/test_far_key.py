@@ -63,7 +63,7 @@ def daemon(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def asked(folder: Path, what: str) -> Any:
-    said = done("stationd.console.client", "--socket", str(folder / "io.stationd"), "--json", "show", what)
+    said = done("stationd.shell.client", "--socket", str(folder / "io.stationd"), "--json", "show", what)
     return json.loads(said.stdout)["data"] if said.returncode == 0 else None
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from stationd.console.door import Declined, NoSuchFault
-from stationd.console.line_screens import baseline_screen, line_screen
 from stationd.console.peer import Peer, Role
 from stationd.core.alarm.desk import Alarms
 from stationd.core.alarm.plan import Plan
@@ -28,6 +27,7 @@ from stationd.outputs.clock import Clock
 from stationd.outputs.document import Documents, encode
 from stationd.outputs.journal import SystemClock
 from stationd.outputs.line_keeping import keep_line
+from stationd.shell.screens.line import baseline_screen, line_screen
 from tests.outputs.journal.files import opened, until
 from tests.outputs.plant import LIVE, TAP, board
 

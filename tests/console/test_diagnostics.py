@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from stationd.console.client import main
 from stationd.console.door import Bundle, Declined, Document, NoSuchFault, NotDone
-from stationd.console.exits import Exit
 from stationd.console.peer import Peer
-from stationd.console.words import Kind, Usage, understood
+from stationd.shell.client import main
+from stationd.shell.exits import Exit
+from stationd.shell.words import Kind, Usage, understood
 from tests.console.desk import OPERATOR, VIEWER, Served, serving, value
-from tests.console.test_line_screens import FAULT, VERDICT
+from tests.shell.screens.test_line import FAULT, VERDICT
 
 BASELINE = {"t": "2026-11-22T22:01:07.000Z", "who": "a.bekov", "note": "after repair", "values": {"fp1-rx.power": value(-18.3, "dBm")}}
 

@@ -7,7 +7,6 @@ import re
 import pytest
 
 from drivers import CATALOG
-from stationd.console.words import understood
 from stationd.core.alarm.builtin import OF_FEED, OF_LINE, OF_SAMPLER, OF_STATION, OF_TAP, USUAL, plan
 from stationd.core.alarm.catalogue import ALL_TYPES, CATALOGUE, type_of
 from stationd.core.alarm.condition import Above, Below, Condition, Equals
@@ -17,6 +16,7 @@ from stationd.core.alarm.shelving import longest_shelf_s
 from stationd.core.alarm.type import AlarmKey, AlarmType, Reach, Severity
 from stationd.core.model import PointId
 from stationd.driver import KINDS, Missing
+from stationd.shell.words import understood
 
 each_type = pytest.mark.parametrize("kind", ALL_TYPES, ids=lambda kind: kind.id)
 IDS = re.compile(r"[A-Z0-9]+(-[A-Z0-9]+)*")

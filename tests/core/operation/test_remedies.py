@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import stationd.core.operation
-from stationd.console.act_words import VERBS
-from stationd.console.words import understood
+from stationd.shell.act_words import VERBS
+from stationd.shell.words import understood
 
 ROOM = Path(stationd.core.operation.__file__).parent
 SENTENCES = "sentences.py"  # tells orders as they were asked, with what was asked for, however odd

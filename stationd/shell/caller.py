@@ -13,8 +13,9 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from stationd.console import denials, screens
-from stationd.console.exits import Exit, refusal
+from stationd.shell import denials
+from stationd.shell.exits import Exit, refusal
+from stationd.shell.screens import status as screens
 
 SOCKET = "/run/stationd/io.stationd"
 LONGEST_ANSWER_BYTES = 16 * 1024 * 1024

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from stationd.console.act_task import Task, task_in
-from stationd.console.act_words import VERBS
 from stationd.console.audit import AuditInterface
 from stationd.console.operation import OperationInterface
 from stationd.console.setpoint import SetpointInterface
-from stationd.console.wish import FACE_TO_FACE, Kind, Usage, Wish
-from stationd.console.words import understood
 from stationd.core.model import PointId
 from stationd.core.operation import task as core
+from stationd.shell.act_words import VERBS
+from stationd.shell.wish import FACE_TO_FACE, Kind, Usage, Wish
+from stationd.shell.words import understood
 
 WHY = ["reason", "repair done WO 4711"]
 INTERFACES: Mapping[str, type[Any]] = {

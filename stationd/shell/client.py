@@ -12,12 +12,15 @@ import os
 import sys
 from collections.abc import Sequence
 
-from stationd.console import act_screens, emergency, line_screens, screens
-from stationd.console.caller import SOCKET, Failed, Form, Line
-from stationd.console.exits import ALARM, SERVICE, STATUS, Exit, of_outcome, qualities
-from stationd.console.typeset import ascii_only, fitting, wrapped
-from stationd.console.wish import ACT_SHOWN, FACE_TO_FACE, Kind, Usage, Wish
-from stationd.console.words import ALL_VISIBLE, USAGE, Options, options, understood
+from stationd.shell import emergency
+from stationd.shell.caller import SOCKET, Failed, Form, Line
+from stationd.shell.exits import ALARM, SERVICE, STATUS, Exit, of_outcome, qualities
+from stationd.shell.screens import acting as act_screens
+from stationd.shell.screens import line as line_screens
+from stationd.shell.screens import status as screens
+from stationd.shell.screens.typeset import ascii_only, fitting, wrapped
+from stationd.shell.wish import ACT_SHOWN, FACE_TO_FACE, Kind, Usage, Wish
+from stationd.shell.words import ALL_VISIBLE, USAGE, Options, options, understood
 
 TIMEOUT_S = 10.0
 VERIFY_S = 125.0  # the daemon itself gives a walk along the whole audit 120 s
@@ -90,7 +93,7 @@ def _carry_out(asked: Options) -> Exit:
 
 def _face_to_face(wish: Wish, asked: Options) -> Exit:
     """Carry out what is asked and answered on a terminal, in one process from its beginning to its end."""
-    from stationd.console import act_client  # the modules of the terminal are not needed by anything else
+    from stationd.shell import act_client  # the modules of the terminal are not needed by anything else
 
     if asked.json or asked.plain:
         raise Usage(f"{asked.words[0]} asks and answers on the terminal: --json and --plain do not go with it")

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stationd.console import line_screens, screens
-from stationd.console.wish import Kind
+from stationd.shell.screens import line as line_screens
+from stationd.shell.screens import status as screens
+from stationd.shell.wish import Kind
 from tests.console.desk import STATUS, value
-from tests.console.test_screens import NAMES, fits
+from tests.shell.screens.test_status import NAMES, fits
 
 TIMES = st.sampled_from(["2026-11-22T22:01:07.123Z", "2026-11-22T22:01:07.388123Z", "", None])
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)

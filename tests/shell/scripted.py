@@ -129,7 +129,7 @@ def scripted(path: Path) -> Iterator[Scripted]:
 
 
 OWN_TERMINAL = "import os; os.close(os.open(os.ttyname(0), os.O_RDWR)); "  # the first one that a session opens is its own: Ctrl-C works
-CLIENT = "import sys; from stationd.console.client import main; sys.exit(main())"
+CLIENT = "import sys; from stationd.shell.client import main; sys.exit(main())"
 
 
 class Sitting:

@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from stationd.console.folding import folded, keys_shown
-from stationd.console.typeset import COLUMNS, age, ascii_only, beside, clock, counted, is_value, value, wrapped
+from stationd.shell.screens.folding import folded, keys_shown
+from stationd.shell.screens.typeset import COLUMNS, age, ascii_only, beside, clock, counted, is_value, value, wrapped
 
 ROWS = 24
 RULE = "-" * COLUMNS

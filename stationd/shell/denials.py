@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from stationd.console.act_words import AUDIT, OPERATION, SETPOINT
-from stationd.console.exits import Exit
-from stationd.console.typeset import wrapped
+from stationd.shell.act_words import AUDIT, OPERATION, SETPOINT
+from stationd.shell.exits import Exit
+from stationd.shell.screens.typeset import wrapped
 
 WHY, TO_DO = " why     ", " to do   "
 NOTHING_SENT = "Nothing was sent."

@@ -1,7 +1,7 @@
 """What may be typed after `stationctl`, and what it asks of the daemon. Pure: words in, a wish or a usage error out.
 
 Words of commands that only read may be shortened as long as they are unique; words of orders are typed in full, so that a slip
-never acts. Nothing here needs the daemon. What acts on the plant is read in stationd.console.act_words.
+never acts. Nothing here needs the daemon. What acts on the plant is read in stationd.shell.act_words.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from stationd.console import act_words
-from stationd.console.wish import Kind, Usage, Wish, full_word, seconds_in
+from stationd.shell import act_words
+from stationd.shell.wish import Kind, Usage, Wish, full_word, seconds_in
 
 ALARM, STATUS, DIAGNOSTICS = "io.stationd.Alarm", "io.stationd.Status", "io.stationd.Diagnostics"
 LISTS = ("active", "shelved", "suppressed", "out-of-service", "all")

@@ -20,10 +20,10 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from stationd.console.client import main
-from stationd.console.exits import Exit, refusal
-from stationd.console.words import LISTS, ORDERS, Kind, Usage, options, understood
 from stationd.core.alarm.type import AlarmKey
+from stationd.shell.client import main
+from stationd.shell.exits import Exit, refusal
+from stationd.shell.words import LISTS, ORDERS, Kind, Usage, options, understood
 from tests.console.desk import CRITICAL, DEVICE_LOST, MINOR, VIEWER, Desk, Served, serving
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -275,7 +275,7 @@ def test_an_answer_of_another_shape_is_no_traceback(
 
 
 def test_an_output_that_cannot_be_written_is_said_and_no_traceback() -> None:
-    program = "import sys; from stationd.console.client import main; sys.exit(main(['--help']))"
+    program = "import sys; from stationd.shell.client import main; sys.exit(main(['--help']))"
     with Path("/dev/full").open("w") as full:
         done = subprocess.run([sys.executable, "-c", program], stdout=full, stderr=subprocess.PIPE, text=True, cwd=ROOT)
     assert done.returncode == Exit.FAILED
@@ -287,7 +287,7 @@ def on_a_terminal(words: list[str], rows: int) -> list[str]:
     """Return what a command writes on a terminal of so many rows."""
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", rows, 80, 0, 0))
-    program = [sys.executable, "-m", "stationd.console.client", *words]
+    program = [sys.executable, "-m", "stationd.shell.client", *words]
     with subprocess.Popen(program, stdout=follower, cwd=ROOT) as running, os.fdopen(leader, "rb", buffering=0) as screen:
         os.close(follower)
         written = bytearray()
@@ -336,7 +336,7 @@ def test_every_error_of_the_interfaces_has_a_code_and_sentences() -> None:
 def test_it_starts_without_anything_heavy() -> None:
     names = "asyncio asyncvarlink argparse dataclasses pydantic aiohttp pymodbus prompt_toolkit structlog stationd.core stationd.config"
     heavy = tuple(names.split())
-    program = f"import sys, stationd.console.client; print([name for name in {heavy} if name in sys.modules])"
+    program = f"import sys, stationd.shell.client; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, stdin=subprocess.DEVNULL)
     assert done.stdout.strip() == "[]", done.stderr
 

@@ -9,15 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stationd.console import act_forms, act_screens, audit, denials, emergency
-from stationd.console.act_words import AUDIT, OPERATION, SETPOINT
-from stationd.console.exits import Exit
-from stationd.console.wish import Kind
+from stationd.console import act_forms, audit
 from stationd.core.operation.task import Ending
 from stationd.core.operation.words import Cause
+from stationd.shell import denials, emergency
+from stationd.shell.act_words import AUDIT, OPERATION, SETPOINT
+from stationd.shell.exits import Exit
+from stationd.shell.screens import acting as act_screens
+from stationd.shell.wish import Kind
 from tests.console.desk import value
-from tests.console.scripted import NOTHING, STAMP, T, progress, view
-from tests.console.test_screens import NAMES, STAMPS, fits
+from tests.shell.screens.test_status import NAMES, STAMPS, fits
+from tests.shell.scripted import NOTHING, STAMP, T, progress, view
 
 TEXTS = st.text(max_size=120) | st.sampled_from(["door 2 OPEN (io1.di2, 0.2 s ago)", "корабль у кабеля", "x" * 200])
 FLAGS = st.booleans()

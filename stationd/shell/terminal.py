@@ -14,7 +14,7 @@ import sys
 import termios
 from collections.abc import Callable, Iterator, Sequence
 
-from stationd.console.typeset import ascii_only, fitting
+from stationd.shell.screens.typeset import ascii_only, fitting
 
 PLAIN_TERMS = frozenset({"", "dumb", "unknown", "vt52"})  # these may show the sign for "mark what is pasted" as text
 MARK, UNMARK, PASTED = "\x1b[?2004h", "\x1b[?2004l", "\x1b[200~"

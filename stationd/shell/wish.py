@@ -1,6 +1,6 @@
 """What a command asks of the daemon, and the small parts that all commands are read with. Pure.
 
-The commands themselves are in stationd.console.words and stationd.console.act_words. Named tuples here and in the client's other
+The commands themselves are in stationd.shell.words and stationd.shell.act_words. Named tuples here and in the client's other
 modules, because dataclasses alone take a fifth of its start.
 """
 

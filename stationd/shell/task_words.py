@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from stationd.console.wish import Usage, seconds_in
+from stationd.shell.wish import Usage, seconds_in
 
 CONTACT = r"[a-z0-9][a-z0-9_-]*\.[a-z0-9][a-z0-9_.-]*"
 TO, RATE = ("to", "mA", "toMilliamperes"), ("rate", "mA/s", "rateMilliamperesPerSecond")

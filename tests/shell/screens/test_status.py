@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stationd.console import folding, screens, typeset
+from stationd.shell.screens import folding, typeset
+from stationd.shell.screens import status as screens
 from tests.console.desk import CRITICAL, DEVICE_LOST, KEYS, STATUS, Desk, serving, value
 
 NAMES = st.text(max_size=40) | st.sampled_from(["fp1-booster", "pfe-a", "усилитель", "a\x1b[2Jb"])

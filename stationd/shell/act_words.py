@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from stationd.console.task_words import FEED_VERBS, Words, bypass_task, contact_name, figure_in, nothing_more, plant_task
-from stationd.console.wish import Kind, Usage, Wish, seconds_in
+from stationd.shell.task_words import FEED_VERBS, Words, bypass_task, contact_name, figure_in, nothing_more, plant_task
+from stationd.shell.wish import Kind, Usage, Wish, seconds_in
 
 OPERATION, SETPOINT, AUDIT = "io.stationd.Operation", "io.stationd.Setpoint", "io.stationd.Audit"
 EMERGENCY_OFF = "EMERGENCY-OFF"

@@ -17,17 +17,17 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from stationd.console import emergency
-from stationd.console.client import main
 from stationd.console.door import Acted
-from stationd.console.exits import Exit
 from stationd.console.peer import Peer
 from stationd.core.operation import orders
 from stationd.core.operation.task import Energise
 from stationd.core.operation.views import Phase
+from stationd.shell import emergency
+from stationd.shell.client import main
+from stationd.shell.exits import Exit
 from tests.console.acting import CLOSED, REFUSED, Plant, acting, operation
 from tests.console.desk import value
-from tests.console.scripted import CODE, OPERATION, ROOT, STAMP, Scripted, Sitting, T, progress, refused, scripted, sitting, view
+from tests.shell.scripted import CODE, OPERATION, ROOT, STAMP, Scripted, Sitting, T, progress, refused, scripted, sitting, view
 
 ARM = ("arm", "pfe", "a", "energise", "to", "1000", "mA", "rate", "20", "mA/s", "reason", "repair done WO 4711")
 ASKS = "code from the screen above: "
@@ -350,7 +350,7 @@ def test_a_daemon_that_goes_away_while_it_runs_leaves_the_outcome_unknown(daemon
 def test_the_terminal_is_as_before_when_it_has_ended(daemon: Scripted) -> None:
     move(daemon, "armed")
     program = (
-        "import termios; from stationd.console.client import main; before = termios.tcgetattr(0); main();"
+        "import termios; from stationd.shell.client import main; before = termios.tcgetattr(0); main();"
         "print('SAME' if termios.tcgetattr(0) == before else 'OTHER')"
     )
     with sitting(daemon.path, *ARM, program=program) as person:
@@ -365,7 +365,7 @@ def test_the_terminal_is_as_before_when_it_has_ended(daemon: Scripted) -> None:
 
 @pytest.mark.parametrize("words", [ARM, ("resume", "OP-42"), ("back", "OP-42"), ("execute", "OP-42"), ("approve", "OP-42")])
 def test_without_a_terminal_nothing_is_armed_approved_or_executed(daemon: Scripted, words: tuple[str, ...]) -> None:
-    program = [sys.executable, "-m", "stationd.console.client", "--socket", str(daemon.path), *words]
+    program = [sys.executable, "-m", "stationd.shell.client", "--socket", str(daemon.path), *words]
     done = subprocess.run(program, stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == Exit.NOT_PERMITTED
     assert "no-access-authority" in done.stderr
@@ -636,7 +636,7 @@ def test_without_a_daemon_emergency_off_says_that_nothing_was_sent_and_what_to_p
 
 def test_emergency_off_waits_for_its_confirmation_also_where_nobody_reads_what_it_says(daemon: Scripted) -> None:
     daemon.answers["EmergencyOff"] = lambda _: off(False)
-    program = [sys.executable, "-m", "stationd.console.client", "--socket", str(daemon.path), "EMERGENCY-OFF", "all"]
+    program = [sys.executable, "-m", "stationd.shell.client", "--socket", str(daemon.path), "EMERGENCY-OFF", "all"]
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run(program, stdin=subprocess.DEVNULL, stdout=writer, stderr=subprocess.PIPE, text=True, cwd=ROOT)

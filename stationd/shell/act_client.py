@@ -14,14 +14,14 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
-from stationd.console import act_screens
-from stationd.console.act_words import OPERATION
-from stationd.console.caller import Failed, Line
-from stationd.console.denials import NOTHING_SENT, reason_lines
-from stationd.console.exits import Exit
-from stationd.console.terminal import Pasted, Terminal
-from stationd.console.typeset import wrapped
-from stationd.console.wish import Kind, Wish
+from stationd.shell.act_words import OPERATION
+from stationd.shell.caller import Failed, Line
+from stationd.shell.denials import NOTHING_SENT, reason_lines
+from stationd.shell.exits import Exit
+from stationd.shell.screens import acting as act_screens
+from stationd.shell.screens.typeset import wrapped
+from stationd.shell.terminal import Pasted, Terminal
+from stationd.shell.wish import Kind, Wish
 
 Form = Mapping[str, Any]
 LOOK_S = 1.0  # between two looks, and between two keep-alives: a fifth of what the daemon allows

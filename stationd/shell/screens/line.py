@@ -1,6 +1,6 @@
 """The screens of the line and its faults: answers of the daemon in, lines of 7-bit ASCII out, at most 79 columns. Pure.
 
-As in stationd.console.screens nothing is cut off and nothing missing is shown as there: what is not known is "--". Kilometres are
+As in stationd.shell.screens.status nothing is cut off and nothing missing is shown as there: what is not known is "--". Kilometres are
 shown from the station at end a, which each screen names.
 """
 
@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stationd.console.screens import ROWS, RULE, place_words, verdict_rows
-from stationd.console.typeset import ascii_only, beside, wrapped
-from stationd.console.wish import Kind
+from stationd.shell.screens.status import ROWS, RULE, place_words, verdict_rows
+from stationd.shell.screens.typeset import ascii_only, beside, wrapped
+from stationd.shell.wish import Kind
 
 Form = Mapping[str, Any]
 OURS = {

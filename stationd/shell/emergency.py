@@ -15,10 +15,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from stationd.console.caller import Failed, Line
-from stationd.console.exits import Exit
-from stationd.console.typeset import ascii_only, value, wrapped
-from stationd.console.wish import Wish
+from stationd.shell.caller import Failed, Line
+from stationd.shell.exits import Exit
+from stationd.shell.screens.typeset import ascii_only, value, wrapped
+from stationd.shell.wish import Wish
 
 Form = Mapping[str, Any]
 ANSWER_S = 15.0  # the daemon answers after 10 s at most, and says so if it goes on after that

@@ -1,6 +1,6 @@
 """The screens of acting: an operation from its arming to its end, holds, authority, interlocks, set values, the audit. Pure.
 
-As in stationd.console.screens nothing is cut off, nothing missing is shown as there, and every line is 7-bit ASCII of at most 79
+As in stationd.shell.screens.status nothing is cut off, nothing missing is shown as there, and every line is 7-bit ASCII of at most 79
 columns. A hold is never shown without saying that it is no isolation.
 """
 
@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from stationd.console.denials import ACT_CAUSES
-from stationd.console.exits import Exit
-from stationd.console.line_screens import bounded
-from stationd.console.screens import ROWS, RULE
-from stationd.console.typeset import age, ascii_only, beside, clock, counted, value, wrapped
-from stationd.console.wish import Kind, Wish
+from stationd.shell.denials import ACT_CAUSES
+from stationd.shell.exits import Exit
+from stationd.shell.screens.line import bounded
+from stationd.shell.screens.status import ROWS, RULE
+from stationd.shell.screens.typeset import age, ascii_only, beside, clock, counted, value, wrapped
+from stationd.shell.wish import Kind, Wish
 
 Form = Mapping[str, Any]
 NOT_AN_ISOLATION = "NOT AN ISOLATION - fit lock and earth"

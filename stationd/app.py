@@ -136,7 +136,7 @@ class App:
         self._pollers = Pollers()
         self.engine = Engine(
             self.board, Station(self.board.periods(), self.alarms, self.watch, self.acting), self._pollers.write, self.recorder,
-            cut_off=self._pollers.cut_off, hasten=self._pollers.hasten,
+            cut_off=self._pollers.cut_off, take_back=self._pollers.take_back, hasten=self._pollers.hasten,
         )  # fmt: skip
         self.buses = {name: self._make_bus(name, section) for name, section in config.bus.items()}
         self._make_pollers(devices)

@@ -24,9 +24,9 @@ import structlog
 
 from stationd.board import Board
 from stationd.core.alarm.words import AlarmRecord, Annunciate, Order, Outcome, Signal
-from stationd.core.model import Announce, Event, IntentKept, PointId, Reading, Restate, Tick, Value, Write, WriteDone
+from stationd.core.model import Announce, Event, IntentKept, PointId, Reading, Reason, Restate, Tick, Value, Write, WriteDone
 from stationd.core.operation.orders import ActOrder, EmergencyOff
-from stationd.core.operation.words import ActEffect, ActOutcome, CutOff, Hasten, Noted
+from stationd.core.operation.words import ActEffect, ActOutcome, CutOff, Hasten, Noted, TakeBack
 from stationd.core.station import Effect, Station
 from stationd.core.verdict.told import BaselineOutcome, TakeBaseline, VerdictChanged
 from stationd.links.bell import Bell
@@ -37,6 +37,7 @@ INBOX_EVENTS = 20_000
 SLICE_EVENTS = 256  # handled at a stretch; about 5 ms on the machine of the README's figures
 
 Writer = Callable[[PointId, Value], Awaitable[WriteDone]]
+Withdrawer = Callable[[frozenset[PointId], str], None]
 Hastener = Callable[[frozenset[PointId], float], None]
 Told = Announce | AlarmRecord | Annunciate | VerdictChanged | Noted
 Kept = asyncio.Future[None]
@@ -118,13 +119,21 @@ class _Said:
     effects: tuple[ActEffect, ...]
 
 
+@dataclass(eq=False, slots=True)
+class _Hand:
+    """A write that is about to be handed to its line; `taken_back` is why it must not be any more."""
+
+    write: Write
+    taken_back: str = ""
+
+
 _Inbox = Event | Signal | _Asked | _Baseline | _Act | _Said
 
 
 class Engine:
     """inbox -> board -> Station.handle -> effects. `write` carries out a Write and is awaited in a task of `run`.
 
-    `cut_off` carries out a CutOff likewise; where there is none it is a plain write. `hasten` carries out a Hasten.
+    `cut_off` carries out a CutOff likewise; where there is none it is a plain write. `take_back` and `hasten` carry out those.
     """
 
     def __init__(
@@ -135,6 +144,7 @@ class Engine:
         outside: Outside | None = None,
         *,
         cut_off: Writer | None = None,
+        take_back: Withdrawer = lambda targets, why: None,
         hasten: Hastener = lambda points, every_s: None,
     ) -> None:
         self.dropped_events = 0
@@ -142,7 +152,9 @@ class Engine:
         self._station = station
         self._write = write
         self._cut_off = cut_off or write
+        self._take_back = take_back
         self._hasten = hasten
+        self._unsent: list[_Hand] = []
         self._outside = outside or Nowhere()
         self._inbox: deque[_Inbox] = deque()
         self._news = Bell()
@@ -253,7 +265,7 @@ class Engine:
             if isinstance(effect, CutOff):
                 hands.create_task(self._drive_off(effect))
         told: list[Told] = []
-        writes: list[Write] = []
+        writes: list[_Hand] = []
         for effect in effects:
             match effect:
                 case Restate(reading):
@@ -261,14 +273,17 @@ class Engine:
                 case Hasten(points, every_s):
                     self._hasten(points, every_s)
                 case Write():
-                    writes.append(effect)
+                    writes.append(_Hand(effect))
+                    self._unsent.append(writes[-1])
+                case TakeBack():
+                    self._withdraw(effect)
                 case CutOff():
                     pass
                 case _:
                     told.append(effect)
         kept = self._keep(told, acted) if told or acted is not None else None
-        for write in writes:
-            hands.create_task(self._carry_out(write))
+        for hand in writes:
+            hands.create_task(self._carry_out(hand))
         return kept
 
     def _keep(self, told: Sequence[Told], acted: Acted | None) -> Kept:
@@ -282,7 +297,19 @@ class Engine:
         on_disk = not kept.cancelled() and kept.exception() is None
         self.post([IntentKept(number, on_disk, asyncio.get_running_loop().time())])
 
-    async def _carry_out(self, write: Write) -> None:
+    def _withdraw(self, back: TakeBack) -> None:
+        """Take back what no line has been given yet, and what waits on one."""
+        for hand in self._unsent:
+            if hand.write.target in back.targets:
+                hand.taken_back = back.why
+        self._take_back(back.targets, back.why)
+
+    async def _carry_out(self, hand: _Hand) -> None:
+        self._unsent.remove(hand)
+        write = hand.write
+        if hand.taken_back:
+            self.post([WriteDone(write.target, write.value, None, Reason.REFUSED, hand.taken_back, asyncio.get_running_loop().time())])
+            return
         log.info("write", target=str(write.target), value=write.value, why=write.why)
         self.post([await self._write(write.target, write.value)])
 

@@ -29,7 +29,7 @@ from stationd.links.queue import Done, Failure
 from stationd.links.statistics import Priority
 from stationd.links.turnaround import Timing
 from stationd.schedule import Schedule, Task
-from stationd.wire.exchange import Answer, FrameError, Refusal, WireFault
+from stationd.wire.exchange import Answer, Exchange, FrameError, Refusal, WireFault
 
 log = structlog.get_logger()
 
@@ -55,6 +55,7 @@ class Poller:
         self._changed = Bell()
         self._port_up = asyncio.Event()
         self._off: dict[PointId, asyncio.Future[WriteDone]] = {}
+        self._asking: list[tuple[PointId, Exchange]] = []  # writes that wait on the line or are on the wire
         self._stretch: asyncio.TimerHandle | None = None
         self._round = 0  # polls that may still be made before the line belongs to EMERGENCY-OFF again
         self._named: set[PointId] = set()
@@ -160,13 +161,24 @@ class Poller:
             return order
         if any(self.devices[off.device].unit == self.devices[target.device].unit for off in self._off):
             return WriteDone(target, value, None, Reason.REFUSED, OFF_FIRST, asyncio.get_running_loop().time())
-        written = await self._bus.ask(order.write, Priority.OPERATOR)
+        asking = (target, order.write)
+        self._asking.append(asking)
+        try:
+            written = await self._bus.ask(order.write, Priority.OPERATOR)
+        finally:
+            self._asking.remove(asking)
         match written.outcome:
             case Failure(Reason.READ_ONLY | Reason.QUEUE_FULL | Reason.REFUSED as reason, detail):
                 return WriteDone(target, value, None, reason, detail, written.t)
             case Refusal(fault, detail) if fault not in UNDECIDED:
                 return WriteDone(target, value, None, Reason(fault.value), detail, written.t)
         return await self._read_back(target, order, written)
+
+    def take_back(self, targets: frozenset[PointId], why: str) -> None:
+        """Refuse the writes to these points that still wait. What is on the wire is finished and read back."""
+        own = [exchange for target, exchange in self._asking if target in targets]
+        done = Done(Failure(Reason.REFUSED, why), asyncio.get_running_loop().time())
+        self._bus.queue.withdraw(lambda exchange: any(exchange is each for each in own), done)
 
     def _prepared(self, target: PointId, value: Value) -> Order | WriteDone:
         """Return what writes a value, or why it cannot be written."""
@@ -219,8 +231,8 @@ class Poller:
         if isinstance(order, WriteDone):
             return order
         running = self._off[target] = asyncio.get_running_loop().create_future()
-        withdrawn = Done(Failure(Reason.REFUSED, OFF_FIRST), asyncio.get_running_loop().time())
-        self._bus.queue.withdraw(self.devices[target.device].unit, withdrawn)
+        withdrawn, unit = Done(Failure(Reason.REFUSED, OFF_FIRST), asyncio.get_running_loop().time()), self.devices[target.device].unit
+        self._bus.queue.withdraw(lambda exchange: exchange.unit == unit, withdrawn)
         if self._stretch is None:
             self._begin_stretch()
         try:
@@ -326,6 +338,11 @@ class Pollers:
         """Drive a point to a value that de-energises (Poller.cut_off)."""
         poller = self._of_device.get(target.device)
         return await poller.cut_off(target, value) if poller is not None else _nowhere(target, value)
+
+    def take_back(self, targets: frozenset[PointId], why: str) -> None:
+        """Refuse the writes to these points that still wait, whatever line they wait on (Poller.take_back)."""
+        for poller in self.every():
+            poller.take_back(targets, why)
 
     def hasten(self, points: frozenset[PointId], every_s: float) -> None:
         """Read these points at least so often, whatever line they are on, all others at their own periods."""

@@ -29,7 +29,7 @@ from stationd.core.model import (
     WriteDone,
 )
 from stationd.core.operation.orders import Confirm, EmergencyOff, KeepAlive
-from stationd.core.operation.words import Accepted, CutOff, Hasten, Noted
+from stationd.core.operation.words import Accepted, ActEffect, CutOff, Hasten, Noted, TakeBack
 from stationd.core.station import Station
 from stationd.device import Device
 from stationd.driver import INPUT_OUTPUT, Driver, Holding, Point, Protocol
@@ -231,6 +231,9 @@ class Hands:
     async def cut_off(self, target: PointId, value: Value) -> WriteDone:
         return await self._end("cut off", target, value)
 
+    def take_back(self, targets: frozenset[PointId], why: str) -> None:
+        self.done.append(f"take back {', '.join(map(str, targets))}: {why}")
+
     def hasten(self, points: frozenset[PointId], every_s: float) -> None:
         self.done.append(f"hasten {len(points)} {every_s:g}")
 
@@ -243,7 +246,7 @@ class Hands:
 def acting(desk: ActingDesk) -> tuple[Engine, Ear, Hands]:
     ear, hands = Ear(), Hands()
     board, station = Board([Device("m", DRIVER, Rtu())], 0.0), Station({LEVEL: 1.0}, None, None, desk)
-    return Engine(board, station, hands.write, ear, cut_off=hands.cut_off, hasten=hands.hasten), ear, hands
+    return Engine(board, station, hands.write, ear, cut_off=hands.cut_off, take_back=hands.take_back, hasten=hands.hasten), ear, hands
 
 
 def test_effects_of_an_order_are_carried_out_and_writes_come_back_as_events() -> None:
@@ -301,6 +304,30 @@ def test_an_emergency_passes_a_full_inbox_and_is_begun_before_all_that_follows_f
         assert list(hands.done) == ["cut off m.switch False", "write m.switch True"]
         assert seen[0] <= 1000, "of 20,000 events that were there before it"
         assert len(ear.readings) == INBOX_EVENTS, "which are handled nevertheless"
+
+    virtual_time.run(main())
+
+
+def test_a_write_that_no_line_was_given_yet_is_taken_back_and_answered_as_refused() -> None:
+    async def main() -> None:
+        def says(news: object) -> list[ActEffect]:
+            if not isinstance(news, Reading):
+                return []
+            return [Write(SWITCH, 2.0, "OP-1 ramp")] if news.value == 1 else [TakeBack(frozenset({SWITCH}), "OP-1 holds")]
+
+        desk = ActingDesk(says=says)
+        engine, _, hands = acting(desk)
+        now = asyncio.get_running_loop().time()
+        engine.post([Reading(LEVEL, 1, GOOD, now), Reading(LEVEL, 2, GOOD, now)])
+        task = asyncio.create_task(engine.run())
+        await asyncio.sleep(0.01)
+        assert hands.done == ["take back m.switch: OP-1 holds"]
+        (done,) = [each for each in desk.heard if isinstance(each, WriteDone)]
+        assert (done.asked, done.read_back, done.reason, done.detail) == (2.0, None, Reason.REFUSED, "OP-1 holds")
+        engine.post([Reading(LEVEL, 1, GOOD, now)])
+        await asyncio.sleep(0.01)
+        task.cancel()
+        assert hands.done[1:] == ["write m.switch 2.0"], "only what waited at that moment"
 
     virtual_time.run(main())
 

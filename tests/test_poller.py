@@ -368,3 +368,43 @@ def test_a_text_answer_that_is_not_a_number_is_bad_and_never_zero() -> None:
         assert plant.reading("level").value is None
 
     play(script, lambda frame, t: [(0.01, b"BUSY\r")], device)
+
+
+def test_a_write_that_still_waits_is_taken_back_and_one_on_the_wire_is_finished_and_read_back() -> None:
+    meter = Meter()
+    target, why = PointId("m", "level"), "OP-7 holds"
+
+    async def script(plant: Plant) -> None:
+        await plant.until(lambda: plant.reading("level").quality.good)
+        on_wire = asyncio.create_task(plant.poller.write(target, 12.3))
+        while plant.line.frames[-1][1][1] != 6:
+            await asyncio.sleep(0.001)
+        waiting = asyncio.create_task(plant.poller.write(target, 99.9))
+        other = asyncio.create_task(plant.poller.write(PointId("m", "switch"), True))
+        await asyncio.sleep(0.0)
+        plant.poller.take_back(frozenset({target}), why)
+        refused = await waiting
+        assert (refused.reason, refused.read_back, refused.detail) == (Reason.REFUSED, None, why)
+        assert ((await on_wire).reason, (await other).reason) == (Reason.NONE, Reason.NONE)
+        await asyncio.sleep(5.0)
+        assert [frame[4:6] for _, frame in plant.line.frames if frame[1] == 6] == [(123).to_bytes(2, "big")]
+        assert (await plant.poller.write(target, 15.0)).reason is Reason.NONE, "only what waited at that moment"
+
+    play(script, meter, read_only=False)
+
+
+def test_what_waits_on_any_line_is_taken_back() -> None:
+    async def script(plant: Plant) -> None:
+        await plant.until(lambda: plant.reading("level").quality.good)
+        pollers = Pollers()
+        pollers.add(plant.poller)
+        busy = asyncio.create_task(pollers.write(PointId("m", "switch"), True))
+        while plant.line.frames[-1][1][1] != 5:
+            await asyncio.sleep(0.001)
+        waiting = asyncio.create_task(pollers.write(PointId("m", "level"), 99.9))
+        await asyncio.sleep(0.0)
+        pollers.take_back(frozenset({PointId("m", "level")}), "OP-7 holds")
+        assert (await waiting).reason is Reason.REFUSED
+        await busy
+
+    play(script, Meter(), read_only=False)

@@ -46,11 +46,11 @@ from stationd.core.model import (
     WriteDone,
 )
 from stationd.core.operation.orders import ActOrder
-from stationd.core.operation.words import ActEffect, ActOutcome, Cause, CutOff, Hasten, Noted, Refusal, Refused
+from stationd.core.operation.words import ActEffect, ActOutcome, Cause, CutOff, Hasten, Noted, Refusal, Refused, TakeBack
 from stationd.core.verdict.told import BaselineOutcome, BaselineRefused, TakeBaseline, VerdictChanged
 from stationd.core.watch.line_watch import LineWatch
 
-Effect = Restate | Write | CutOff | Hasten | Noted | Announce | VerdictChanged | words.Effect
+Effect = Restate | Write | CutOff | TakeBack | Hasten | Noted | Announce | VerdictChanged | words.Effect
 STALE_PERIODS = 3.0
 STALE_AT_LEAST_S = 2.0
 NO_VALUE = frozenset({Reason.NOT_OFFERED, Reason.BELOW_RANGE})  # an answer, with every exchange anew: there is no number

@@ -104,10 +104,10 @@ class Queue:
         """Return the time at which the first caller may go, or None when nobody waits who may."""
         return min((quiet_until(waiting.exchange) for waiting in self._waiting if self._may_go(waiting)), default=None)
 
-    def withdraw(self, unit: int, done: Done) -> None:
-        """Give this end to every write to a unit that still waits; what de-energises stays."""
+    def withdraw(self, chosen: Callable[[Exchange], bool], done: Done) -> None:
+        """Give this end to every chosen write that still waits; what de-energises stays."""
         for waiting in self._waiting:
-            other = waiting.exchange.writes and waiting.exchange.unit == unit and waiting.priority is not Priority.EMERGENCY
+            other = waiting.exchange.writes and waiting.priority is not Priority.EMERGENCY and chosen(waiting.exchange)
             if other and not waiting.future.done():
                 waiting.future.set_result(done)
         self.news.ring()

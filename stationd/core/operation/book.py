@@ -27,7 +27,7 @@ from stationd.core.operation.sentences import effect
 from stationd.core.operation.setpoints import SetPoints
 from stationd.core.operation.underway import Underway
 from stationd.core.operation.views import AuthorityView, OperationView
-from stationd.core.operation.words import ActEffect, CutOffState, Hasten, Noted
+from stationd.core.operation.words import ActEffect, CutOffState, Hasten, Noted, TakeBack
 from stationd.core.powerfeed.words import GATE_EVERY_S
 
 KEPT_CLOSED = 20  # operations that are shown after their end
@@ -144,6 +144,12 @@ class Book:
         """Send a value for an operation, and remember that its answer is due."""
         self.underway.begin(dossier.name, write, now)
         self.effects.append(write)
+
+    def take_back(self, dossier: Dossier) -> None:
+        """Let nothing of an operation leave any more that still waits on its line; the answers to it come all the same."""
+        targets = self.underway.of(dossier.name)
+        if targets:
+            self.effects.append(TakeBack(targets, f"{dossier.name} does not run any more: {dossier.detail}".removesuffix(": ")))
 
     def unanswered(self, device: str, now: float) -> PointId | None:
         """Return a point of a device whose last write was not answered yet."""

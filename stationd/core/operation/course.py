@@ -96,6 +96,8 @@ def _doubt(dossier: Dossier, before: State, after: State, news: News) -> None:
 
 def _enter(book: Book, dossier: Dossier, before: State, news: News, now: float) -> None:
     dossier.until_t = _until(dossier, now)
+    if before is State.RUNNING:  # what still waits on the line would leave after the hold, up to a second of the rate higher
+        book.take_back(dossier)
     match dossier.state:
         case State.STARTING | State.RESUMING:
             book.announce(dossier, now, _intended(book, dossier, now))

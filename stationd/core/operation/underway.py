@@ -36,6 +36,10 @@ class Underway:
         """Return whether any write to this point was not answered."""
         return target in self._sent
 
+    def of(self, operation: str) -> frozenset[PointId]:
+        """Return the points to which writes of an operation are on their way."""
+        return frozenset(point for point, sent in self._sent.items() if any(each.operation == operation for each in sent))
+
     def answered(self, done: WriteDone) -> str:
         """Take an answer, and return the operation to which it is news; "" where it is to none."""
         sent = self._sent.get(done.target, ())

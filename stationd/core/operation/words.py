@@ -101,6 +101,17 @@ class CutOff:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeBack:
+    """Effect of a hold: writes to these points that were not begun on their line are never sent, and are answered as refused.
+
+    What is on the wire already is finished and read back.
+    """
+
+    targets: frozenset[PointId]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class CutOffState:
     """How far an EMERGENCY-OFF of one feed has come: `confirmed` True when the read-back showed it off, None while it is sent."""
 
@@ -111,4 +122,4 @@ class CutOffState:
     detail: str = ""
 
 
-ActEffect = Write | CutOff | Hasten | Noted | Signal
+ActEffect = Write | CutOff | TakeBack | Hasten | Noted | Signal

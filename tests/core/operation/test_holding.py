@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
-from stationd.core.model import SessionEnded
-from stationd.core.operation.orders import Approve, AuthorityVerb, Hold, SetAuthority, Way
+from stationd.core.model import Reason, SessionEnded, Tick, WriteDone
+from stationd.core.operation.orders import AddHold, Approve, AuthorityVerb, Hold, SetAuthority, Way
 from stationd.core.operation.task import Ending, SwitchOff
 from stationd.core.operation.views import Phase
-from stationd.core.operation.words import Accepted, Cause, Refused
+from stationd.core.operation.words import Accepted, Cause, Refused, TakeBack
 from tests.core.operation.rig import ALIYEVA, BEKOV, DOOR, ENERGISE, NEXT_CODE, OMAROV, POINTS, SMITH, Rig, causes
 
 LOCAL = replace(OMAROV, local=True)
@@ -26,6 +27,73 @@ def set_by_hand(rig: Rig, value_ma: float) -> None:
     rig.plant[POINTS.setpoint_ma] = value_ma
     rig.react()
     rig.beat(20)
+
+
+# What still waits on the line.
+
+
+def person_holds(rig: Rig) -> None:
+    rig.obey(Hold(SMITH))
+
+
+def interlock_opens(rig: Rig) -> None:
+    rig.plant[DOOR] = False
+    rig.read()
+
+
+def somebody_adds_a_hold(rig: Rig) -> None:
+    rig.obey(AddHold(SMITH, "line", "ship on cable, PSM-0093"))
+
+
+def session_ends(rig: Rig) -> None:
+    rig.leave(BEKOV)
+
+
+def session_is_silent(rig: Rig) -> None:
+    rig.alive.clear()
+    rig.beat(12)
+
+
+def readings_stop(rig: Rig) -> None:
+    rig.t += 3.0
+    rig.take(Tick(rig.t))
+
+
+def unit_trips(rig: Rig) -> None:
+    rig.plant[POINTS.on] = False
+    rig.read()
+    rig.t += 0.5
+    rig.read()
+
+
+@pytest.mark.parametrize(
+    "stop", [person_holds, interlock_opens, somebody_adds_a_hold, session_ends, session_is_silent, readings_stop, unit_trips]
+)
+def test_whatever_stops_it_takes_back_the_write_that_still_waits(stop: Callable[[Rig], None]) -> None:
+    rig = Rig()
+    name = rig.running(beats=6)
+    rig.answer = False
+    while not rig.waiting:
+        rig.beat()
+    (write,) = rig.waiting
+    assert not [each for each in rig.effects if isinstance(each, TakeBack)], "nothing is taken back while it runs"
+    stop(rig)
+    assert rig.phase(name) is not Phase.RUNNING
+    (back,) = [each for each in rig.effects if isinstance(each, TakeBack)]
+    assert back.targets == {write.target}
+    assert back.why.startswith(f"{name} does not run any more: ")
+    rig.take(WriteDone(write.target, write.value, None, Reason.REFUSED, back.why, rig.t))
+    assert rig.phase(name) is (Phase.CLOSED if stop is unit_trips else Phase.HELD)
+
+
+def test_what_has_been_answered_is_not_taken_back() -> None:
+    rig = Rig()
+    name = rig.running(beats=6)
+    rig.settle()
+    assert rig.waiting == []
+    rig.obey(Hold(SMITH))
+    assert rig.phase(name) is Phase.HELD
+    assert not [each for each in rig.effects if isinstance(each, TakeBack)]
 
 
 # Why it holds.

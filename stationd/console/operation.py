@@ -19,6 +19,7 @@ from asyncvarlink.serviceinterface import InvalidParameter
 from stationd.console import act_forms, act_refusal, refusal
 from stationd.console.act_forms import Change, Interlock, Operation, Writer
 from stationd.console.act_task import Task, Wrong, point_in, task_in
+from stationd.console.anew import Anew
 from stationd.console.door import OperationDoor
 from stationd.console.peer import Peer
 from stationd.console.places import Limits
@@ -48,10 +49,14 @@ class Look:
 
 
 class SharedOperations:
-    """One look at the operations for all who want it within a quarter of a second."""
+    """One look at the operations for all who want it within a quarter of a second.
 
-    def __init__(self, door: OperationDoor) -> None:
+    `anew` asks what the groups of a user allow now; without it what they allowed at login counts.
+    """
+
+    def __init__(self, door: OperationDoor, anew: Anew | None = None) -> None:
         self.door = door
+        self.anew = anew
         self._look = Look()
         self._until = 0.0
 
@@ -69,7 +74,8 @@ class OperationInterface(VarlinkInterface, name=refusal.OPERATION):
     """Operations on the plant: Arm, a second person's Approve where it can kill, Execute with the code, KeepAlive once a second.
 
     A number is {"v": value, "u": unit, "t": UTC, "q": "good|bad|sim"}. Reading wants stationd-view, orders want stationd-operate,
-    those that can kill two persons of stationd-power; EmergencyOff wants stationd-operate and nothing else. A session is a process of a
+    those that can kill two persons of stationd-power; EmergencyOff wants stationd-operate and nothing else. Arm, Approve, Execute and
+    Prepare look the groups of the user up once more: who is in one no longer is refused. A session is a process of a
     user: when its last connection ends, what it has armed is disarmed, and what it runs holds, as it does 5 s after the last
     KeepAlive. Calls of one connection are answered one after the other: EmergencyOff wants a connection that waits for nothing.
     An order that is answered with durable = false was taken, but the disk fails. A hold is NOT AN ISOLATION.
@@ -140,14 +146,16 @@ class OperationInterface(VarlinkInterface, name=refusal.OPERATION):
     async def Arm(self, *, object: str, task: Task, reason: str) -> act_forms.Coded:
         """Select an object for a task: everything is checked and frozen. The code is for you alone; Execute wants it back."""
         code = new_code()
-        done, durable = await self._order(orders.Arm(self._who, _name(object, "object"), _task(task), _text(reason, "reason"), code))
+        name, frozen, why = _name(object, "object"), _task(task), _text(reason, "reason")
+        done, durable = await self._order(orders.Arm(await self._confirmed(), name, frozen, why, code))
         name = next(iter(done.names), "")
         return {"operation": self._after(name), "code": code, "detail": done.detail, "durable": durable}
 
     @varlinkmethod(allow_foreign=True, return_type=act_forms.Ordered)
     async def Approve(self, *, operation: str) -> act_forms.Ordered:
         """Say, as a second person, that you have read what it is about and agree."""
-        return await self._about(orders.Approve(self._who, self._known(operation)))
+        name = self._known(operation)
+        return await self._about(orders.Approve(await self._confirmed(), name))
 
     @varlinkmethod(allow_foreign=True, return_type=act_forms.Ordered)
     async def Reject(self, *, operation: str, why: str = "") -> act_forms.Ordered:
@@ -159,7 +167,8 @@ class OperationInterface(VarlinkInterface, name=refusal.OPERATION):
         """Begin, or go on, with the code of Arm or Prepare. Then send KeepAlive every second from this process."""
         if len(code) > LONGEST_CODE:
             raise InvalidParameter(parameter="code")
-        return await self._about(orders.Execute(self._who, self._known(operation), code.strip()))
+        name = self._known(operation)
+        return await self._about(orders.Execute(await self._confirmed(), name, code.strip()))
 
     @varlinkmethod(allow_foreign=True, return_type=act_forms.Ordered)
     async def Disarm(self, *, operation: str) -> act_forms.Ordered:
@@ -177,7 +186,7 @@ class OperationInterface(VarlinkInterface, name=refusal.OPERATION):
         if way not in (each.value for each in Way):
             raise InvalidParameter(parameter="way")
         code, name = new_code(), self._known(operation)
-        done, durable = await self._order(orders.Prepare(self._who, name, Way(way), code))
+        done, durable = await self._order(orders.Prepare(await self._confirmed(), name, Way(way), code))
         return {"operation": self._after(name), "code": code, "detail": done.detail, "durable": durable}
 
     @varlinkmethod(allow_foreign=True, return_parameter="operation")
@@ -251,6 +260,11 @@ class OperationInterface(VarlinkInterface, name=refusal.OPERATION):
     @property
     def _who(self) -> Person:
         return self._peer.orderer
+
+    async def _confirmed(self) -> Person:
+        """Return who orders what can switch or kill: with what his groups allow now."""
+        self._require(CommandClass.NOTE)
+        return self._who if self._shared.anew is None else await self._shared.anew.person(self._peer)
 
     def _writer(self) -> Writer:
         return Writer(self._door.moment, self._door.now(), self._peer.uid, self._live, {})

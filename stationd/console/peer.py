@@ -1,7 +1,7 @@
 """Who is at the other end of the control socket, and what they may do. The kernel says it, never the client.
 
 Identity is SO_PEERCRED (user, process) and SO_PEERGROUPS (groups at the moment of connecting). Roles follow from three groups
-of the machine. Root and the service's own user are nobody in particular, so that they may never do what a person answers for
+of the machine; who arms, approves, executes or prepares is looked up once more (`Accounts.role_now`, stationd.console.anew). Root and the service's own user are nobody in particular, so that they may never do what a person answers for
 (classes 3 and 4). No right is given by a name; one is taken: an account that several people share is nobody in particular either,
 and may look, take notes and switch off in an emergency.
 
@@ -154,14 +154,29 @@ class Accounts:
         number = terminal(pid, uid)
         return replace(peer, locality=locality(number), place=terminal_name(number))
 
+    def role_now(self, uid: int) -> Role:
+        """Return the role that the machine's directory of users gives to a user at this moment; NONE for one that it does not know.
+
+        May take long where a directory server has to be asked: not for the loop. OSError where it cannot be asked.
+        """
+        if uid in (0, self.own_uid):
+            return Role.OPERATE
+        try:
+            user = pwd.getpwuid(uid)
+        except KeyError:
+            return Role.NONE
+        return self._role(frozenset(os.getgrouplist(user.pw_name, user.pw_gid)))
+
     def identified(self, uid: int, gid: int, pid: int, groups: frozenset[int]) -> Peer:
         """Return the peer with these numbers. NotKnown for a user whom the service's sandbox hides."""
         if uid == NOBODY_IN_PARTICULAR and uid != self.own_uid:
             raise NotKnown(f"the kernel shows user {uid} only: the service's PrivateUsers= must be identity or no")
         if uid in (0, self.own_uid):
             return Peer(uid, gid, pid, Role.OPERATE, person=False, accounts_of_many=self.shared)
-        role = max((role for role, number in self.groups.items() if number in groups or number == gid), default=Role.NONE)
-        return Peer(uid, gid, pid, role, accounts_of_many=self.shared)
+        return Peer(uid, gid, pid, self._role(groups | {gid}), accounts_of_many=self.shared)
+
+    def _role(self, groups: frozenset[int]) -> Role:
+        return max((role for role, number in self.groups.items() if number in groups), default=Role.NONE)
 
 
 def terminal(pid: int, uid: int, processes: Path = PROCESSES) -> int:

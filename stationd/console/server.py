@@ -24,6 +24,7 @@ from asyncvarlink.serviceinterface import VarlinkServiceInterface
 
 import stationd
 from stationd.console.alarm import AlarmInterface
+from stationd.console.anew import Anew
 from stationd.console.audit import AuditInterface
 from stationd.console.channel import END, Channel
 from stationd.console.connection import Connection, said
@@ -75,10 +76,10 @@ class Doors:
     audit: AuditDoor | None = None
 
 
-def interfaces(doors: Doors, limits: Limits) -> Interfaces:
+def interfaces(doors: Doors, limits: Limits, anew: Anew | None = None) -> Interfaces:
     """Return how to make the interfaces of one peer. What peers share is made once."""
     shared, persons = SharedStatus(doors.status), TwoPersons()
-    acting = SharedOperations(doors.operations) if doors.operations is not None else None
+    acting = SharedOperations(doors.operations, anew) if doors.operations is not None else None
 
     def made(peer: Peer) -> Sequence[VarlinkInterface]:
         every: list[VarlinkInterface] = [StatusInterface(shared, peer)]

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from stationd.console.anew import Anew
 from stationd.console.door import Acted, AuditDoor, AuditEntry, AuditFound, AuditHead, AuditVerified, Moment, NotDone
 from stationd.console.peer import Peer, Role
 from stationd.console.places import USUAL, Limits
@@ -177,7 +178,8 @@ class Floor(Served):
 
 @contextlib.asynccontextmanager
 async def acting(
-    limits: Limits = USUAL, plant: Plant | None = None, audit: AuditDoor | None = None, live: bool = True, usual: Peer = OPERATOR
+    limits: Limits = USUAL, plant: Plant | None = None, audit: AuditDoor | None = None, live: bool = True, usual: Peer = OPERATOR,
+    anew: Anew | None = None,
 ) -> AsyncIterator[Floor]:
     folder, behind, ended = Path(tempfile.mkdtemp(prefix="console")), plant or Plant(), list[str]()
     floor: Floor | None = None
@@ -187,7 +189,7 @@ async def acting(
         return floor.identify(connection)
 
     doors = Doors(Station(), None, live, operations=behind, setpoints=behind, audit=audit)
-    server = ControlSocket(folder / "io.stationd", interfaces(doors, limits), identify, os.getgid(), limits, ended=ended.append)
+    server = ControlSocket(folder / "io.stationd", interfaces(doors, limits, anew), identify, os.getgid(), limits, ended=ended.append)
     floor = Floor(folder / "io.stationd", server, behind, ended)
     floor.usual = usual
     server.start()

@@ -23,7 +23,8 @@ class Person:
     """Who orders. `session` names a process of a user on this machine: it ends when its last connection does.
 
     `local` is True only where the kernel proves it (a console of this machine). `classes` is what the groups of the user allow;
-    `identified` is False for root, the service's own user, and accounts that several people share.
+    `identified` is False for root, the service's own user, and accounts that several people share. `doubt` is a sentence that says why
+    `classes` are fewer than they were at login; "" where they are not.
     """
 
     uid: int
@@ -33,6 +34,7 @@ class Person:
     local: bool = False
     identified: bool = True
     place: str = ""
+    doubt: str = ""
 
 
 class Way(Enum):

@@ -40,7 +40,7 @@ def role_checks(who: Person, needed: CommandClass, name: str = "role") -> tuple[
     if needed in who.classes:
         role = Check(name, f"{who.name} may give commands of class {needed.value}")
     else:
-        why = f"{who.name} may not give commands of class {needed.value}"
+        why = f"{who.name} may not give commands of class {needed.value}{f': {who.doubt}' if who.doubt else ''}"
         role = refused(name, Cause.NO_AUTHORITY, why, f"a person of the group {group} does it")
     if who.identified:
         return (role,)

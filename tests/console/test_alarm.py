@@ -149,6 +149,10 @@ def test_rights_follow_from_groups_and_never_for_root_or_the_service_where_perso
     assert accounts.identified(5, 1, 1, frozenset({10, 12})).may(CommandClass.LETHAL)
     with pytest.raises(NotKnown, match="PrivateUsers"):
         accounts.identified(65534, 65534, 1, frozenset({65534}))
+    with pytest.raises(NotKnown, match="65534"):
+        accounts.identified(65534, 12, 1, frozenset({10, 11, 12}))
+    overflown = Accounts(65534, accounts.groups).identified(65534, 12, 1, frozenset({10, 11, 12}))
+    assert not overflown.person, "a service that itself runs as that user takes nobody of it for a person"
 
 
 # Orders.

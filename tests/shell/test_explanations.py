@@ -134,8 +134,8 @@ def test_only_letters_of_the_language_are_used(language: str) -> None:
 def test_what_is_typed_or_measured_stays_as_it_is(language: str, pattern: re.Pattern[str]) -> None:
     found = dict(flat(language))
     changed = {
-        name: wanted for name, text in flat("en")
-        if (wanted := sorted(pattern.findall(text))) != sorted(pattern.findall(found.get(name, text)))
+        name: wanted for name, text in flat("en") if not name.startswith("label.")
+        and (wanted := sorted(pattern.findall(text))) != sorted(pattern.findall(found.get(name, text)))
     }  # fmt: skip
     assert changed == {}
 

@@ -33,6 +33,7 @@ class ActingDesk:
     restored: list[tuple[Mapping[str, object], float]] = field(default_factory=list)
     says_of_restart: tuple[ActEffect, ...] = ()
     dirty: bool = False
+    doubts: int = 0
 
     def handle(self, news: News, now: float) -> list[ActEffect]:
         self.heard.append(news)
@@ -58,4 +59,9 @@ class ActingDesk:
     def restore(self, saved: Mapping[str, object], now: float, elapsed_s: float) -> list[ActEffect]:
         self.restored.append((saved, elapsed_s))
         self.state = dict(saved)
+        return list(self.says_of_restart)
+
+    def doubt(self, now: float) -> list[ActEffect]:
+        self.doubts += 1
+        self.dirty = True
         return list(self.says_of_restart)

@@ -27,8 +27,7 @@ from stationd.outputs.recovered import plain
 log = structlog.get_logger()
 
 OPERATIONS = "operations"  # the small value of the journal
-TORN = "what is remembered of operations and holds is torn: none of them stands any more; ask who is at work"
-NOT_TAKEN_UP = "what is remembered of operations and holds came too late: something was armed here before it could be read"
+TORN = "what is remembered of operations and holds cannot be read: the station is held until two persons remove that; ask who is at work"
 
 
 class Desk(Protocol):
@@ -44,7 +43,10 @@ class Desk(Protocol):
         """Return whether it is different from what was saved last."""
 
     def restore(self, saved: Mapping[str, object], now: float, elapsed_s: float) -> list[ActEffect]:
-        """Put back what was saved so long ago, and return what follows from that."""
+        """Put back what was saved so long ago, also into a desk that has begun already, and return what follows from that."""
+
+    def doubt(self, now: float) -> list[ActEffect]:
+        """Hold the whole station, since what was saved cannot be read, and return what follows from that."""
 
 
 class ActRecords:
@@ -54,10 +56,18 @@ class ActRecords:
         self._desk = desk
         self._identity = identity
         self._follow = follow
+        self._listeners: list[Callable[[Noted], None]] = []
+
+    def subscribe(self, deliver: Callable[[Noted], None]) -> Callable[[], None]:
+        """Have every act delivered from now on, when its record is made; return how to end that. `deliver` neither waits nor fails."""
+        self._listeners.append(deliver)
+        return lambda: self._listeners.remove(deliver)
 
     def happened(self, noted: Noted, clock: Clock, peer: str) -> Document:
         """Return the document of an act; `id` and its place in the order of all are added by whoever keeps it."""
         log.info("act", kind=noted.kind, subject=noted.subject, who=noted.who)
+        for deliver in tuple(self._listeners):
+            deliver(noted)
         return {
             "station": self._identity.name,
             "mode": self._identity.mode.value,
@@ -75,24 +85,28 @@ class ActRecords:
             return {}
         return {OPERATIONS: json.dumps({**place, "desk": self._desk.saved(now)}, separators=(",", ":"), default=str)}
 
-    def put_back(self, restored: Restored, now: float, elapsed_s: Callable[[Mapping[str, object]], float], *, late: bool) -> str:
-        """Put back what the journal remembers; return a sentence about what could not be, or "".
+    def put_back(
+        self, restored: Restored, now: float, elapsed_s: Callable[[Mapping[str, object]], float], *, set_aside: bool = False
+    ) -> str:
+        """Put back what the journal remembers; return a sentence about what could not be, or "". Then the station is held.
 
-        `late`: this run has begun without it. Then it is taken up only where nothing was armed meanwhile.
+        `set_aside`: the file was damaged as a whole. That it remembers nothing does not mean that there was nothing.
         """
         text = restored.values.get(OPERATIONS)
         if text is None:
-            return TORN if OPERATIONS in restored.torn_values else ""
+            return self._doubt(now) if OPERATIONS in restored.torn_values or set_aside else ""
         saved = plain(text) or {}
         if not isinstance(saved.get("desk"), dict):
-            return TORN
-        if late and self._desk.operations(now):
-            return NOT_TAKEN_UP
+            return self._doubt(now)
         try:
             self._follow(self._desk.restore(saved["desk"], now, elapsed_s(saved)))
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            return f"{TORN} ({error!r})"
+            return f"{self._doubt(now)} ({error!r})"
         return ""
+
+    def _doubt(self, now: float) -> str:
+        self._follow(self._desk.doubt(now))
+        return TORN
 
 
 def readable(value: object) -> object:

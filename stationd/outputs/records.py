@@ -178,7 +178,7 @@ class Recorder:
 
     def _take_up(self, restored: Restored, into_desk: Callable[..., list[AlarmEffect]], *, late: bool) -> Kept:
         self._put_back_line(restored, late=late)
-        self._put_back_acts(restored, late=late)
+        self._put_back_acts(restored)
         effects, elapsed_s = self._put_back(restored, into_desk)
         known = {*restored.states, *restored.torn_states}
         gone = Gone(dict.fromkeys(known - {str(key) for key in self._desk.plan.rules}), dict.fromkeys(restored.torn_values))
@@ -199,9 +199,10 @@ class Recorder:
         if self._line is not None and saved is not None:
             self._line.put_back(saved, asyncio.get_running_loop().time(), self._elapsed_s(saved), late=late)
 
-    def _put_back_acts(self, restored: Restored, *, late: bool) -> None:
+    def _put_back_acts(self, restored: Restored) -> None:
         if self._acts is not None and restored.known:
-            damage = self._acts.put_back(restored, asyncio.get_running_loop().time(), self._elapsed_s, late=late)
+            aside = bool(self._journal.health.set_aside)
+            damage = self._acts.put_back(restored, asyncio.get_running_loop().time(), self._elapsed_s, set_aside=aside)
             if damage:
                 self._journal.say_damaged(damage)
 

@@ -160,7 +160,7 @@ async def test_an_order_that_leaves_no_record_is_kept_at_once(tmp_path: Path) ->
         assert await one.bodies() == []
 
 
-async def test_a_late_memory_is_taken_up_where_nothing_was_armed_meanwhile_and_nothing_was_written_before(tmp_path: Path) -> None:
+async def test_a_late_memory_is_taken_up_and_nothing_was_written_before(tmp_path: Path) -> None:
     async with run(tmp_path) as one:
         one.desk.state = HOLD
         await one.noted()
@@ -179,26 +179,34 @@ async def test_a_late_memory_is_taken_up_where_nothing_was_armed_meanwhile_and_n
     assert saved(tmp_path) == HOLD
 
 
-async def test_a_late_memory_is_not_taken_up_over_what_was_armed_meanwhile_and_that_is_told(tmp_path: Path) -> None:
+async def test_a_late_memory_is_taken_up_also_where_something_was_armed_meanwhile(tmp_path: Path) -> None:
     async with run(tmp_path) as one:
         one.desk.state = HOLD
         await one.noted()
     async with run(tmp_path, ActingDesk(armed=(ARMED,)), late=True) as two:
-        await until(lambda: bool(two.journal.health.damage))
-        assert any("armed" in sentence for sentence in two.journal.health.damage)
-        assert two.desk.restored == []
+        await until(lambda: bool(two.desk.restored))
+        assert [state for state, _ in two.desk.restored] == [HOLD]
+        assert two.journal.health.damage == ()
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"desk": 7}', "{}"])
-async def test_what_cannot_be_read_is_told_and_nothing_is_invented(tmp_path: Path, text: str) -> None:
+async def test_what_cannot_be_read_is_told_and_holds_the_station(tmp_path: Path, text: str) -> None:
     async with run(tmp_path) as one:
         await one.journal.append(Record(one.journal.stamp(), RecordClass.ALARM, "mark", values={OPERATIONS: text}))
-    async with run(tmp_path) as two:
-        assert two.desk.restored == []
-        assert any("holds" in sentence for sentence in two.journal.health.damage)
+    says = (Hasten(frozenset(), 0.5),)
+    async with run(tmp_path, ActingDesk(says_of_restart=says)) as two:
+        assert (two.desk.restored, two.desk.doubts, two.followed) == ([], 1, list(says))
+        assert any("holds" in sentence and "two persons" in sentence for sentence in two.journal.health.damage)
 
 
-async def test_holds_that_are_torn_are_told_and_not_guessed(tmp_path: Path) -> None:
+async def test_a_journal_that_is_damaged_as_a_whole_holds_the_station(tmp_path: Path) -> None:
+    (tmp_path / "journal.sqlite").write_bytes(b"no database at all, for many pages" * 1000)
+    async with run(tmp_path) as one:
+        assert (one.journal.health.set_aside, one.desk.doubts) != ((), 0)
+        assert one.desk.doubts == 1
+
+
+async def test_holds_that_are_torn_hold_the_station_and_are_told(tmp_path: Path) -> None:
     async with run(tmp_path) as one:
         one.desk.state = HOLD
         await one.noted()
@@ -206,11 +214,13 @@ async def test_holds_that_are_torn_are_told_and_not_guessed(tmp_path: Path) -> N
         assert db.execute("UPDATE meta SET value = replace(value, 'H-1', 'H-2') WHERE key = 'value:operations'").rowcount
         db.commit()
     async with run(tmp_path) as two:
-        assert two.desk.restored == []
+        assert (two.desk.restored, two.desk.doubts) == ([], 1)
         assert any("holds" in sentence for sentence in two.journal.health.damage)
+        two.desk.state = HOLD
         await two.noted()
     async with run(tmp_path) as three:
-        assert three.journal.health.damage == (), "told once"
+        assert (three.journal.health.damage, three.desk.doubts) == ((), 0), "told once"
+        assert [state for state, _ in three.desk.restored] == [HOLD], "and the hold stays"
 
 
 async def test_a_desk_that_cannot_take_it_up_does_not_stop_the_start(tmp_path: Path) -> None:
@@ -222,12 +232,13 @@ async def test_a_desk_that_cannot_take_it_up_does_not_stop_the_start(tmp_path: P
         await one.noted()
     async with run(tmp_path, Picky()) as two:
         assert any("holds" in sentence for sentence in two.journal.health.damage)
+        assert two.desk.doubts == 1
         await two.noted()
 
 
 async def test_a_station_that_never_acted_has_nothing_to_put_back_and_says_nothing(tmp_path: Path) -> None:
     async with run(tmp_path) as one:
-        assert (one.desk.restored, one.followed, one.journal.health.damage) == ([], [], ())
+        assert (one.desk.restored, one.desk.doubts, one.followed, one.journal.health.damage) == ([], 0, [], ())
 
 
 async def test_a_state_that_was_lost_for_want_of_memory_is_written_as_soon_as_the_disk_works(tmp_path: Path) -> None:

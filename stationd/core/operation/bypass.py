@@ -69,8 +69,9 @@ class Bypasses:
 
     def restore(self, saved: object, now: float) -> tuple[Noted, ...]:
         """Tell which bypasses the restart has ended; none goes on, so that what cannot be read is no loss."""
+        own = {str(point) for point in self._standing}  # of this run, where the memory comes late
         names = saved.get("interlocks") if isinstance(saved, Mapping) else None
-        known = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+        known = [name for name in names if isinstance(name, str) and name not in own] if isinstance(names, list) else []
         return tuple(Noted("bypass-ended", name, now, BY_ITSELF, {"interlock": name, "why": "the daemon was restarted"}) for name in known)
 
     def _end(self, point: PointId, now: float, who: str, why: str) -> Noted:

@@ -182,9 +182,15 @@ class Operations:
         return self._book.dirty or self._book.set_points.changed()
 
     def restore(self, saved: Mapping[str, object], now: float, elapsed_s: float) -> list[ActEffect]:
-        """Put back what was kept, into a fresh desk, `elapsed_s` after that. What ran holds; nothing is ever sent."""
+        """Put back what was kept, `elapsed_s` after that. What ran holds, now as then; nothing is ever sent."""
         memory.restore(self._book, saved, now, elapsed_s)
         self._book.say_all_again()
+        return self._take(now)
+
+    def doubt(self, now: float) -> list[ActEffect]:
+        """Hold the station instead, since what was kept cannot be read."""
+        memory.doubt(self._book, now)
+        self._watch(now)
         return self._take(now)
 
     # Events.

@@ -104,8 +104,11 @@ class CutOffs:
         ]
 
     def restore(self, state: CutOffState) -> bool:
-        """Put one back, and return True when it had not ended: it counts as given up, and a person has to look."""
-        if state.device not in self._points:
+        """Put one back, and return True when it had not ended: it counts as given up, and a person has to look.
+
+        One of this run is newer and stays.
+        """
+        if state.device not in self._points or state.device in self._states:
             return False
         pending = state.confirmed is None
         self._states[state.device] = replace(state, confirmed=False, detail=RESTARTED) if pending else state

@@ -23,6 +23,9 @@ NOT_AN_ISOLATION = "NOT AN ISOLATION"
 LONGEST_REASON = 200  # assumption: it stands in messages to the far station and on screens of 79 columns
 MOST_HOLDS = 100  # assumption: beyond that it is a mistake of a program
 _NOBODY = -1  # uid of a hold whose owner is not known any more: no user has it
+NOBODY_KNOWN = "nobody known"
+UNREAD = "a hold that could not be read after the restart"
+ALL_UNREAD = "the list of holds could not be read after a restart: somebody may be at work, ask on the phone and by radio first"
 
 
 def holdable(plan: ActingPlan) -> frozenset[str]:
@@ -48,6 +51,12 @@ def shown(hold: HoldView, now: float) -> str:
     return f'{hold.name} on {hold.object} by {hold.who}, {ago(hold.since_t, now)}: "{hold.reason}" {NOT_AN_ISOLATION}'
 
 
+def remover(hold: HoldView) -> str:
+    """Return who may remove a hold, and how, as the remedy of a refusal."""
+    two = f"two persons of stationd-power: arm hold {hold.name} remove reason ..."
+    return f"{hold.name} is removed by {two}" if hold.uid == _NOBODY else f"{hold.name} is removed by {hold.who}, or by {two}"
+
+
 class Holds:
     """The holds of this station. Names are never used again."""
 
@@ -69,9 +78,7 @@ class Holds:
         hold = self._holds.get(order.hold)
         if hold is None or hold.uid == order.who.uid:
             return self.remove(order.hold, now)
-        why = shown(hold, now)
-        remedy = f"{hold.who} removes it, or two persons: arm hold {hold.name} remove reason ..."
-        return Refused(f"hold remove {order.hold}", (Refusal(Cause.SECOND_PERSON, why, remedy),))
+        return Refused(f"hold remove {order.hold}", (Refusal(Cause.SECOND_PERSON, shown(hold, now), remover(hold)),))
 
     def remove(self, name: str, now: float) -> ActOutcome:
         """Remove a hold, whoever has set it: two persons have agreed, or it is its owner's."""
@@ -130,8 +137,13 @@ class Holds:
             hold = replace(hold, name=f"H-{self._last}")
         self._holds[hold.name] = hold
 
+    def doubt(self, now: float) -> str:
+        """Hold the whole station since nothing of what was held can be read; return a sentence that says so."""
+        hold = self._keep(STATION, NOBODY_KNOWN, _NOBODY, ALL_UNREAD, now)
+        return f"the list of holds could not be read: {hold.name} holds the station in its place"
+
     def _doubtful(self, now: float) -> str:
-        hold = self._keep(STATION, "nobody known", _NOBODY, "a hold that could not be read after the restart", now)
+        hold = self._keep(STATION, NOBODY_KNOWN, _NOBODY, UNREAD, now)
         return f"a hold could not be read: {hold.name} holds the station in its place"
 
 

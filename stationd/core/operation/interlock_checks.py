@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from stationd.core.model import PointId
 from stationd.core.operation.case import Case, lowers
-from stationd.core.operation.holds import covering, shown
+from stationd.core.operation.holds import covering, remover, shown
 from stationd.core.operation.look import Wanted, contact, refused, span
 from stationd.core.operation.views import Check
 from stationd.core.operation.words import Cause
@@ -25,7 +25,7 @@ def hold_checks(case: Case, devices: Sequence[str]) -> tuple[Check, ...]:
     """Return one check for each hold of this station that covers one of these devices, or one that says that there is none."""
     found = {hold.name: hold for device in devices for hold in covering(case.evidence.holds, device, case.plan)}
     checks = [
-        refused(f"hold {hold.name}", Cause.HOLD, shown(hold, case.now), f"{hold.name} is removed by {hold.who}, or by two persons")
+        refused(f"hold {hold.name}", Cause.HOLD, shown(hold, case.now), remover(hold))
         for hold in found.values()
     ]
     return tuple(checks) or (Check("holds", f"holds on {', '.join(devices)}: none"),)

@@ -3,6 +3,10 @@
 Times are kept as ages, since another run of the program has another clock. Whatever had not begun is closed; whatever had begun,
 or may have, holds, adopts what it measures, and wants a new approval before it goes on upward. Nothing is sent. What
 cannot be read is left out and told: no damage of the memory keeps a station from starting. Codes are never kept.
+
+A journal that answers late gives its memory to a desk that has begun without it: then what was selected meanwhile is taken back and what
+runs holds, since it began without the holds that stood, and both memories stand side by side. Where nothing can be read at all, nobody
+knows what was held, and the whole station is.
 """
 
 from __future__ import annotations
@@ -25,6 +29,7 @@ from stationd.core.operation.words import Cause, CutOffState
 VERSION = 1
 STATES = frozenset(state.value for state in State if state is not State.NONE)
 RESTARTED = "the daemon was started anew"
+LATE = "what is remembered of operations and holds could only be read now"
 MOST = 2**32  # beyond any user's number, and any number of operations (choice)
 
 
@@ -70,16 +75,21 @@ def _row(dossier: Dossier, now: float) -> dict[str, object]:
 
 def restore(book: Book, kept: Mapping[str, object], now: float, elapsed_s: float) -> None:
     """Take up what was kept `elapsed_s` ago; tell what could not be read."""
+    for dossier in list(book.opened.values()):
+        move(book, dossier, News(Event.CHANGED, LATE, Cause.HEALTH), now)
     elapsed_s, left_out = max(elapsed_s, 0.0), list[str]()
     then = now - elapsed_s
     number = _whole(kept.get("number"))
     if kept and number is None:
         left_out.append("the number of the last operation")
     left_out += book.holds.restore(kept.get("holds", "missing" if kept else {}), now, elapsed_s)
-    closed = list(_dossiers(book, kept.get("closed"), then, left_out, "a closed operation"))
-    opened = list(_dossiers(book, kept.get("opened"), then, left_out, "an open operation"))
+    closed = list(_dossiers(kept.get("closed"), then, left_out, "a closed operation"))
+    opened = list(_dossiers(kept.get("opened"), then, left_out, "an open operation"))
     book.number = max(book.number, number or 0, *(_number(each.name) for each in (*closed, *opened)), 0)
-    book.closed.extend(each for each in (*closed, *opened) if each.state is State.CLOSED)
+    _rename(book, (*closed, *opened), now)
+    later = tuple(book.closed)
+    book.closed.clear()
+    book.closed.extend((*(each for each in (*closed, *opened) if each.state is State.CLOSED), *later))
     _restore_others(book, kept, now, elapsed_s, left_out)
     for dossier in opened:
         if dossier.state is not State.CLOSED and (other := _beside(book, dossier)) is not None:
@@ -88,6 +98,20 @@ def restore(book: Book, kept: Mapping[str, object], now: float, elapsed_s: float
             _restart(book, dossier, now)
     if left_out:
         book.note("memory-damaged", STATION, now, document={"left_out": left_out})
+
+
+def doubt(book: Book, now: float) -> None:
+    """Hold the whole station: what was kept cannot be read, so that nobody knows what was held and what was being done."""
+    book.note("memory-damaged", STATION, now, document={"left_out": ["everything", book.holds.doubt(now)]})
+
+
+def _rename(book: Book, kept: Iterable[Dossier], now: float) -> None:
+    """Give new names to what this run has given the same ones: a late memory counts after what was begun without it."""
+    names = set(book.opened) | {each.name for each in book.closed}
+    for dossier in kept:
+        if dossier.name in names:
+            before, dossier.name = dossier.name, book.next_name()
+            book.note("renamed", dossier.name, now, document={"was": before, "object": dossier.object})
 
 
 def _restore_others(book: Book, kept: Mapping[str, object], now: float, elapsed_s: float, left_out: list[str]) -> None:
@@ -150,8 +174,8 @@ def _rows(kept: object, left_out: list[str], what: str) -> list[Mapping[str, obj
     return [row for row in kept if isinstance(row, Mapping)]
 
 
-def _dossiers(book: Book, kept: object, then: float, left_out: list[str], what: str) -> Iterable[Dossier]:
-    names = set(book.opened) | {each.name for each in book.closed}
+def _dossiers(kept: object, then: float, left_out: list[str], what: str) -> Iterable[Dossier]:
+    names = set[str]()
     for row in _rows(kept, left_out, what):
         dossier = _dossier(row, then)
         if dossier is None or dossier.name in names:

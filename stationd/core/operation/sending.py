@@ -284,11 +284,21 @@ class Sending:
         """Put it back, and return how much could not be read. Nothing will go back by itself: what was not confirmed is LEFT."""
         self.now, rows, number = now, saved.get("applies", []), saved.get("number")
         read = [applies.restored(row, saved_t) for row in rows] if isinstance(rows, list) else [None]
-        self.applies = [_after_restart(each, saved.get("underway")) for each in read if each is not None][:KEPT]
-        self.number = max([number if isinstance(number, int) else 0, *(applies.number_of(each.name) for each in self.applies)])
+        earlier = [_after_restart(each, saved.get("underway")) for each in read if each is not None]
+        numbers = (applies.number_of(each.name) for each in earlier)
+        self.number = max([self.number, number if isinstance(number, int) else 0, *numbers])
+        self.applies = [*self.applies, *map(self._renamed, earlier)][:KEPT]
         self.dirty = True
         left = next((each for each in self.applies if each.state is State.LEFT), None)
         return read.count(None), [self._signal(left is not None, f"{left.name}: {left.detail}" if left is not None else "")]
+
+
+    def _renamed(self, earlier: Apply) -> Apply:
+        """Return an apply of an earlier run under a name that this one, which began before it was known, has not given."""
+        if all(each.name != earlier.name for each in self.applies):
+            return earlier
+        self.number += 1
+        return replace(earlier, name=f"A-{self.number}")
 
 
 def _after_restart(apply: Apply, underway: object) -> Apply:

@@ -102,7 +102,7 @@ def confirm_time(within_s: float | None) -> Iterator[Refusal]:
 def kept_free(plan: ActingPlan, evidence: Evidence, device: str, now: float) -> Iterator[Refusal]:
     """Refuse while a person holds the unit, here or where its light goes to, or an operation has reserved its fibre pair."""
     for hold in holds.covering(evidence.holds, device, plan):
-        yield Refusal(Cause.HOLD, holds.shown(hold, now), f"{hold.who} removes it: hold remove {hold.name}")
+        yield Refusal(Cause.HOLD, holds.shown(hold, now), holds.remover(hold))
     amplifier, far = plan.amplifiers.get(device), evidence.seen.far
     if amplifier is not None and amplifier.fibre_pair is not None and far is not None:
         title = plan.far_title or "the far station"

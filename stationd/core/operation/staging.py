@@ -79,9 +79,13 @@ class Staging:
         ]
 
     def restore(self, rows: object) -> int:
-        """Take back what `saved` gave, and return how many could not be read. What is not in the file any more is dropped."""
+        """Take back what `saved` gave, and return how many could not be read. What is not in the file any more is dropped.
+
+        What the same person has staged in this run already is newer and stays.
+        """
         read = [_row(each) for each in rows] if isinstance(rows, list) else [None]
-        self.keep(each for each in read if each is not None and checks.value_of(self._plan, each.target) is not None)
+        known = (each for each in read if each is not None and checks.value_of(self._plan, each.target) is not None)
+        self.keep([each for each in known if (each.uid, each.target) not in self._staged])
         return read.count(None)
 
 

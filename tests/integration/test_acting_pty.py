@@ -329,10 +329,11 @@ class Walk:
     async def restart(self) -> None:
         """The daemon ends and starts anew."""
         await self.stop()
-        self.witness.agree(None)
-        self.witness.silent_from_t = self.house.now + TRANSIT_S
         self._say("restart")
-        await asyncio.sleep(TRANSIT_S)
+        arrived_t = self.house.now + TRANSIT_S
+        await asyncio.sleep(TRANSIT_S)  # what was written while somebody had asked for it may still be on its way
+        self.witness.agree(None)
+        self.witness.silent_from_t = arrived_t
         await self.start()
 
     # what the world does

@@ -21,7 +21,6 @@ from stationd.core.operation.views import Phase
 from stationd.core.operation.words import Cause
 from stationd.core.powerfeed.machine import Phase as Step
 from stationd.core.verdict.words import Confidence, Kind
-from stationd.shell.exits import CAUSES
 from stationd.shell.screens.typeset import DECIMALS
 
 Texts = dict[str, dict[str, str]]
@@ -70,7 +69,6 @@ def flat(language: str) -> Iterator[tuple[str, str]]:
     ("kind", "words"),
     [
         ("cause", {each.value for each in (*Cause, *Denial)} | {"reason-required", "no-such-alarm", "occurrence-passed", "one-shot"}),
-        ("cause", set(CAUSES) - {"two-persons"}),
         ("unit", set(DECIMALS)),
         ("letter", {each.value for each in Letter}),
         ("quality", {each.value for each in (*Level, *Reason) if each.value} | {"sim"}),
@@ -104,8 +102,8 @@ def test_a_word_has_the_fields_of_its_kind() -> None:
     assert wrong == []
 
 
-def test_english_is_there_and_every_other_file_is_a_language_of_the_stations() -> None:
-    assert {"en"} <= set(PRESENT) <= {"en", *LETTERS}
+def test_there_is_english_and_the_languages_of_both_stations_and_of_their_engineers() -> None:
+    assert set(PRESENT) == {"en", *LETTERS}
 
 
 # What the texts are made of.

@@ -12,9 +12,7 @@ from typing import Any
 
 from stationd.shell.denials import ACT_CAUSES
 from stationd.shell.exits import Exit
-from stationd.shell.screens.line import bounded
-from stationd.shell.screens.status import ROWS, RULE
-from stationd.shell.screens.typeset import age, ascii_only, beside, clock, counted, value, wrapped
+from stationd.shell.screens.typeset import ROWS, RULE, age, ascii_only, beside, bounded, clock, counted, value, wrapped
 from stationd.shell.wish import Kind, Wish
 
 Form = Mapping[str, Any]

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stationd.shell.screens.status import ROWS, RULE, place_words, verdict_rows
-from stationd.shell.screens.typeset import ascii_only, beside, wrapped
+from stationd.shell.screens.status import place_words, verdict_rows
+from stationd.shell.screens.typeset import ROWS, RULE, ascii_only, beside, bounded, wrapped
 from stationd.shell.wish import Kind
 
 Form = Mapping[str, Any]
@@ -237,18 +237,6 @@ def bundle_lines(bundle: Form) -> list[str]:
 
 
 # What they share.
-
-
-def bounded(top: list[str], body: list[str], end: list[str], rows: int | None, command: str) -> list[str]:
-    """Return the screen; what finds no row between top and end is counted."""
-    if rows is None or len(top) + len(body) + len(end) <= rows:
-        return [*top, *body, *end]
-    more = f"stationctl --plain {command}"
-    if len(top) + len(end) + 1 > rows:  # the figures need the room: the whole of it is on the plain screen
-        every = [*top, *body, *end]
-        return [*every[: rows - 1], f"  and {len(every) - rows + 1} more rows: {more}"]
-    room = rows - len(top) - len(end) - 1
-    return [*top, *body[:room], f"  and {len(body) - room} more rows: {more}", *end]
 
 
 def _form(found: object) -> Form:

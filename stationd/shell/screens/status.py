@@ -1,48 +1,92 @@
-"""The screens of `stationctl`: answers of the daemon in, lines of 7-bit ASCII out, at most 79 columns. Pure.
+"""The first screen: is it ours? Answers of the daemon in, lines of 7-bit ASCII out, at most 79 columns. Pure.
 
 Nothing is ever cut off: long text goes on in the next line, and what finds no row is counted. A value that is missing, stale or
-bad is shown as that. What a station does not have, or this version does not know, has no row.
+bad is shown as that. What a station does not have, or this version does not know, has no row: what nobody asked of the daemon
+(Around) is not shown as "none". Traffic is shown nowhere, since nothing here measures it; light is.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
 
-from stationd.shell.screens.folding import folded, keys_shown
-from stationd.shell.screens.typeset import COLUMNS, age, ascii_only, beside, clock, counted, is_value, value, wrapped
+from stationd.shell.screens.alarms import (
+    acknowledged_line,
+    alarm_lines,
+    alarm_summary,
+    alarms_screen,
+    done_line,
+    refusal_lines,
+    why_lines,
+)
+from stationd.shell.screens.folding import folded
+from stationd.shell.screens.typeset import (
+    COLUMNS,
+    ROWS,
+    RULE,
+    age,
+    ascii_only,
+    beside,
+    bounded,
+    clock,
+    counted,
+    figure,
+    headed,
+    is_value,
+    named,
+    offered,
+    plain,
+    value,
+    wrapped,
+)
 
-ROWS = 24
-RULE = "-" * COLUMNS
-SHORT = {"critical": "CRIT", "major": "MAJOR", "minor": "MINOR", "warning": "WARN"}
-SEVERITIES = ("critical", "major", "minor", "warning")
-LEGEND = "B new  C acked  D gone, not acked  E latched, not acked  F latched, needs reset"
-HIDDEN_LEGEND = "G shelved  H suppressed by its cause  I out of service"
-INDENT = 31
+__all__ = [
+    "ROWS", "RULE", "Around", "acknowledged_line", "alarm_lines", "alarms_screen", "done_line", "place_words", "refusal_lines",
+    "status_lines", "status_screen", "verdict_rows", "why_lines",
+]  # fmt: skip
 VERDICT = " " * 8
+LABEL = 8
 HEALTHY = "healthy"
-MOST_FEEDS, MOST_AMPLIFIERS, MOST_TAPS, ALARM_ROWS = 4, 3, 2, 5
-ALARMS = "show alarms"
-STAYS = {
-    "A": "it is over (state A)",
-    "C": "it stays active (state C)",
-    "F": "it is gone and waits for a reset (state F)",
-}
+MOST_FEEDS, MOST_AMPLIFIERS, MOST_TAPS, MOST_NAMED, ALARM_ROWS = 4, 3, 2, 2, 5
+FRESH = ("good", "sim", "uncertain")
+NOT_AN_ISOLATION = "NOT AN ISOLATION"
 Form = Mapping[str, Any]
+Rows = Sequence[Form]
+
+
+class Around(NamedTuple):
+    """What the first screen shows beside the Status document; None where nobody has asked the daemon for it, or may.
+
+    authority, holds, interlocks and operations of io.stationd.Operation, health and clock of io.stationd.Diagnostics, shift of the
+    handover page (io.stationd.Session).
+    """
+
+    authority: Form | None = None
+    holds: Rows | None = None
+    interlocks: Rows | None = None
+    operations: Rows | None = None
+    health: Form | None = None
+    clock: Form | None = None
+    shift: Form | None = None
+
+
+NOTHING_MORE = Around()
 
 
 # The station.
 
 
-def status_screen(status: Form, alarms: Form | None = None, rows: int | None = ROWS) -> list[str]:
+def status_screen(status: Form, alarms: Form | None = None, rows: int | None = ROWS, around: Around = NOTHING_MORE) -> list[str]:
     """Return the station at a glance; without `rows` as long as it is. `alarms` is the answer to List, where there is an alarm desk."""
     told = verdict_rows(status.get("verdict"))
-    top, end = [*_head(status), *([RULE, *told] if told else [])], [RULE, *wrapped(_next(status, alarms))]
-    alarm_rows = [] if alarms is None else [RULE, *_alarm_summary(alarms, None if rows is None else ALARM_ROWS)]
-    plant = [*_feeds(status), *_far_end(status), *_amplifiers(status), *_taps(status), *_buses(status)]
-    room = None if rows is None else rows - len(top) - len(end) - len(alarm_rows) - 1
-    return [*top, RULE, *_fitted(plant, room), *alarm_rows, *end]
+    top, end = [*_head(status, alarms, around), *([RULE, *told] if told else [])], [RULE, *wrapped(_next(status, alarms, around))]
+    people = _people(status, around)
+    alarm_rows = [] if alarms is None else alarm_summary(alarms, None if rows is None else ALARM_ROWS)
+    end = [*([RULE, *alarm_rows, *people] if alarm_rows or people else []), *end]
+    plant = [*_line(status, alarms), *_feeds(status, around), *_far_end(status), *_amplifiers(status), *_taps(status, around)]
+    plant += [*_buses(status), *_link(status, around)]
+    return bounded([*top, RULE], plant, end, rows, "show status")
 
 
 def status_lines(status: Form, alarms: Form | None = None) -> list[str]:
@@ -52,25 +96,79 @@ def status_lines(status: Form, alarms: Form | None = None) -> list[str]:
     if isinstance(verdict, Mapping):
         lines += [ascii_only(f"verdict {name} {verdict.get(name)}") for name in ("sentence", "ours", "confidence", "where", "since")]
     for group in ("power_feeds", "amplifiers", "taps"):
-        for name, device in _items(status.get(group)):
+        for name, device in named(status.get(group)):
             lines.append(ascii_only(f"{name} up {_word(device.get('up'))}"))
             lines += [ascii_only(f"{name} {point} {value(form)}") for point, form in device.items() if is_value(form)]
-    lines += [ascii_only(f"bus {name} up {_word(bus.get('up'))}") for name, bus in _items(status.get("buses"))]
+    lines += [ascii_only(f"bus {name} up {_word(bus.get('up'))}") for name, bus in named(status.get("buses"))]
     return lines + ([] if alarms is None else alarm_lines(alarms))
 
 
-def _head(status: Form) -> list[str]:
+# Who, when, how well it is known.
+
+
+def _head(status: Form, alarms: Form | None, around: Around) -> list[str]:
+    operator = str(status.get("operator") or "")
+    synchronised = _synchronised(alarms, around)
     stamp = ascii_only(status.get("t") or "")
-    local = ascii_only(status.get("local") or "")
-    now = f"{stamp[:10]} {stamp[11:19]}Z" if stamp else "--"
+    local = ascii_only(status.get("local") or (around.clock or {}).get("local") or "")
+    now = f"{'~' if synchronised is False else ''}{stamp[:10]} {stamp[11:19]}Z" if stamp else "--"
     if local:
-        now += f" ({local[11:19]} {local[19:].lstrip('.0123456789') or 'Z'})"
+        now += f" ({local[11:19]} {_zone(local)})"
+    authority = "" if around.authority is None else _authority(around.authority)
+    first = beside(headed(status, authority or operator), now)
     you = status.get("you")
+    facts = [operator if authority else "", _clock(synchronised, around), _up(around), _data_age(status), _poor(status)]
     who = f"you {you.get('name')} ({you.get('role')})" if isinstance(you, Mapping) else ""
+    return [*first, *beside(ascii_only("   ".join(filter(None, facts))), ascii_only(who))]
+
+
+def _zone(local: str) -> str:
+    """Return the offset of a local time as it is said: +05, +05:30, Z."""
+    return (local[19:].lstrip(".0123456789") or "Z").removesuffix(":00")
+
+
+def _authority(authority: Form) -> str:
+    holder = authority.get("holder")
+    return f"authority {str(authority.get('place')).upper()} {holder}" if holder else "authority with nobody"
+
+
+def _synchronised(alarms: Form | None, around: Around) -> bool | None:
+    """Return whether the clock of the station is right; None where nobody says."""
+    known = (around.clock or {}).get("synchronised") if around.clock is not None else ((alarms or {}).get("asOf") or {}).get("synchronised")
+    return known if isinstance(known, bool) else None
+
+
+def _clock(synchronised: bool | None, around: Around) -> str:
+    most = plain((around.clock or {}).get("error_max"))
+    within = f" within {1000 * most:.3g} ms" if synchronised and isinstance(most, int | float) else ""
+    return {True: f"clock OK{within}", False: "CLOCK NOT SYNCHRONISED", None: ""}[synchronised]
+
+
+def _up(around: Around) -> str:
+    up = (around.clock or {}).get("daemon_up") or ((around.health or {}).get("daemon") or {}).get("up")
+    return f"daemon up {figure(up)}" if up is not None else ""
+
+
+def _data_age(status: Form) -> str:
+    """Return how old the oldest value of the screen is that still counts as fresh."""
+    now = _utc_s(status.get("t"))
+    groups = (status.get(group) for group in ("power_feeds", "amplifiers", "taps"))
+    forms = [form for group in groups for _, device in named(group) for form in device.values() if is_value(form)]
+    times = [_utc_s(form.get("t")) for form in forms if form["q"] in FRESH]
+    known = [t for t in times if t is not None]
+    return f"data age {max(now - min(known), 0.0):.1f} s" if now is not None and known else ""
+
+
+def _poor(status: Form) -> str:
+    """Return how many values are not to be relied on, of how many; nothing where every one is fresh."""
     counts = status.get("quality")
-    values = ", ".join(f"{count} {word}" for word, count in counts.items() if count) if isinstance(counts, Mapping) else "--"
-    title = ascii_only(f"{str(status.get('station')).upper()} {str(status.get('mode')).upper()}   {status.get('operator') or ''}")
-    return [*beside(title.rstrip(), now), *beside(ascii_only(f"values: {values}"), ascii_only(who))]
+    if not isinstance(counts, Mapping):
+        return "values --"
+    poor = [f"{counts[word]} {word}" for word in ("uncertain", "stale", "bad") if counts.get(word)]
+    return f"{', '.join(poor)} of {sum(counts.values())} values" if poor else ""
+
+
+# The verdict.
 
 
 def verdict_rows(verdict: object) -> list[str]:
@@ -94,15 +192,51 @@ def place_words(verdict: Form) -> str:
     return begin if rest and rest in sentence else where
 
 
-def _feeds(status: Form) -> list[str]:
+# The plant.
+
+
+def _line(status: Form, alarms: Form | None) -> list[str]:
+    """Return the line: its name, whether an alarm says that it is down, since when the verdict stands, its design capacity."""
+    line, verdict = status.get("line"), status.get("verdict")
+    if not isinstance(line, Mapping):
+        return []
+    ends = " - ".join(str(each) for each in (line.get("ends") or {}).values())
+    said = [" ".join(filter(None, (str(line.get("name") or "--").upper(), ends))), _standing(alarms)]
+    if isinstance(verdict, Mapping) and verdict.get("since"):
+        now, since = _utc_s(status.get("t")), _utc_s(verdict["since"])
+        lasting = f" ({age(now - since)})" if now is not None and since is not None else ""
+        said.append(f"{verdict.get('kind') or '--'} since {clock({'t': verdict['since']}, str(status.get('t')))}Z{lasting}")
+    said.append(f"capacity {value(line['capacity'])}" if line.get("capacity") is not None else "")
+    return wrapped("   ".join(filter(None, said)), f"{'LINE':{LABEL}}")
+
+
+def _standing(alarms: Form | None) -> str:
+    """Return DOWN where an alarm of the line says so. That none does is no proof that light comes through: the verdict says what is."""
+    down = [alarm for alarm in (alarms or {}).get("alarms", ()) if str(alarm["key"]).partition("/")[2].startswith("LINE-DOWN")]
+    return "DOWN" if any(alarm["letter"] in "BC" for alarm in down) else ""
+
+
+def _feeds(status: Form, around: Around) -> list[str]:
     lines: list[str] = []
-    feeds = _items(status.get("power_feeds"))
+    feeds = named(status.get("power_feeds"))
     for name, feed in feeds[:MOST_FEEDS]:
-        state = {True: "ON", False: "OFF"}.get(_plain(feed.get("output_on")), "output ?") if feed.get("up") else "NO ANSWER"
+        state = {True: "ON", False: "OFF"}.get(plain(feed.get("output_on")), "output ?") if feed.get("up") else "NO ANSWER"
         said = [state, value(feed.get("output_current")), value(feed.get("output_voltage"))]
-        said += [f"{point} {value(feed[point])}" for point in ("regulation", "fault", "interlock") if _offered(feed.get(point))]
-        lines += wrapped("   ".join(said), _label("PFE", name))
+        said += [f"{point} {value(feed[point])}" for point in ("regulation", "fault", "interlock") if offered(feed.get(point))]
+        said += [_interlocks(name, around.interlocks)] if around.interlocks is not None else []
+        lines += wrapped("   ".join(filter(None, said)), _label("PFE", name))
     return lines + _left_out(feeds, MOST_FEEDS, "power feed")
+
+
+def _interlocks(feed: str, every: Rows) -> str:
+    """Return how many permissives of a feed are closed; one that is not known is not closed, one that is bypassed is named."""
+    own = [each for each in every if feed in each["feeds"]]
+    if not own:
+        return ""
+    closed = sum(1 for each in own if plain(each["closed"]) is True)
+    bypassed = [str(each["name"]) for each in own if each.get("bypassedUntil")]
+    words = ["OK" if closed == len(own) else "NOT OK", f"BYPASSED {', '.join(bypassed)}" if bypassed else ""]
+    return f"interlocks {closed}/{len(own)} {' '.join(filter(None, words))}"
 
 
 def _far_end(status: Form) -> list[str]:
@@ -113,7 +247,7 @@ def _far_end(status: Form) -> list[str]:
     feed = far.get("feed")
     if not far.get("known"):
         known = far.get("age")
-        last = f"; last heard {age(float(_plain(known)))} ago" if isinstance(_plain(known), int | float) else ""
+        last = f"; last heard {age(float(plain(known)))} ago" if isinstance(plain(known), int | float) else ""
         return wrapped(f"UNKNOWN: {far.get('why') or 'nothing heard'}{last}", _label("FAR", ascii_only(far.get("name") or "--")))
     shared = far.get("shared")
     said = ["no feed is shared" if isinstance(shared, Sequence) and "feed" not in shared else "its feed cannot be read"]
@@ -124,196 +258,121 @@ def _far_end(status: Form) -> list[str]:
 
 
 def _amplifiers(status: Form) -> list[str]:
-    amplifiers = _items(status.get("amplifiers"))
+    amplifiers = named(status.get("amplifiers"))
     if not amplifiers:
         return []
-    troubled = [(name, each) for name, each in amplifiers if _troubles(each)]
+    troubled = [(name, each) for name, each in amplifiers if troubles(each)]
     answer = sum(1 for _, each in amplifiers if each.get("up"))
     lines = [f"AMPS    {answer} of {len(amplifiers)} answer   {len(amplifiers) - len(troubled)} without a fault"]
     for name, each in troubled[:MOST_AMPLIFIERS]:
         powers = [f"{short} {value(each[point])}" for short, point in (("in", "input_power"), ("out", "output_power")) if point in each]
-        lines += wrapped("   ".join([", ".join(_troubles(each)), *powers]), _label("", name))
+        lines += wrapped("   ".join([", ".join(troubles(each)), *powers]), _label("", name))
     return lines + _left_out(troubled, MOST_AMPLIFIERS, "amplifier with a fault", "amplifiers with a fault")
 
 
-def _taps(status: Form) -> list[str]:
-    taps = _items(status.get("taps"))
+def troubles(amplifier: Form) -> list[str]:
+    """Return in words what is wrong with an amplifier; what is not known is wrong too."""
+    if not amplifier.get("up"):
+        return ["NO ANSWER"]
+    found = [word for point, word in (("los", "LOS"), ("fault", "FAULT")) if plain(amplifier.get(point)) is True]
+    return found + [f"{point} {value(form)}" for point, form in amplifier.items() if offered(form) and form["q"] in ("stale", "bad")]
+
+
+def _taps(status: Form, around: Around) -> list[str]:
+    taps = named(status.get("taps"))
     if not taps:
         return []
-    dark = [(name, tap) for name, tap in taps if _plain(tap.get("los")) is not False]
-    lines = [f"OPTICAL {len(taps) - len(dark)} of {len(taps)} inputs have light"]
+    dark = [(name, tap) for name, tap in taps if plain(tap.get("los")) is not False]
+    lines = wrapped(f"{len(taps) - len(dark)} of {len(taps)} inputs have light   {loop_words(around.health)}".strip(), "OPTICAL ")
     for name, tap in dark[:MOST_TAPS]:
-        lines += wrapped(f"{'NO LIGHT' if _plain(tap.get('los')) is True else 'not known'}   {value(tap.get('power'))}", _label("", name))
+        lines += wrapped(f"{'NO LIGHT' if plain(tap.get('los')) is True else 'not known'}   {value(tap.get('power'))}", _label("", name))
     return lines + _left_out(dark, MOST_TAPS, "input without light", "inputs without light")
 
 
+def loop_words(health: Form | None) -> str:
+    """Return how the sampling loop does; nothing where nobody has asked, or where there is none."""
+    sampler = (health or {}).get("sampler")
+    if not isinstance(sampler, Mapping):
+        return ""
+    return f"loop {figure(sampler.get('rate'))}, {figure(sampler.get('missed'))} missed" if sampler.get("running") else "LOOP NOT RUNNING"
+
+
 def _buses(status: Form) -> list[str]:
-    buses = _items(status.get("buses"))
+    buses = named(status.get("buses"))
     down = [name for name, bus in buses if not bus.get("up")]
     if not buses:
         return []
     return wrapped(f"{len(buses) - len(down)} of {len(buses)} open" + (f"   DOWN: {', '.join(down)}" if down else ""), "BUSES   ")
 
 
-def _troubles(amplifier: Form) -> list[str]:
-    """Return in words what is wrong with an amplifier; what is not known is wrong too."""
-    if not amplifier.get("up"):
-        return ["NO ANSWER"]
-    found = [word for point, word in (("los", "LOS"), ("fault", "FAULT")) if _plain(amplifier.get(point)) is True]
-    return found + [f"{point} {value(form)}" for point, form in amplifier.items() if _offered(form) and form["q"] in ("stale", "bad")]
+def _link(status: Form, around: Around) -> list[str]:
+    """Return the connections to the world outside: the far station, the broker and what waits for it, the metrics."""
+    said = list(_links(status, around.health or {}))
+    return wrapped("   ".join(said), f"{'LINK':{LABEL}}") if said else []
 
 
-def _alarm_summary(alarms: Form, room: int | None) -> list[str]:
-    listed = sorted(alarms["alarms"], key=lambda alarm: (SEVERITIES.index(alarm["severity"]), alarm["letter"]))  # as show alarms
-    counts = Counter(alarm["severity"] for alarm in listed)
-    hidden = sum(int(_plain(alarm["hides"]) or 0) for alarm in listed)
-    said = "  ".join(f"{counts[word]} {word}" for word in SEVERITIES if counts[word]) or "none"
-    lines = wrapped(said + (f"     {hidden} suppressed by their causes" if hidden else ""), "ALARMS  ")
-    today = str(alarms["asOf"]["t"])
-    groups = folded(listed)
-    starts = [f" {alarm['letter']} {SHORT[alarm['severity']]:5} {clock(alarm['since'], today):>11}  " for alarm, *_ in groups]
-    blocks = [wrapped(f"{keys_shown(group)}  {group[0]['text']}", start) for group, start in zip(groups, starts, strict=True)]
-    return lines + (_whole_blocks(blocks, room, [len(group) for group in groups]) if blocks else [])
+def _links(status: Form, health: Form) -> Iterator[str]:
+    far, mqtt, scrape = status.get("far_end"), health.get("mqtt"), health.get("scrape")
+    if isinstance(far, Mapping):
+        heard = far.get("age")
+        yield f"{far.get('name') or 'far station'} {'never heard' if plain(heard) is None else f'heard {value(heard)} ago'}"
+    if isinstance(mqtt, Mapping):
+        waiting = (health.get("journal") or {}).get("outbox_records")
+        yield f"MQTT {'up' if mqtt.get('connected') else 'DOWN'}{f', queue {figure(waiting)}' if waiting is not None else ''}"
+    sparkplug = health.get("sparkplug")
+    if isinstance(sparkplug, Mapping):
+        yield f"Sparkplug {'up' if sparkplug.get('connected') else 'DOWN'}"
+    if isinstance(scrape, Mapping):
+        yield f"metrics fetched {figure(scrape['age'])} ago" if scrape.get("age") is not None else "metrics never fetched"
 
 
-def _next(status: Form, alarms: Form | None) -> str:
+# What people do, and what to do next.
+
+
+def _people(status: Form, around: Around) -> list[str]:
+    """Return holds, bypasses, operation and shift, as far as somebody has asked for them."""
+    now = str(status.get("t") or "")
+    said = [] if around.holds is None else [_holds(around.holds)]
+    if around.interlocks is not None:
+        bypassed = [each for each in around.interlocks if each.get("bypassedUntil")]
+        said.append("BYPASSES " + _some([f"{each['name']} until {clock(each['bypassedUntil'], now)}Z" for each in bypassed]))
+    if around.operations is not None:
+        running = [each for each in around.operations if each["phase"] != "closed"]
+        said.append("OPERATION " + _some([f"{each['name']} {each['object']} {str(each['phase']).upper()}" for each in running]))
+    if around.shift is not None:
+        said.append(f"SHIFT {around.shift.get('by')} since {clock(around.shift.get('since'), now)}Z")
+    return wrapped("   ".join(said), following=VERDICT) if said else []
+
+
+def _holds(holds: Rows) -> str:
+    warning = f" ({NOT_AN_ISOLATION})" if holds else ""
+    return "HOLDS " + _some([f"{each['name']} {each['object']} by {each['who']}" for each in holds]) + warning
+
+
+def _some(texts: Sequence[str]) -> str:
+    """Return the first ones of several and how many there are besides."""
+    more = len(texts) - MOST_NAMED
+    return ", ".join([*texts[:MOST_NAMED], *([f"{more} more"] if more > 0 else [])]) or "none"
+
+
+def _next(status: Form, alarms: Form | None, around: Around) -> str:
     verdict = status.get("verdict")
     told = isinstance(verdict, Mapping) and verdict.get("kind") not in (None, HEALTHY)
+    held = [str(each["name"]) for each in around.operations or () if each["phase"] == "held"]
     waiting = folded(alarm for alarm in (alarms or {}).get("alarms", ()) if alarm["letter"] in "BDE")
     acked = f"  |  ack {' '.join(str(alarm['key']) for alarm in waiting[0][:2])}" if waiting else ""
-    return "Next:  " + ("show fault  |  support fault  |  " if told else "") + "show alarms" + acked
-
-
-# The alarms.
-
-
-def alarms_screen(status: Form, listing: Form, rows: int | None = ROWS, command: str = ALARMS) -> list[str]:
-    """Return a list of alarms; with `rows`, as many as fit and the number of the others, which `command` shows."""
-    today, alarms = str(listing["asOf"]["t"]), listing["alarms"]
-    counts = Counter(alarm["letter"] for alarm in alarms)
-    head = f"{today[:10]} {today[11:19]}Z   {len(alarms)} shown of {listing.get('total', len(alarms))}"
-    where = ascii_only(f"{str(status.get('station')).upper()} {str(status.get('mode')).upper()}")
-    top = [*beside(where, head), "St  Sev   Since (UTC)  Age     Alarm: what it is, and what to do first", _columns_rule()]
-    end = [RULE, *([LEGEND] if set(counts) & set("BCDEF") or not counts else []), *([HIDDEN_LEGEND] if set(counts) & set("GHI") else [])]
-    first = next((alarm["key"] for alarm in alarms if alarm["firstOut"]), None)
-    end += wrapped(f"First out: {first}") if first else []
-    groups = folded(alarms)
-    blocks = [_alarm_block(group, today) for group in groups]
-    room = None if rows is None else rows - len(top) - len(end)
-    return [*top, *_whole_blocks(blocks, room, [len(group) for group in groups], command), *end]
-
-
-def alarm_lines(listing: Form) -> list[str]:
-    """Return one line for each alarm, complete, for scripts and for those who read line by line."""
-    return [
-        ascii_only(
-            f"{alarm['letter']} {alarm['severity']} {_since(alarm)} {alarm['key']}#{alarm['occurrence']} {alarm['text']};"
-            f"{' ' + alarm['note'] + ';' if alarm.get('note') else ''} first: {alarm['firstAction']}"
-        )
-        for alarm in listing["alarms"]
-    ]
-
-
-def acknowledged_line(outcome: Form) -> str:
-    """Return the sentence for an acknowledgement that was taken."""
-    state = STAYS.get(str(outcome.get("letter")), f"state {outcome.get('letter')}")
-    return ascii_only(f"{outcome['key']} acknowledged: {state}")
-
-
-def done_line(key: str, done: str, answer: Form) -> str:
-    """Return the sentence for another order that was carried out."""
-    until = answer.get("until")
-    return ascii_only(f"{key} {done}" + (f" until {until['t']}" if isinstance(until, Mapping) else ""))
-
-
-def refusal_lines(what: str, why: str, to_do: str) -> list[str]:
-    """Return the three parts of every refusal: what, why, and what would change it."""
-    return [*wrapped(what, "REFUSED  "), *why_lines(why, to_do)]
-
-
-def why_lines(why: str, to_do: str) -> list[str]:
-    """Return the second and the third part of a refusal."""
-    return [*wrapped(why, " why     "), *(wrapped(to_do, " to do   ") if to_do else [])]
-
-
-def _alarm_block(group: Sequence[Form], today: str) -> list[str]:
-    alarm = group[0]
-    marks = ("!" if alarm["letter"] == "B" else "") + ("?" if alarm["unknown"] else "")
-    start = f"{alarm['letter'] + marks:3} {SHORT[alarm['severity']]:5} {clock(alarm['since'], today):12} {_age(alarm):7} "
-    lines = wrapped(f"{keys_shown(group)}  {alarm['text']}", start)
-    indent = " " * len(start)
-    lines += wrapped(f"({alarm['note']})", indent) if alarm.get("note") else []
-    hides = sum(int(_plain(each["hides"]) or 0) for each in group)
-    if hides:
-        lines += wrapped(f"hides {counted(hides, 'alarm')} of this cause (show alarms suppressed)", indent)
-    return lines + wrapped(_what_to_do(alarm, today), indent)
-
-
-def _what_to_do(alarm: Form, today: str) -> str:
-    """Return what to know next about an alarm: what to do first, who has seen it, or who hides it until when."""
-    shelf, outage, seen = alarm["shelf"], alarm["outage"], alarm["seen"]
-    match alarm["letter"]:
-        case "G" if shelf:
-            return f"shelved until {clock(shelf['until'], today)}Z by {shelf['by']}: {shelf['reason']}"
-        case "H":
-            return f"suppressed by {', '.join(alarm['causes']) or 'its cause'}"
-        case "I" if outage:
-            return f"out of service by {outage['by']} and {outage['second']}, review {clock(outage['review'], today)}Z: {outage['reason']}"
-        case "C" if seen:
-            return f"{seen['by']} {clock(seen['at'], today)}Z {seen['note']}".rstrip()
-        case "D" | "E":
-            return f"-> {alarm['firstAction']}; ack when understood"
-        case "F":
-            return "-> needs a reset, with a note"
-        case _:
-            return f"-> {alarm['firstAction']}"
-
-
-def _whole_blocks(blocks: Sequence[list[str]], room: int | None, counts: Sequence[int], command: str = ALARMS) -> list[str]:
-    """Return the blocks, none cut in two, as many as there is room for; the last row counts the alarms of the others."""
-    if not blocks:
-        return ["none"]
-    if room is None or sum(map(len, blocks)) <= room:
-        return [line for block in blocks for line in block]
-    lines: list[str] = []
-    for number_shown, block in enumerate(blocks):
-        if len(lines) + len(block) > room - 1:
-            return [*lines, f"and {sum(counts[number_shown:])} more: stationctl --plain {command}"]
-        lines += block
-    return lines
-
-
-def _columns_rule() -> str:
-    return f"{'-' * 3} {'-' * 5} {'-' * 12} {'-' * 7} {'-' * (COLUMNS - INDENT)}"
-
-
-def _age(alarm: Form) -> str:
-    seconds = _plain(alarm["age"])
-    return age(seconds) if isinstance(seconds, int | float) and alarm["since"] else "--"
-
-
-def _since(alarm: Form) -> str:
-    return str(alarm["since"]["t"]) if alarm["since"] else "--"
+    first = f"show operations {held[0]}  |  " if held else ""
+    return "Next:  " + first + ("show fault  |  support fault  |  " if told else "") + "show alarms" + acked
 
 
 # What the rows share.
 
 
-def _items(group: object) -> list[tuple[str, Form]]:
-    """Return the entries of a part of the document, which may be missing."""
-    if not isinstance(group, Mapping):
-        return []
-    return [(ascii_only(name), entry) for name, entry in group.items() if isinstance(entry, Mapping)]
-
-
-def _offered(form: object) -> bool:
-    """Return whether this is a value that the unit has; what it does not have is no trouble."""
-    return is_value(form) and isinstance(form, Mapping) and form.get("why") != "not-offered"
-
-
-def _plain(form: object) -> Any:
-    """Return what a value is now, or None when that is not known."""
-    return form.get("v") if isinstance(form, Mapping) else None
+def _utc_s(text: object) -> float | None:
+    try:
+        return datetime.fromisoformat(str(text)).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def _word(up: object) -> str:
@@ -327,12 +386,3 @@ def _label(group: str, name: str) -> str:
 def _left_out(items: Sequence[object], most: int, one: str, several: str = "") -> list[str]:
     words = (f"more {one}", f"more {several}" if several else "")
     return [f"  and {counted(len(items) - most, *words)}"] if len(items) > most else []
-
-
-def _fitted(lines: Iterable[str], room: int | None) -> list[str]:
-    """Return the lines, or as many as there is room for and the number of the others."""
-    every = list(lines)
-    if room is None or len(every) <= room:
-        return every
-    kept = max(room - 1, 0)
-    return [*every[:kept], f"  and {counted(len(every) - kept, 'more row')}: stationctl --plain show status"]

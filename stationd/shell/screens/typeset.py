@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 COLUMNS = 79
+ROWS = 24
+RULE = "-" * COLUMNS
 DECIMALS = {"dBm": 2, "dB": 2, "mA": 1, "V": 1, "degC": 1, "%": 1, "W": 1}
 SIGNED = frozenset({"dBm", "V"})
 
@@ -96,3 +99,74 @@ def _short(text: str) -> str:
 def is_value(form: object) -> bool:
     """Return whether this is a value of the documents."""
     return isinstance(form, Mapping) and "q" in form and "v" in form
+
+
+def plain(form: object) -> Any:
+    """Return what a value is now, or None when that is not known."""
+    return form.get("v") if isinstance(form, Mapping) else None
+
+
+def offered(form: object) -> bool:
+    """Return whether this is a value that the unit has; what it does not have is no trouble."""
+    return is_value(form) and isinstance(form, Mapping) and form.get("why") != "not-offered"
+
+
+def named(group: object) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return the entries of a part of a document, which may be missing."""
+    if not isinstance(group, Mapping):
+        return []
+    return [(ascii_only(name), entry) for name, entry in group.items() if isinstance(entry, Mapping)]
+
+
+def figure(form: object) -> str:
+    """Return a number for a sentence: its unit after it, an age as an age; "--" where there is none."""
+    known = plain(form)
+    if isinstance(known, int | float) and not isinstance(known, bool) and isinstance(form, Mapping) and form.get("u") == "s":
+        return age(known)
+    return value(form)
+
+
+def headed(status: Mapping[str, Any], title: str = "") -> str:
+    """Return the station and whether it is real, as every screen names them."""
+    return ascii_only("   ".join(filter(None, (f"{str(status.get('station')).upper()} {str(status.get('mode')).upper()}", title))))
+
+
+def moment(text: object, mark: str = "") -> str:
+    """Return the date and the time of an RFC 3339 text to the second, with its Z."""
+    found = ascii_only(text or "")
+    return f"{mark}{found[:10]} {found[11:19]}Z" if len(found) >= len("2026-11-22T22:04:12") else "--"
+
+
+def in_columns(cells: Sequence[str], widths: Sequence[int], rest: str = "") -> list[str]:
+    """Return one row of a table and a text that goes on under itself; cells too long for their column stand one after the other."""
+    shown = [ascii_only(cell) for cell in cells]
+    if any(len(cell) > width for cell, width in zip(shown, widths, strict=True)):
+        return wrapped("   ".join(filter(None, (*shown, rest))), following="    ")
+    start = "".join(f"{cell:<{width + 1}}" for cell, width in zip(shown, widths, strict=True))
+    return wrapped(rest, start) if rest else [start.rstrip()]
+
+
+def bounded(top: list[str], body: list[str], end: list[str], rows: int | None, command: str) -> list[str]:
+    """Return the screen; what finds no row between top and end is counted."""
+    if rows is None or len(top) + len(body) + len(end) <= rows:
+        return [*top, *body, *end]
+    more = f"stationctl --plain {command}"
+    if len(top) + len(end) + 1 > rows:  # the figures need the room: the whole of it is on the plain screen
+        every = [*top, *body, *end]
+        return [*every[: rows - 1], f"  and {len(every) - rows + 1} more rows: {more}"]
+    room = rows - len(top) - len(end) - 1
+    return [*top, *body[:room], f"  and {len(body) - room} more rows: {more}", *end]
+
+
+def whole_blocks(blocks: Sequence[list[str]], room: int | None, counts: Sequence[int], command: str) -> list[str]:
+    """Return the blocks, none cut in two, as many as there is room for; the last row counts the things of the others."""
+    if not blocks:
+        return ["none"]
+    if room is None or sum(map(len, blocks)) <= room:
+        return [line for block in blocks for line in block]
+    lines: list[str] = []
+    for number_shown, block in enumerate(blocks):
+        if len(lines) + len(block) > room - 1:
+            return [*lines, f"and {sum(counts[number_shown:])} more: stationctl --plain {command}"]
+        lines += block
+    return lines

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stationd.shell.screens import alarms as alarm_screens
 from stationd.shell.screens import folding, typeset
 from stationd.shell.screens import status as screens
 from tests.console.desk import CRITICAL, DEVICE_LOST, KEYS, STATUS, Desk, serving, value
@@ -56,7 +57,7 @@ ALARMS = st.fixed_dictionaries(
     {
         "key": st.sampled_from([str(key) for key in KEYS] + ["x" * 90 + "/Y", "усилитель/LOW"]),
         "letter": st.sampled_from("BCDEFGHI"),
-        "severity": st.sampled_from(sorted(screens.SHORT)),
+        "severity": st.sampled_from(sorted(alarm_screens.SHORT)),
         "unknown": st.booleans(),
         "since": STAMPS | st.none(),
         "age": st.floats(0, 1e9).map(lambda seconds: value(seconds, "s")),
@@ -97,18 +98,18 @@ def test_the_status_of_any_station_fits_the_screen(status: dict[str, Any], alarm
 @settings(max_examples=40, deadline=None)
 @given(status=STATUSES, alarms=LISTINGS)
 def test_any_list_of_alarms_fits_the_screen_and_each_alarm_is_on_it_or_counted(status: dict[str, Any], alarms: dict[str, Any]) -> None:
-    lines = screens.alarms_screen(status, alarms)
+    lines = alarm_screens.alarms_screen(status, alarms)
     assert fits(lines)
-    every = screens.alarms_screen(status, alarms, rows=None)
+    every = alarm_screens.alarms_screen(status, alarms, rows=None)
     assert fits(every, None)
     assert told(lines, alarms["alarms"]) == told(every, alarms["alarms"]) == len(alarms["alarms"])
-    assert len(screens.alarm_lines(alarms)) == len(alarms["alarms"])
+    assert len(alarm_screens.alarm_lines(alarms)) == len(alarms["alarms"])
 
 
 def told(lines: list[str], alarms: list[dict[str, Any]]) -> int:
     """Return how many alarms a screen shows, one row for those that are one event, or counts."""
     begin = next(number for number, line in enumerate(lines) if line.startswith("--- ----- "))
-    rows = lines[begin + 1 : lines.index(screens.RULE)]
+    rows = lines[begin + 1 : lines.index(typeset.RULE)]
     more = sum(int(row.split()[1]) for row in rows if row.startswith("and "))
     shown = sum(1 for row in rows if row[0] in "BCDEFGHI")
     return more + sum(len(group) for group in folding.folded(alarms)[:shown])
@@ -129,14 +130,14 @@ TRIP, CONTACT = alarm("pfe/PFE-TRIP", "2026-11-22T22:05:01.584Z"), alarm("io/PFE
 
 def test_alarms_of_the_same_type_and_onset_are_one_row_with_all_their_keys_and_the_desk_counts_each() -> None:
     both = listing(CONTACT, TRIP)
-    shown = "\n".join(screens.alarms_screen(STATUS, both))
+    shown = "\n".join(alarm_screens.alarms_screen(STATUS, both))
     assert shown.count("Power feed has") == 1
     assert "io/PFE-TRIP/di8 + pfe/PFE-TRIP" in shown
     assert "hides 2 alarms" in shown
     glance = "\n".join(screens.status_screen(STATUS, both))
     assert "2 critical" in glance
     assert glance.count("PFE-TRIP") == 4  # both keys on one row, and in the order that acknowledges both
-    assert len(screens.alarm_lines(both)) == 2
+    assert len(alarm_screens.alarm_lines(both)) == 2
 
 
 @pytest.mark.parametrize(
@@ -153,13 +154,13 @@ def test_alarms_that_differ_in_more_than_their_source_are_rows_of_their_own(othe
 
 def test_what_an_alarm_says_of_itself_this_time_is_on_the_screen_and_in_the_plain_line() -> None:
     lost = listing(alarm("station/FAR-STATION-LOST", "2026-11-22T22:05:01.000Z", note="no key: file:/x is empty"))
-    assert "(no key: file:/x is empty)" in "\n".join(screens.alarms_screen(STATUS, lost))
-    assert "no key: file:/x is empty; first:" in screens.alarm_lines(lost)[0]
+    assert "(no key: file:/x is empty)" in "\n".join(alarm_screens.alarms_screen(STATUS, lost))
+    assert "no key: file:/x is empty; first:" in alarm_screens.alarm_lines(lost)[0]
 
 
 def test_a_flood_of_one_type_is_one_row_that_names_some_and_counts_the_others() -> None:
     many = [alarm(f"fp{pair}-preamp/LIGHT-LOST", "2026-11-22T22:05:01.000Z") for pair in range(1, 25)]
-    lines = screens.alarms_screen(STATUS, listing(*many))
+    lines = alarm_screens.alarms_screen(STATUS, listing(*many))
     assert fits(lines)
     assert "and 21 more" not in "\n".join(lines)
     assert "+ 21 more" in " ".join(" ".join(lines).split())
@@ -167,7 +168,7 @@ def test_a_flood_of_one_type_is_one_row_that_names_some_and_counts_the_others() 
 
 def test_the_list_that_does_not_fit_names_the_command_that_shows_that_list_whole() -> None:
     many = [alarm(f"u{number}/T-{number}", "2026-11-22T22:05:01.000Z") for number in range(30)]
-    lines = screens.alarms_screen(STATUS, listing(*many), 23, "show alarms suppressed")
+    lines = alarm_screens.alarms_screen(STATUS, listing(*many), 23, "show alarms suppressed")
     assert fits(lines, 23)
     assert any(row.endswith("more: stationctl --plain show alarms suppressed") for row in lines)
 
@@ -230,7 +231,7 @@ def test_the_status_shows_the_gravest_alarm_first_and_one_that_stands_before_one
 
 def test_one_of_a_thing_is_told_in_the_singular() -> None:
     assert (typeset.counted(1, "alarm"), typeset.counted(2, "alarm"), typeset.counted(0, "alarm")) == ("1 alarm", "2 alarms", "0 alarms")
-    assert "hides 1 alarm of this cause" in "\n".join(screens.alarms_screen(STATUS, listing(alarm("u1/TRIP", "2026-11-22T22:05:01.000Z"))))
+    assert "hides 1 alarm of this cause" in "\n".join(alarm_screens.alarms_screen(STATUS, listing(alarm("u1/TRIP", "2026-11-22T22:05:01.000Z"))))
 
 
 def test_the_status_names_what_is_wrong_and_shows_no_row_of_what_there_is_not() -> None:
@@ -261,7 +262,7 @@ async def test_what_has_gone_unseen_still_says_what_to_do_first() -> None:
             served.desk.signal(key, False)
         listing = (await (await served.caller()).call("io.stationd.Alarm.List"))["parameters"]
     assert sorted(alarm["letter"] for alarm in listing["alarms"]) == ["D", "E"]
-    text = " ".join(" ".join(screens.alarms_screen(STATUS, listing, None)).split())
+    text = " ".join(" ".join(alarm_screens.alarms_screen(STATUS, listing, None)).split())
     for alarm in listing["alarms"]:
         assert f"-> {alarm['firstAction']}; ack when understood" in text
 
@@ -274,7 +275,7 @@ async def test_the_screen_of_alarms_tells_what_to_do_and_who_has_seen_it() -> No
         await caller.call("io.stationd.Alarm.Acknowledge", {"keys": [str(DEVICE_LOST)], "note": "jointer on site"})
         listing = (await caller.call("io.stationd.Alarm.List"))["parameters"]
         await asyncio.sleep(0)
-    lines = screens.alarms_screen(STATUS, listing)
+    lines = alarm_screens.alarms_screen(STATUS, listing)
     text = "\n".join(lines)
     assert fits(lines)
     assert "B!  CRIT" in text

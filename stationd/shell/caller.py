@@ -37,6 +37,7 @@ class Line:
     """The connection to the daemon, with one deadline for everything until it is renewed."""
 
     def __init__(self, path: str, timeout_s: float) -> None:
+        self.timeout_s = timeout_s
         self._until = time.monotonic() + timeout_s
         self._rest = b""
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

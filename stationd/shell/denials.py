@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from stationd.shell.act_words import AUDIT, OPERATION, SETPOINT
 from stationd.shell.exits import Exit
+from stationd.shell.methods import AUDIT, OPERATION, SETPOINT
 from stationd.shell.screens.typeset import wrapped
 
 WHY, TO_DO = " why     ", " to do   "

@@ -26,6 +26,19 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
+MEANINGS = {
+    Exit.DONE: "done",
+    Exit.FAILED: "it ran and failed",
+    Exit.USAGE: "usage: unknown word, bad value, missing unit",
+    Exit.NO_DAEMON: "no daemon",
+    Exit.NOT_PERMITTED: "not permitted: role, authority, second person, no terminal",
+    Exit.REFUSED: "refused by safety: never repeat it blindly",
+    Exit.OUTCOME_UNKNOWN: "outcome unknown: look first",
+    Exit.NO_SUCH_THING: "no such thing",
+    Exit.NOT_GOOD: "some value is stale or bad (with --strict)",
+    Exit.CONFLICT: "conflict: look again",
+    Exit.INTERRUPTED: "interrupted",
+}
 CODES = {
     ALARM + "NoSuchAlarm": Exit.NO_SUCH_THING,
     ALARM + "Hidden": Exit.CONFLICT,
@@ -43,6 +56,11 @@ CODES = {
     DIAGNOSTICS + "NotDone": Exit.FAILED,
     DIAGNOSTICS + "BaselineRefused": Exit.REFUSED,
     DIAGNOSTICS + "NotAllowed": Exit.NOT_PERMITTED,
+    DIAGNOSTICS + "NoLine": Exit.NO_SUCH_THING,
+    DIAGNOSTICS + "NoSuchKey": Exit.NO_SUCH_THING,
+    DIAGNOSTICS + "NoSuchPoint": Exit.NO_SUCH_THING,
+    DIAGNOSTICS + "NoSuchDevice": Exit.NO_SUCH_THING,
+    DIAGNOSTICS + "NotSaved": Exit.REFUSED,
     SERVICE + "InvalidParameter": Exit.USAGE,
     SERVICE + "PermissionDenied": Exit.NOT_PERMITTED,
     SERVICE + "InterfaceNotFound": Exit.NO_SUCH_THING,
@@ -59,6 +77,9 @@ CAUSES = {
     "command-already-in-execution": Exit.CONFLICT,
     "occurrence-passed": Exit.CONFLICT,
     "out-of-service": Exit.CONFLICT,
+    "name-taken": Exit.CONFLICT,
+    "bad-name": Exit.USAGE,
+    "too-large": Exit.USAGE,
 }
 
 
@@ -73,7 +94,7 @@ class Refusal(NamedTuple):
 def refusal(error: str, parameters: Json) -> Refusal:
     """Return how an error of the daemon is said, and with which code it ends."""
     cause, code = str(parameters.get("cause", "")), CODES.get(error, Exit.FAILED)
-    if error == ALARM + "Refused":
+    if error in (ALARM + "Refused", DIAGNOSTICS + "NotSaved"):
         code = CAUSES.get(cause, code)
     of_line = _of_line(error, parameters, code)
     if of_line is not None:

@@ -1,13 +1,13 @@
-"""What a command asks of the daemon, and the small parts that all commands are read with. Pure.
+"""What a command asks of the daemon, or of the client itself, and the small parts that all commands are read with. Pure.
 
-The commands themselves are in stationd.shell.words and stationd.shell.act_words. Named tuples here and in the client's other
-modules, because dataclasses alone take a fifth of its start.
+The commands are rows of stationd.shell.grammar. Named tuples here and in the client's other modules, because dataclasses alone take a
+fifth of its start.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import Enum
 from typing import NamedTuple
 
@@ -18,16 +18,32 @@ class Usage(Exception):
     """What was typed is no command. The text is one sentence for the person."""
 
 
+class Ago(NamedTuple):
+    """A time that is meant as so many seconds before the command is carried out."""
+
+    seconds: int
+
+
 class Kind(Enum):
     """How the answer is shown, or, from ORDER on, how the command is carried out."""
 
     STATUS = "status"
     ALARMS = "alarms"
+    ALARM_HISTORY = "alarm history"
+    ALARM_STATISTICS = "alarm statistics"
     LINE = "line"
     FAULT = "fault"
     FAULTS = "faults"
     BASELINE = "baseline"
     BUNDLE = "bundle"
+    FEEDS = "feeds"
+    FEED = "feed"
+    FEED_LIMITS = "feed limits"
+    EVENTS = "events"
+    AMPLIFIERS = "amplifiers"
+    AMPLIFIER = "amplifier"
+    OPTICAL = "optical"
+    TAP = "tap"
     OPERATIONS = "operations"
     OPERATION = "operation"
     HOLDS = "holds"
@@ -37,9 +53,35 @@ class Kind(Enum):
     APPLIED = "applied"
     AUDIT = "audit"
     VERIFY = "verify"
+    SESSIONS = "sessions"
+    HANDOVER = "handover"
+    CLOCK = "clock"
+    HEALTH = "health"
+    VERSION = "version"
+    CONFIG = "config"
+    LOG = "log"
+    POINTS = "points"
+    PLOT = "plot"
+    REPORT = "report"
+    # What the client does by itself, or with more than one question.
+    ALARM_TYPES = "alarm types"
+    WATCH = "watch"
+    EXPLAIN = "explain"
+    CHECK = "check"
+    WAIT_ALARM = "wait alarm"
+    WAIT_OPERATION = "wait operation"
+    WAIT_LINE = "wait line"
+    LAMP = "lamp"
+    SUPPORT = "support"
+    HELP = "help"
+    # What only the shell has.
+    SETTING = "setting"
+    QUIT = "quit"
+    # What changes something.
     ORDER = "order"
     TAKE = "take"
     ACT = "act"
+    SAY = "say"
     EMERGENCY = "emergency"
     APPROVE = "approve"
     ARM = "arm"
@@ -47,11 +89,16 @@ class Kind(Enum):
     EXECUTE = "execute"
 
 
-ACTING = frozenset({Kind.ORDER, Kind.TAKE, Kind.ACT, Kind.EMERGENCY, Kind.APPROVE, Kind.ARM, Kind.GO_ON, Kind.EXECUTE})
+ACTING = frozenset({Kind.ORDER, Kind.TAKE, Kind.ACT, Kind.SAY, Kind.EMERGENCY, Kind.APPROVE, Kind.ARM, Kind.GO_ON, Kind.EXECUTE})
 ACT_SHOWN = frozenset(
     {Kind.OPERATIONS, Kind.OPERATION, Kind.HOLDS, Kind.INTERLOCKS, Kind.AUTHORITY, Kind.DIFF, Kind.APPLIED, Kind.AUDIT, Kind.VERIFY}
 )
 FACE_TO_FACE = frozenset({Kind.APPROVE, Kind.ARM, Kind.GO_ON, Kind.EXECUTE})
+BY_ITSELF = frozenset(
+    {Kind.ALARM_TYPES, Kind.WATCH, Kind.EXPLAIN, Kind.CHECK, Kind.WAIT_ALARM, Kind.WAIT_OPERATION, Kind.WAIT_LINE, Kind.LAMP,
+     Kind.SUPPORT, Kind.HELP}
+)  # fmt: skip
+OF_SHELL = frozenset({Kind.SETTING, Kind.QUIT})
 
 
 class Wish(NamedTuple):
@@ -80,15 +127,3 @@ def seconds_in(text: str) -> int:
     if re.fullmatch(r"(\d{1,6}[smhd])+", text, re.ASCII) is None:
         raise Usage(f"{text} is no duration; write it with its unit, for example 30m, 8h or 1h30m")
     return sum(int(number) * SECONDS[unit] for number, unit in re.findall(r"(\d+)([smhd])", text))
-
-
-def full_word(typed: str, words: Sequence[str]) -> str:
-    """Return the one word that begins like this. Usage, with the candidates, when there is none or more than one."""
-    if typed in words:
-        return typed
-    found = [word for word in words if typed and word.startswith(typed)]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise Usage(f"{typed} may be {' or '.join(found)}")
-    raise Usage(f"{typed} is none of: {', '.join(words)}")

@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 
 import stationd.core.operation
-from stationd.shell.act_words import VERBS
-from stationd.shell.words import understood
+from stationd.shell.grammar.acting import ACTS
+from stationd.shell.grammar.command import first_word
+from stationd.shell.grammar.noting import NOTING
+from stationd.shell.grammar.table import understood
 
+VERBS = {first_word(command.form) for command in (*NOTING, *ACTS)}
 ROOM = Path(stationd.core.operation.__file__).parent
 SENTENCES = "sentences.py"  # tells orders as they were asked, with what was asked for, however odd
 COMMAND = re.compile(rf": ((?:{'|'.join(re.escape(verb) for verb in ('show', *VERBS))})(?![\w-])[^;,]*)")

@@ -1,0 +1,209 @@
+"""One command carried out: what is asked of the daemon for it, and what is told of the answer. The same one-shot and in the shell.
+
+What a person has to answer meanwhile is in stationd.shell.act_client, EMERGENCY-OFF in stationd.shell.emergency.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from stationd.shell import showing
+from stationd.shell.caller import Failed, Line
+from stationd.shell.daemon import Daemon
+from stationd.shell.exits import SERVICE, Exit, of_outcome, qualities
+from stationd.shell.grammar.noting import ALL_VISIBLE
+from stationd.shell.methods import ALARM, DIAGNOSTICS, STATUS
+from stationd.shell.screens.typeset import wrapped
+from stationd.shell.told import Asked, Form, Told
+from stationd.shell.wish import ACT_SHOWN, BY_ITSELF, Ago, Kind, Wish
+
+VERIFY_S = 125.0  # the daemon itself gives a walk along the whole audit 120 s
+REPORT_S = 130.0  # a self-test walks along the audit too
+COLUMNS_OF_PLOT = 66
+NOT_BAD = (Kind.INTERLOCKS, Kind.DIFF)
+LONG_S = {Kind.VERIFY: VERIFY_S, Kind.REPORT: REPORT_S}
+
+
+def told(wish: Wish, daemon: Daemon, asked: Asked) -> Told:
+    """Carry out a command that asks nothing of the person. Failed when it is refused, or nobody answers."""
+    if wish.kind in BY_ITSELF:
+        from stationd.shell import by_itself
+
+        return by_itself.told(wish, daemon, asked)
+    with daemon.line() as line:
+        match wish.kind:
+            case Kind.ACT | Kind.SAY:
+                return _acted(line, wish, asked)
+            case Kind.ORDER:
+                return _ordered(line, wish)
+            case Kind.STATUS:
+                return _status(line, asked)
+            case Kind.TAP:
+                return _tap(line, wish, asked)
+        return _looked(line, wish, asked)
+
+
+def _looked(line: Line, wish: Wish, asked: Asked) -> Told:
+    """Ask, and show the answer beside the station as it stands."""
+    line.renew(max(line.timeout_s, LONG_S.get(wish.kind, 0.0)))
+    answer = line.call(wish.method, _parameters(wish), acts=wish.acts)
+    answer |= _more(line, wish)
+    status = line.call(f"{STATUS}.GetStatus", {})["status"]
+    if wish.kind in (Kind.FEEDS, Kind.AMPLIFIERS, Kind.OPTICAL):
+        answer = status
+    lines = [] if asked.json else showing.shown(wish.kind, answer, status, asked)
+    as_of = str(answer["asOf"]["t"]) if wish.kind is Kind.ALARMS else ""
+    return Told(lines, answer, _judged(wish.kind, answer, asked), (), status, as_of)
+
+
+def _parameters(wish: Wish) -> dict[str, object]:
+    """Return the parameters as the daemon takes them: times as stamps, a strip chart with its columns."""
+    sent = {name: _stamp(known) if name == "since" else known for name, known in wish.parameters.items()}
+    return sent | ({"columns": COLUMNS_OF_PLOT} if wish.kind is Kind.PLOT else {})
+
+
+def _stamp(known: object) -> object:
+    if isinstance(known, Ago):
+        return {"t": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - known.seconds))}
+    return {"t": known}
+
+
+def _more(line: Line, wish: Wish) -> dict[str, object]:
+    """Return what a screen shows beside its answer."""
+    match wish.kind:
+        case Kind.FEED:
+            return line.call(f"{STATUS}.GetDevice", wish.parameters)
+        case Kind.AMPLIFIER:
+            listing = alarms_of(line, {"filter": {"resource": wish.parameters["device"]}})
+            return {"alarms": listing["alarms"] if listing is not None else []}
+    return {}
+
+
+def alarms_of(line: Line, parameters: Mapping[str, object]) -> Form | None:
+    """Return the alarms; None where the station has no desk for them."""
+    try:
+        return line.call(f"{ALARM}.List", parameters)
+    except Failed as failed:
+        if failed.error != f"{SERVICE}InterfaceNotFound":
+            raise
+        return None
+
+
+def _status(line: Line, asked: Asked) -> Told:
+    from stationd.shell.screens import status as screens
+
+    status = line.call(f"{STATUS}.GetStatus", {})["status"]
+    alarms = alarms_of(line, {})
+    data = {**status, **({} if alarms is None else {"alarms": alarms["alarms"]})}
+    if asked.json:
+        lines: list[str] = []
+    elif asked.plain:
+        lines = screens.status_lines(status, alarms)
+    else:
+        lines = screens.status_screen(status, alarms, asked.rows)
+    return Told(lines, data, _strictly(status, asked), (), status)
+
+
+def _tap(line: Line, wish: Wish, asked: Asked) -> Told:
+    from stationd.shell.screens import plant
+
+    status = line.call(wish.method, {})["status"]
+    name = str(wish.parameters["tap"])
+    lines = plant.tap_screen(status, name, asked.rows)
+    if lines is None:
+        known = ", ".join(status.get("taps") or ()) or "none"
+        raise Failed(Exit.NO_SUCH_THING, f"no optical input is called {name}", f"there are: {known}")
+    return Told(lines, status["taps"][name], _strictly(status["taps"][name], asked), (), status)
+
+
+# Orders.
+
+
+def _acted(line: Line, wish: Wish, asked: Asked) -> Told:
+    """Give an order, before anything else is asked, and say what it has done."""
+    answer = line.call(wish.method, wish.parameters, acts=True)
+    status = line.call(f"{STATUS}.GetStatus", {})["status"] if asked.json else {}
+    code, beside = _durable(answer)
+    if wish.kind is Kind.SAY:
+        from stationd.shell.screens import said
+
+        return Told(said.said_lines(wish, answer), answer, code, beside, status)
+    from stationd.shell.screens import acting
+
+    return Told(acting.done_lines(wish, answer), answer, code, beside, status)
+
+
+def _ordered(line: Line, wish: Wish) -> Told:
+    from stationd.shell.screens import alarms as screens
+
+    status = line.call(f"{STATUS}.GetStatus", {})["status"]
+    keys = _keys(line, wish)
+    if not keys:
+        raise Failed(Exit.NO_SUCH_THING, "no alarm waits for an acknowledgement")
+    named = {wish.parameter: keys if wish.several else keys[0]}
+    answer = line.call(wish.method, {**named, **wish.parameters}, acts=True)
+    code, beside = _durable(answer)
+    if not wish.several:
+        return Told([screens.done_line(keys[0], wish.done, answer)], answer, code, beside, status)
+    outcomes = answer["result"]
+    done = [screens.acknowledged_line(outcome) for outcome in outcomes if outcome["done"]]
+    refused = [row for outcome in outcomes if not outcome["done"] for row in screens.not_acknowledged_lines(outcome)]
+    return Told(done, answer, max(code, *(of_outcome(outcome) for outcome in outcomes)), [*beside, *refused], status)
+
+
+def _durable(answer: Form) -> tuple[Exit, list[str]]:
+    """Return how an order has ended that was carried out, and what to say when it would not outlast a restart."""
+    if answer.get("durable", True):
+        return Exit.DONE, []
+    return Exit.OUTCOME_UNKNOWN, ["NOT ON DISK: this is lost if stationd restarts", "look at the disk: stationctl show alarms"]
+
+
+def _keys(line: Line, wish: Wish) -> list[str]:
+    """Return the keys that are meant, each with the coming that was seen where the daemon had to be asked for it."""
+    if wish.several and wish.keys == (ALL_VISIBLE,):
+        alarms = line.call(f"{ALARM}.List", {})["alarms"]
+        return [f"{alarm['key']}#{alarm['occurrence']}" for alarm in alarms if alarm["letter"] in "BDE"][:100]
+    stands = _comings(line) if wish.several and any("/" in key and "#" not in key for key in wish.keys) else {}
+    return [stands.get(key, key) if "/" in key else _only(line, key, wish) for key in wish.keys]
+
+
+def _comings(line: Line) -> dict[str, str]:
+    """Return the keys of all alarms, each with the coming that stands now: what comes after that is acknowledged by nobody."""
+    alarms = line.call(f"{ALARM}.List", {"filter": {"shown": "all"}})["alarms"]
+    return {str(alarm["key"]): f"{alarm['key']}#{alarm['occurrence']}" for alarm in alarms}
+
+
+def _only(line: Line, kind: str, wish: Wish) -> str:
+    """Return the key of the only alarm of a type."""
+    alarms = line.call(f"{ALARM}.List", {"filter": {"shown": "all", "type": kind}})["alarms"]
+    if not alarms:
+        raise Failed(Exit.NO_SUCH_THING, f"no alarm of the type {kind} stands; name it in full: resource/{kind}")
+    if len(alarms) > 1:
+        raise Failed(Exit.USAGE, f"{kind} may be {' or '.join(alarm['key'] for alarm in alarms[:10])}")
+    key, occurrence = str(alarms[0]["key"]), alarms[0]["occurrence"]
+    return f"{key}#{occurrence}" if wish.several else key
+
+
+# How it has ended.
+
+
+def _judged(kind: Kind, answer: Form, asked: Asked) -> Exit:
+    if kind is Kind.VERIFY and not answer["intact"]:
+        return Exit.FAILED
+    if kind is Kind.REPORT and not answer["report"]["good"]:
+        return Exit.FAILED
+    if kind in ACT_SHOWN and kind not in NOT_BAD:
+        return Exit.DONE  # what is not known of an operation that does not run is nothing bad
+    return _strictly(answer, asked)
+
+
+def _strictly(form: object, asked: Asked) -> Exit:
+    return Exit.NOT_GOOD if asked.strict and {"stale", "bad"} & set(qualities(form)) else Exit.DONE
+
+
+def saved(daemon: Daemon, name: str, lines: list[str]) -> list[str]:
+    """Have the daemon write lines into a file of the station; return where it is. Failed when it does not."""
+    with daemon.line() as line:
+        answer = line.call(f"{DIAGNOSTICS}.SaveText", {"name": name, "text": "".join(f"{row}\n" for row in lines)}, acts=True)
+    return wrapped(f"saved: {answer['path']}")

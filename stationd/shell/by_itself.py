@@ -50,8 +50,7 @@ def _explained(word: str, asked: Asked) -> Told:
 
     found = explain.explained(word, asked.language, utf8=asked.utf8)
     if isinstance(found, explain.Unknown):
-        near = f"near it: {', '.join(found.near)}" if found.near else "look at: show alarms types"
-        raise Failed(Exit.NO_SUCH_THING, f"{word} is not explained", near)
+        raise Failed(Exit.NO_SUCH_THING, *found.lines())
     return Told(found, found)
 
 

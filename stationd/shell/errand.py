@@ -6,12 +6,11 @@ What a person has to answer meanwhile is in stationd.shell.act_client, EMERGENCY
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 
 from stationd.shell import showing
 from stationd.shell.caller import Failed, Line
 from stationd.shell.daemon import Daemon
-from stationd.shell.exits import SERVICE, Exit, of_outcome, qualities
+from stationd.shell.exits import Exit, of_outcome, qualities
 from stationd.shell.grammar.noting import ALL_VISIBLE
 from stationd.shell.methods import ALARM, DIAGNOSTICS, STATUS
 from stationd.shell.screens.typeset import wrapped
@@ -38,7 +37,10 @@ def told(wish: Wish, daemon: Daemon, asked: Asked) -> Told:
             case Kind.ORDER:
                 return _ordered(line, wish)
             case Kind.STATUS:
-                return _status(line, asked)
+                from stationd.shell import glance
+
+                found = glance.told(line, asked)
+                return found._replace(code=_strictly(found.data, asked))
             case Kind.TAP:
                 return _tap(line, wish, asked)
         return _looked(line, wish, asked)
@@ -75,34 +77,11 @@ def _more(line: Line, wish: Wish) -> dict[str, object]:
         case Kind.FEED:
             return line.call(f"{STATUS}.GetDevice", wish.parameters)
         case Kind.AMPLIFIER:
+            from stationd.shell.glance import alarms_of
+
             listing = alarms_of(line, {"filter": {"resource": wish.parameters["device"]}})
             return {"alarms": listing["alarms"] if listing is not None else []}
     return {}
-
-
-def alarms_of(line: Line, parameters: Mapping[str, object]) -> Form | None:
-    """Return the alarms; None where the station has no desk for them."""
-    try:
-        return line.call(f"{ALARM}.List", parameters)
-    except Failed as failed:
-        if failed.error != f"{SERVICE}InterfaceNotFound":
-            raise
-        return None
-
-
-def _status(line: Line, asked: Asked) -> Told:
-    from stationd.shell.screens import status as screens
-
-    status = line.call(f"{STATUS}.GetStatus", {})["status"]
-    alarms = alarms_of(line, {})
-    data = {**status, **({} if alarms is None else {"alarms": alarms["alarms"]})}
-    if asked.json:
-        lines: list[str] = []
-    elif asked.plain:
-        lines = screens.status_lines(status, alarms)
-    else:
-        lines = screens.status_screen(status, alarms, asked.rows)
-    return Told(lines, data, _strictly(status, asked), (), status)
 
 
 def _tap(line: Line, wish: Wish, asked: Asked) -> Told:

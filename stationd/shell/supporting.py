@@ -12,8 +12,8 @@ import time
 
 from stationd.shell.caller import Failed
 from stationd.shell.daemon import Daemon
-from stationd.shell.errand import alarms_of
 from stationd.shell.exits import Exit
+from stationd.shell.glance import alarms_of
 from stationd.shell.methods import STATUS
 from stationd.shell.told import Asked, Told
 from stationd.shell.wish import Ago, Wish

@@ -41,7 +41,7 @@ def told(wish: Wish, daemon: Daemon, asked: Asked) -> Told:
         case Kind.SUPPORT:
             from stationd.shell import supporting
 
-            return supporting.told(wish, daemon, asked)
+            return supporting.told(wish, daemon)
     return _waited(wish, daemon)
 
 

@@ -83,6 +83,10 @@ class AmplifierExecutor:
         """Return "": an amplifier that holds is not compared with what it was left at."""
         return ""
 
+    def going_off(self) -> bool:
+        """Return False: one write, and what is read after it can be held."""
+        return False
+
     def begin(self, seen: Seen, now: float) -> Step:
         """Take the first step: the one write, unless the unit protects itself."""
         if self.phase is not Phase.IDLE:

@@ -36,6 +36,9 @@ class Executor(Protocol):
     def disturbed(self) -> str:
         """Return what somebody else has moved at the unit since it holds, in a sentence; "" if nothing. Until it goes on."""
 
+    def going_off(self) -> bool:
+        """Return whether an output is being switched off, or is off and only measured: nothing that is unsure stops that any more."""
+
     def deadline(self) -> float | None:
         """Return when a Tick is due if nothing happens."""
 

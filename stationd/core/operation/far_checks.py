@@ -2,18 +2,19 @@
 
 Where the line has no other station (`far_expected` False) there is nothing to ask. Where it has one, its message is fresh, it says
 what is held and done there, no hold stands there, no operation is open there but the other part of ours, and its feed does
-what this task can live with.
+what this task can live with. An orderly OFF is not refused by an operation there that has not begun: that one is disarmed by ours.
 """
 
 from __future__ import annotations
 
 from stationd.core.operation.case import Case, same_current
 from stationd.core.operation.look import ago, number, refused
-from stationd.core.operation.task import Electrode, Energise, Part, SetPolarity
-from stationd.core.operation.views import Check
+from stationd.core.operation.task import Electrode, Energise, Part, SetPolarity, SwitchOff
+from stationd.core.operation.views import Check, Phase
 from stationd.core.operation.words import Cause
 from stationd.core.powerfeed.words import FRESH_S, FarFeed, FeedPlan
 
+NOT_BEGUN = frozenset({Phase.WAITING.value, Phase.ARMED.value})  # phases of a far operation that has moved nothing
 OTHER_PART = {Part.MASTER: Part.FOLLOWER, Part.FOLLOWER: Part.MASTER}
 _CLOSED = "closed"  # phase of an operation that is over, in the far station's message
 
@@ -88,6 +89,8 @@ def _operation(case: Case, feed: FeedPlan, far: FarFeed) -> tuple[Check, ...]:
     shown = f"{title} has {there.get('id', '?')}: {there.get('target', '?')}, {there.get('phase', '?')} ({ago(far.t, case.now)})"
     if is_other_part(case, far):
         return (Check("far operation", shown),)
+    if isinstance(case.task, SwitchOff) and there.get("phase") in NOT_BEGUN:
+        return (Check("far operation", f"{shown}; it has not begun: no bar to switching off"),)
     if isinstance(case.task, Energise) and _other_half(case.task, far):
         here = f"{case.task.part.value} to {number(case.task.to_ma)} mA"
         remedy = f"both ends are armed to one current: agree with {title}, one of them disarms its operation"

@@ -1,7 +1,8 @@
 """What time and the plant do to open operations: countdowns, lost sessions, preconditions that do not hold any more.
 
 While an operation is selected every precondition must hold and a changed one takes it back; while it runs, the running ones
-must, and a bad one holds it. Missing data is a bad one. Looked at with every news of the plant that says something else than what was
+must, and a bad one holds it, but for an output that is being switched off, or is off and only measured: the way into the safe state
+is not stopped by what is unsure. Missing data is a bad one. Looked at with every news of the plant that says something else than what was
 known, and at least every half second meanwhile, so that a value that grows old is noticed.
 """
 
@@ -60,9 +61,14 @@ def check(book: Book, dossier: Dossier, now: float) -> None:
         return
     dossier.checks = _checks(book, dossier, now)
     reasons = [each.refusal for each in dossier.checks if each.refusal is not None]
-    if reasons:
+    if reasons and not goes_off(dossier):
         document = {"reasons": [{"cause": each.cause.value, "why": each.why, "remedy": each.remedy} for each in reasons]}
         move(book, dossier, News(Event.CHANGED, reasons[0].why, reasons[0].cause, document=document), now)
+
+
+def goes_off(dossier: Dossier) -> bool:
+    """Return whether an operation that runs is switching its output off, or only measures what is left: only a person stops that."""
+    return dossier.state is State.RUNNING and dossier.executor is not None and dossier.executor.going_off()
 
 
 def _checks(book: Book, dossier: Dossier, now: float) -> tuple[Check, ...]:
@@ -85,7 +91,7 @@ def expire(book: Book, now: float) -> None:
 
 def keep_alive_end(dossier: Dossier) -> float | None:
     """Return when an operation holds unless its session says that it is there."""
-    runs = dossier.state is State.RUNNING or dossier.state in BEGINNING
+    runs = (dossier.state is State.RUNNING and not goes_off(dossier)) or dossier.state in BEGINNING
     return dossier.kept_alive_t + KEEP_ALIVE_S if runs and dossier.kept_alive_t is not None else None
 
 
@@ -122,7 +128,7 @@ def _begun(book: Book, dossier: Dossier, news: IntentKept, now: float) -> None:
 def session_ended(book: Book, news: SessionEnded, now: float) -> None:
     """Take back, or hold, what this session has armed or begun."""
     for dossier in list(book.opened.values()):
-        if news.session and dossier.armer.session == news.session:
+        if news.session and dossier.armer.session == news.session and not goes_off(dossier):
             move(book, dossier, News(Event.SESSION_GONE, f"the session of {dossier.armer.name} has ended", Cause.COMMUNICATION), now)
 
 
@@ -144,6 +150,6 @@ def cut_off(book: Book, devices: frozenset[str], who: str, now: float) -> None:
     for dossier in list(book.opened.values()):
         if dossier.object in devices:
             move(book, dossier, News(Event.EMERGENCY, f"EMERGENCY-OFF by {who}", Cause.TRIPPED, who), now)
-        elif book.plan.segment(dossier.object) in segments:
+        elif book.plan.segment(dossier.object) in segments and not goes_off(dossier):
             detail = f"EMERGENCY-OFF of {', '.join(sorted(devices))} by {who}"
             move(book, dossier, News(Event.CHANGED, detail, Cause.TRIPPED, who), now)

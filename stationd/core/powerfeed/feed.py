@@ -14,7 +14,7 @@ from stationd.core.operation.orders import Way
 from stationd.core.operation.task import Energise, FeedTask, Progress, RampTo, Said, Stopped, SwitchOff
 from stationd.core.powerfeed import entry, held, limits, walk
 from stationd.core.powerfeed.drive import Drive, Finding, Scene
-from stationd.core.powerfeed.machine import ENDS, RUNNING, Phase
+from stationd.core.powerfeed.machine import ENDS, LEAVING, RUNNING, Phase
 from stationd.core.powerfeed.words import GATE_EVERY_S, FeedPlan, Seen
 
 Turn = tuple["FeedExecutor", tuple[Said, ...]]
@@ -68,6 +68,10 @@ class FeedExecutor:
     def disturbed(self) -> str:
         """Return what somebody else has moved since it holds, "" if nothing. Until it goes on."""
         return self.drive.moved
+
+    def going_off(self) -> bool:
+        """Return whether the output is being switched off, or is off and only the discharge is proved."""
+        return self.drive.phase in LEAVING
 
     def deadline(self) -> float | None:
         """Return when a look is due: while it runs, twice a second."""

@@ -101,7 +101,9 @@ V, D, B, E, W, H, X, Z = (
 # The table in two halves, how it goes on and what goes wrong. A cell that names its own row changes nothing.
 #
 # Once the output is being switched off, nothing that is unsure may stop that: missing readings, the far end and a unit that has
-# gone off by itself change nothing any more, and what cannot be proved to be discharged ends so (TOO_LONG). Held, only the unit
+# gone off by itself change nothing any more, and what cannot be proved to be discharged ends so (TOO_LONG). Nor do the desk's
+# preconditions, the key switch, the session or its keep-alive (LEAVING; see stationd.core.operation.watching): once the output is off
+# nothing is written, and there is nothing to hold. HOLD is a person's word there, and of a write that failed. Held, only the unit
 # itself can end an operation: there are no software trips then.
 WAYS: Mapping[Phase, Mapping[Event, Phase]] = {
     N: {Event.PREPARE: P, Event.RAMP: R, Event.DESCEND: D, Event.DISCHARGE: E, Event.SWITCH: W},
@@ -152,6 +154,7 @@ TABLE: Mapping[tuple[Phase, Event], Phase] = MappingProxyType(
 
 ENDS = frozenset({X, Z})
 RUNNING = frozenset(Phase) - ENDS - {N, H}
+LEAVING = frozenset({B, E})  # the output is being switched off, or is off: only a person stops that
 RISING = frozenset({P, A, R, C, F, V})  # what a person may only start with every precondition good: current or voltage may rise
 
 

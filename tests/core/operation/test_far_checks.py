@@ -86,10 +86,19 @@ def test_a_far_end_that_does_not_share_what_it_holds_and_does_refuses(task: Task
 
 @pytest.mark.parametrize("task", TASKS)
 def test_an_open_operation_there_refuses_unless_it_is_the_other_part_of_ours(task: Task) -> None:
-    single = replace(FAR, operation=operation("single energise to 900 mA"))
+    phase = "running" if isinstance(task, SwitchOff) else "armed"
+    single = replace(FAR, operation=operation("single energise to 900 mA", phase))
     why = only(arm(task, single), Cause.ONE_OF_N).why
-    assert why == "Siyazan has OP-7: single energise to 900 mA, armed (0.4 s ago)"
+    assert why == f"Siyazan has OP-7: single energise to 900 mA, {phase} (0.4 s ago)"
     assert bad(arm(task, replace(FAR, operation=operation("single energise to 900 mA", "closed")))) == []
+
+
+@pytest.mark.parametrize("phase", ["waiting", "armed"])
+def test_what_has_not_begun_there_is_shown_and_does_not_keep_a_feed_from_being_switched_off(phase: str) -> None:
+    checks = arm(OFF, replace(FAR, operation=operation("ramp to 900 mA", phase)))
+    assert bad(checks) == []
+    (shown,) = [check.shown for check in checks if check.name == "far operation"]
+    assert shown == f"Siyazan has OP-7: ramp to 900 mA, {phase} (0.4 s ago); it has not begun: no bar to switching off"
 
 
 def test_master_and_follower_fit_together_and_nothing_else_does() -> None:

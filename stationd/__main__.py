@@ -46,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     bench = commands.add_parser("bench", help="the benchmarks, each with its own baseline in the same run")
     bench.add_argument("name", nargs="?", metavar="NAME")
     bench.add_argument("--json", action="store_true", help="one JSON object a line")
+    _add_support(commands)
     commands.add_parser("version", help="the version")
     return parser
 
@@ -56,6 +57,12 @@ def _add_demo(demo: argparse.ArgumentParser) -> None:
     demo.add_argument("--routes", choices=("main", "reserve", "both"), default="main")
     demo.add_argument("--fibre-pairs", type=int, default=8, metavar="N", help="1 to 24, default 8")
     demo.add_argument("--ports-file", type=Path, metavar="PATH", help="write where everything is, as JSON, once it is ready")
+
+
+def _add_support(commands: Any) -> None:
+    from stationd.support.words import add_arguments
+
+    add_arguments(commands.add_parser("support", help="what can be found out about the station, also without its daemon"))
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -72,6 +79,10 @@ def _run(arguments: argparse.Namespace) -> int:
             from stationd.demo import demo
 
             return demo(arguments.scenario, arguments.seconds, arguments.routes, arguments.fibre_pairs, arguments.ports_file)
+        case "support":
+            from stationd.support.command import carry_out
+
+            return carry_out(arguments)
         case "bench":
             from stationd import log
             from stationd.bench import bench
@@ -88,6 +99,7 @@ def _daemon(path: Path, ports_file: Path | None) -> int:
     from stationd.config import SecretError
     from stationd.links.exact_loop import exact_loop
     from stationd.outputs.journal import StateDirectoryHeld
+    from stationd.surroundings import Surroundings
 
     log.set_up()
     loaded = app.load(path)
@@ -96,7 +108,7 @@ def _daemon(path: Path, ports_file: Path | None) -> int:
     config = loaded.config
 
     async def daemon() -> None:
-        await app.App(config, loaded.catalogue).run(ports_file)
+        await app.App(config, loaded.catalogue, Surroundings(source=loaded.source)).run(ports_file)
 
     try:
         with asyncio.Runner(loop_factory=exact_loop) as runner:

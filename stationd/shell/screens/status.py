@@ -84,7 +84,7 @@ def status_screen(status: Form, alarms: Form | None = None, rows: int | None = R
     people = _people(status, around)
     alarm_rows = [] if alarms is None else alarm_summary(alarms, None if rows is None else ALARM_ROWS)
     end = [*([RULE, *alarm_rows, *people] if alarm_rows or people else []), *end]
-    plant = [*_line(status, alarms), *_feeds(status, around), *_far_end(status), *_amplifiers(status), *_taps(status, around)]
+    plant = [*_line(status, alarms), *_feeds(status, around), *far_rows(status), *_amplifiers(status), *_taps(status, around)]
     plant += [*_buses(status), *_link(status, around)]
     return bounded([*top, RULE], plant, end, rows, "show status")
 
@@ -217,15 +217,18 @@ def _standing(alarms: Form | None) -> str:
 
 
 def _feeds(status: Form, around: Around) -> list[str]:
-    lines: list[str] = []
     feeds = named(status.get("power_feeds"))
-    for name, feed in feeds[:MOST_FEEDS]:
-        state = {True: "ON", False: "OFF"}.get(plain(feed.get("output_on")), "output ?") if feed.get("up") else "NO ANSWER"
-        said = [state, value(feed.get("output_current")), value(feed.get("output_voltage"))]
-        said += [f"{point} {value(feed[point])}" for point in ("regulation", "fault", "interlock") if offered(feed.get(point))]
-        said += [_interlocks(name, around.interlocks)] if around.interlocks is not None else []
-        lines += wrapped("   ".join(filter(None, said)), _label("PFE", name))
+    lines = [row for name, feed in feeds[:MOST_FEEDS] for row in feed_rows(name, feed, around)]
     return lines + _left_out(feeds, MOST_FEEDS, "power feed")
+
+
+def feed_rows(name: str, feed: Form, around: Around) -> list[str]:
+    """Return a power feed: on or off, current, voltage, and what the unit itself says of its regulation, faults and interlock."""
+    state = {True: "ON", False: "OFF"}.get(plain(feed.get("output_on")), "output ?") if feed.get("up") else "NO ANSWER"
+    said = [state, value(feed.get("output_current")), value(feed.get("output_voltage"))]
+    said += [f"{point} {value(feed[point])}" for point in ("regulation", "fault", "interlock") if offered(feed.get(point))]
+    said += [_interlocks(name, around.interlocks)] if around.interlocks is not None else []
+    return wrapped("   ".join(filter(None, said)), _label("PFE", name))
 
 
 def _interlocks(feed: str, every: Rows) -> str:
@@ -239,7 +242,7 @@ def _interlocks(feed: str, every: Rows) -> str:
     return f"interlocks {closed}/{len(own)} {' '.join(filter(None, words))}"
 
 
-def _far_end(status: Form) -> list[str]:
+def far_rows(status: Form) -> list[str]:
     """Return what the far station says of its feed, or why it is unknown."""
     far = status.get("far_end")
     if not isinstance(far, Mapping):

@@ -138,11 +138,12 @@ def moment(text: object, mark: str = "") -> str:
 
 
 def in_columns(cells: Sequence[str], widths: Sequence[int], rest: str = "") -> list[str]:
-    """Return one row of a table and a text that goes on under itself; cells too long for their column stand one after the other."""
+    """Return one row of a table and a text that goes on under itself; what is too long for its column has the whole width."""
     shown = [ascii_only(cell) for cell in cells]
-    if any(len(cell) > width for cell, width in zip(shown, widths, strict=True)):
-        return wrapped("   ".join(filter(None, (*shown, rest))), following="    ")
     start = "".join(f"{cell:<{width + 1}}" for cell, width in zip(shown, widths, strict=True))
+    longest = max(map(len, rest.split()), default=0)
+    if len(start) + longest > COLUMNS or any(len(cell) > width for cell, width in zip(shown, widths, strict=True)):
+        return wrapped("   ".join(filter(None, (*shown, rest))), following="    ")
     return wrapped(rest, start) if rest else [start.rstrip()]
 
 

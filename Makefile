@@ -2,7 +2,7 @@
 #
 #   make demo [SCENARIO=cable-cut] [ROUTES=main|reserve|both] [FIBRE_PAIRS=8] [SECONDS=60] [PORTS_FILE=PATH] [MQTT_URL=mqtt://host:1883]
 #     (MQTT_URL reaches the demo by the environment, as make hands on what is set on its command line.)
-#   make test [TESTS=tests/wire]    make lint    make bench [BENCH=bus]    make lock [UPGRADE=--upgrade]    make wheel
+#   make test [TESTS=tests/wire]    make lint    make bench [BENCH=bus]    make lock [UPGRADE=--upgrade]    make wheel    make man
 
 PYTHON ?= python3
 VENV := .venv
@@ -20,7 +20,7 @@ DEMO_WORDS = $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(ROUTES),--routes $(
 
 NATIVE := setup.py $(wildcard native/*.c native/*.h native/*.py)
 
-.PHONY: demo test lint bench lock wheel clean
+.PHONY: demo test lint bench lock wheel man clean
 .DELETE_ON_ERROR:
 
 demo: $(DEMO_READY)
@@ -51,8 +51,15 @@ lock: $(DEV_READY)
 LOCK_WORDS = --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--no-header --no-annotate $(UPGRADE)
 
+# The manual page, made of the table of commands. Its date is that of the last change, so that the same tree makes the same page.
+man: man/stationctl.1
+
+man/stationctl.1: $(DEMO_READY) $(wildcard stationd/shell/grammar/*.py stationd/shell/exits.py)
+	@mkdir -p man
+	$(BIN)/python -m stationd.shell.grammar.manual "$$(git log -1 --format=%cs 2>/dev/null)" > $@
+
 # The wheel for every Python from 3.11 on, and the extension imported by each of them that is installed here.
-wheel: $(DEV_READY)
+wheel: $(DEV_READY) man
 	rm -rf build dist
 	$(BIN)/python -m pip --disable-pip-version-check --no-input wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 	@for python in $(PYTHONS); do \
@@ -67,7 +74,7 @@ wheel: $(DEV_READY)
 PYTHONS ?= python3.11 python3.12 python3.13
 
 clean:
-	rm -rf $(VENV) build dist stationd/_sampler.abi3.so *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build dist man stationd/_sampler.abi3.so *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -72,6 +72,7 @@ from stationd.pages import serve_pages
 from stationd.people import open_control
 from stationd.poller import Poller, Pollers
 from stationd.problem import Problem
+from stationd.session_doors import StationSession
 from stationd.surroundings import Surroundings
 
 log = structlog.get_logger()
@@ -132,6 +133,7 @@ class App:
         self._line = self._keep_line()
         self._documents = Documents(self._identity, self.board, self._line.status if self._line else lambda _: {})
         self._alarm_documents = AlarmDocuments(self._identity, self.board, plan, self.alarms)
+        self._acts = ActRecords(self.acting, self._identity, self._follow)
         self.recorder = self._make_recorder()
         self._pollers = Pollers()
         self.engine = Engine(
@@ -203,7 +205,7 @@ class App:
         line = LineRecords(kept.watch, kept.verdicts, self._identity) if kept else None
         recorder = Recorder(
             self.journal, self._clock, self._identity, self.alarms, self._documents, self._alarm_documents, self._around.machine, line,
-            ActRecords(self.acting, self._identity, self._follow), publish=published,
+            self._acts, publish=published,
         )  # fmt: skip
         if kept is not None:
             recorder.subscribe_verdicts(kept.incidents.heard)
@@ -247,6 +249,7 @@ class App:
             acting,
             acting,
             StationAudit(self.journal),
+            session=StationSession(self._identity, self.journal, self._clock, self._acts.subscribe),
         )
         self.control = await open_control(section, doors, self._around.identify, self._session_ended)
         tasks.create_task(self.control.run(), name="control socket")

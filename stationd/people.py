@@ -12,6 +12,7 @@ from stationd.config.model import Control
 from stationd.console.anew import Anew
 from stationd.console.peer import Accounts, Peer, Role
 from stationd.console.places import USUAL
+from stationd.console.seats import Seats
 from stationd.console.server import ControlSocket, Doors, handed_over, interfaces
 
 
@@ -21,7 +22,8 @@ async def open_control(
     """Return the control socket of a station, listening. `identify` takes the place of the kernel's word; `ended` hears of sessions."""
     accounts = await asyncio.to_thread(Accounts.of_machine, frozenset(section.shared_accounts))
     listener, group = handed_over(os.environ, os.getpid()), accounts.groups.get(Role.VIEW)
-    made = interfaces(doors, USUAL, Anew(accounts.role_now) if identify is None else None)
-    control = ControlSocket(Path(section.socket), made, identify or accounts.peer, group, listener=listener, ended=ended)
+    seats = Seats()
+    made = interfaces(doors, USUAL, Anew(accounts.role_now) if identify is None else None, seats)
+    control = ControlSocket(Path(section.socket), made, identify or accounts.peer, group, listener=listener, ended=ended, seats=seats)
     control.start()
     return control

@@ -36,19 +36,29 @@ class Connection:
     """Serves one channel with the interfaces of one peer.
 
     `crowded` is "", or the sentence that says why there is no place: then one call is served, and only one that stops something.
+    `called` is told the method of each call.
     """
 
-    def __init__(self, channel: Channel, registry: VarlinkInterfaceRegistry, share: Share, crowded: str = "") -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        registry: VarlinkInterfaceRegistry,
+        share: Share,
+        crowded: str = "",
+        called: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._channel = channel
         self._registry = registry
         self._share = share
         self._crowded = crowded
+        self._called = called
 
     async def serve(self) -> None:
         """Answer calls until the client ends the connection, or loses it by what it sends or does not take."""
         try:
             while (message := await self._channel.next_message()) is not None:
                 call = call_in(message)
+                self._called(call.method)
                 if call.method not in STOPPING:
                     await self._wait_for_turn()
                 await self._answer(call)

@@ -11,6 +11,7 @@ DIAGNOSTICS = "io.stationd.Diagnostics"
 OPERATION = "io.stationd.Operation"
 SETPOINT = "io.stationd.Setpoint"
 AUDIT = "io.stationd.Audit"
+SESSION = "io.stationd.Session"
 
 
 class NoSuchAlarm(TypedVarlinkErrorReply, interface=ALARM):

@@ -35,6 +35,10 @@ from stationd.console.peer import NotKnown, Peer, Role, user_name
 from stationd.console.persons import TwoPersons
 from stationd.console.places import USUAL, Limits, Places, Share
 from stationd.console.refusal import NotAdmitted, NotServed
+from stationd.console.seats import Seats
+from stationd.console.session import SessionInterface
+from stationd.console.session_door import SessionDoor
+from stationd.console.session_state import Sessions
 from stationd.console.setpoint import SetpointInterface
 from stationd.console.status import SharedStatus, StatusInterface
 
@@ -74,12 +78,15 @@ class Doors:
     operations: OperationDoor | None = None
     setpoints: SetpointDoor | None = None
     audit: AuditDoor | None = None
+    session: SessionDoor | None = None
 
 
-def interfaces(doors: Doors, limits: Limits, anew: Anew | None = None) -> Interfaces:
-    """Return how to make the interfaces of one peer. What peers share is made once."""
+def interfaces(doors: Doors, limits: Limits, anew: Anew | None = None, seats: Seats | None = None) -> Interfaces:
+    """Return how to make the interfaces of one peer. What peers share is made once. `seats` are those of the control socket."""
     shared, persons = SharedStatus(doors.status), TwoPersons()
     acting = SharedOperations(doors.operations, anew) if doors.operations is not None else None
+    behind = (doors.alarms, doors.operations, doors.setpoints, doors.audit)
+    sessions = Sessions(doors.session, seats or Seats(), *behind) if doors.session is not None else None
 
     def made(peer: Peer) -> Sequence[VarlinkInterface]:
         every: list[VarlinkInterface] = [StatusInterface(shared, peer)]
@@ -93,6 +100,8 @@ def interfaces(doors: Doors, limits: Limits, anew: Anew | None = None) -> Interf
             every.append(SetpointInterface(doors.setpoints, peer, doors.live, limits.order_s))
         if doors.audit is not None:
             every.append(AuditInterface(doors.audit, limits.order_s))
+        if sessions is not None:
+            every.append(SessionInterface(sessions, peer, limits.order_s))
         return every
 
     return made
@@ -114,6 +123,7 @@ class ControlSocket:
         limits: Limits = USUAL,
         listener: socket.socket | None = None,
         ended: Ended = lambda _: None,
+        seats: Seats | None = None,
     ) -> None:
         self._path = path
         self._made = made
@@ -125,6 +135,7 @@ class ControlSocket:
         self._places = Places(limits)
         self._shares = {True: Share(limits.share), False: Share(limits.share)}  # for those who act, for those who look
         self._ended = ended
+        self._seats = seats or Seats()
         self._sessions: Counter[str] = Counter()
         self._names: dict[int, asyncio.Task[str]] = {}
         self._leaving: dict[socket.socket, asyncio.TimerHandle] = {}
@@ -248,7 +259,8 @@ class ControlSocket:
             await asyncio.get_running_loop().connect_accepted_socket(lambda: channel, connection)
             named = replace(admitted.peer, name=await self._name(admitted.peer.uid))
             share = self._shares[named.role >= Role.OPERATE]
-            await Connection(channel, registry(self._made(named)), share, admitted.crowded).serve()
+            with self._seats.taken(named) as called:
+                await Connection(channel, registry(self._made(named)), share, admitted.crowded, called).serve()
         except OSError as error:
             self._mention("a connection to the control socket failed", str(error))
         finally:

@@ -1,0 +1,180 @@
+"""What people at prompts are told while they do something else: whole lines, few, to each client through a bounded queue of its own.
+
+A client that does not read costs no more than its queue: what it misses is counted, the oldest first, and the count is told in its
+place. The bell is decided here: it is quiet while somebody has silenced it, until a new critical alarm comes, and in a flood of alarms
+only the first one rings. Follows the approach of ISA-18.2 for floods. Times are monotonic seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from stationd.console.peer import Peer
+
+MOST_WAITING = 200  # notices for one client; assumption: more than anybody reads when he comes back
+
+
+class Kind(Enum):
+    """What a notice is about. The words are those of the interface."""
+
+    HELLO = "hello"
+    DROPPED = "dropped"
+    ALARM = "alarm"
+    OPERATION = "operation"
+    AUTHORITY = "authority"
+    HOLD = "hold"
+    SETPOINT = "setpoint"
+    BYPASS = "bypass"
+    EMERGENCY = "emergency"
+    HANDOVER = "handover"
+    MESSAGE = "message"
+    SILENCE = "silence"
+
+
+class Ring(Enum):
+    """Whether a notice wants the bell: never, unless it is silenced, or as a new critical alarm does, which ends the silence."""
+
+    NO = "no"
+    USUAL = "usual"
+    ALARM = "alarm"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One line. `by` is who caused it, "" for nobody. `answered`: who caused it has his answer already and is not told.
+
+    `bell` and `number` are given by the hub.
+    """
+
+    kind: Kind
+    t: float
+    text: str
+    severity: str = ""
+    by: str = ""
+    ring: Ring = Ring.NO
+    answered: bool = False
+    bell: bool = False
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """The bell is quiet until then."""
+
+    until_t: float
+    by: str
+
+
+class Mailbox:
+    """The notices that wait for one client."""
+
+    def __init__(self, peer: Peer) -> None:
+        self.peer = peer
+        self._waiting: deque[Notice] = deque()
+        self._dropped = 0
+        self._last_dropped: Notice | None = None
+        self._news = asyncio.Event()
+
+    def put(self, notice: Notice) -> None:
+        """Take a notice; never waits and never fails."""
+        if len(self._waiting) >= MOST_WAITING:
+            self._last_dropped = self._waiting.popleft()
+            self._dropped += 1
+        self._waiting.append(notice)
+        self._news.set()
+
+    async def take(self) -> Notice:
+        """Return the oldest notice, or first how many were dropped before it."""
+        while not self._waiting:
+            self._news.clear()
+            await self._news.wait()
+        if self._last_dropped is not None:
+            return self._said_dropped(self._last_dropped)
+        return self._waiting.popleft()
+
+    def _said_dropped(self, last: Notice) -> Notice:
+        count, self._dropped, self._last_dropped = self._dropped, 0, None
+        text = f"{counted(count, 'notice')} dropped: this client did not read them in time; look with: show alarms, show operations"
+        return Notice(Kind.DROPPED, last.t, text, "minor", number=last.number)
+
+
+class Notices:
+    """The hub: every notice of the station goes through `say`. `flooding` tells whether the alarm system is in a flood."""
+
+    def __init__(self, flooding: Callable[[], bool] = lambda: False) -> None:
+        self._flooding = flooding
+        self._rung_in_flood = False
+        self._boxes: list[Mailbox] = []
+        self._number = 0
+        self._silence: Silence | None = None
+
+    def open(self, peer: Peer) -> Mailbox:
+        """Return the mailbox of a client that wants to hear everything from now on."""
+        box = Mailbox(peer)
+        self._boxes.append(box)
+        return box
+
+    def close(self, box: Mailbox) -> None:
+        """Forget it."""
+        self._boxes.remove(box)
+
+    @property
+    def number(self) -> int:
+        """The number of the last notice."""
+        return self._number
+
+    @property
+    def listeners(self) -> tuple[Mailbox, ...]:
+        """Who hears now."""
+        return tuple(self._boxes)
+
+    def say(self, notice: Notice, to: Callable[[Peer], bool] = lambda _: True) -> None:
+        """Tell everybody whom `to` picks, but for who has just been answered."""
+        ended = self._end_silence(notice)
+        self._number += 1
+        told = replace(notice, number=self._number, bell=self._rings(notice))
+        for box in self._boxes:
+            if to(box.peer) and not (told.answered and told.by == box.peer.called):
+                box.put(told)
+        if ended is not None:
+            self.say(Notice(Kind.SILENCE, notice.t, f"the silence of {ended.by} has ended: there is a new critical alarm"))
+
+    # Silence and the bell.
+
+    def silence(self, until_t: float, by: str) -> None:
+        """Let the bell be quiet."""
+        self._silence = Silence(until_t, by)
+
+    def loud(self) -> None:
+        """Let it ring again."""
+        self._silence = None
+
+    def silent_until(self, now: float) -> float | None:
+        """Return until when it is quiet, or None."""
+        return self._silence.until_t if self._silence is not None and now < self._silence.until_t else None
+
+    def _end_silence(self, notice: Notice) -> Silence | None:
+        """End a silence before a new critical alarm; return what was ended."""
+        if notice.ring is not Ring.ALARM or self.silent_until(notice.t) is None:
+            return None
+        ended, self._silence = self._silence, None
+        self._rung_in_flood = False
+        return ended
+
+    def _rings(self, notice: Notice) -> bool:
+        if notice.ring is Ring.NO or self.silent_until(notice.t) is not None:
+            return False
+        if notice.ring is not Ring.ALARM:
+            return True
+        quiet = self._flooding() and self._rung_in_flood
+        self._rung_in_flood = self._flooding()
+        return not quiet
+
+
+def counted(count: int, what: str) -> str:
+    """Return `1 notice was` or `3 notices were`."""
+    return f"1 {what} was" if count == 1 else f"{count} {what}s were"

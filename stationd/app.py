@@ -51,7 +51,7 @@ from stationd.links.bus import Bus
 from stationd.links.sampler import OpticalSampler
 from stationd.outputs.act_families import act_families
 from stationd.outputs.act_records import ActRecords
-from stationd.outputs.alarm_document import AlarmDocuments, topic_of
+from stationd.outputs.alarm_document import AlarmDocuments, limits_of, topic_of
 from stationd.outputs.captures import CaptureFiles, CaptureFormat
 from stationd.outputs.clock import TIME_OF_DAY
 from stationd.outputs.document import Document, Documents, Mode
@@ -131,7 +131,7 @@ class App:
         self.far: FarLink | None = None
         self.watch = LineWatch(line, asyncio.get_running_loop().time()) if line else None
         self._line = self._keep_line()
-        self._documents = Documents(self._identity, self.board, self._line.status if self._line else lambda _: {})
+        self._documents = Documents(self._identity, self.board, self._line.status if self._line else lambda _: {}, limits_of(plan))
         self._alarm_documents = AlarmDocuments(self._identity, self.board, plan, self.alarms)
         self._acts = ActRecords(self.acting, self._identity, self._follow)
         self.recorder = self._make_recorder()
@@ -273,6 +273,7 @@ class App:
         return keep_line(
             self.watch, self._identity, self.board, self.alarms, self.journal, path, self._clock,
             heard=lambda: self.far.statistics if self.far is not None else None, threads=self._around.threads,
+            capacity_tbps=self._config.line.capacity_tbps if self._config.line else None,
         )  # fmt: skip
 
     def _make_far(self) -> FarLink | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from stationd.board import Board
+from stationd.core.alarm.condition import Above, Below, Outside
 from stationd.core.alarm.desk import Alarms
 from stationd.core.alarm.machine import Letter
 from stationd.core.alarm.plan import Plan
@@ -16,7 +17,7 @@ from stationd.core.alarm.type import AlarmKey, alarm_key
 from stationd.core.alarm.words import AlarmRecord, AlarmView
 from stationd.core.model import GOOD, PointId, Quality, Reading, Value
 from stationd.outputs.clock import Clock
-from stationd.outputs.document import Document, Identity, encode, valued
+from stationd.outputs.document import Document, Identity, Limits, encode, valued
 
 TOPIC = "alarm/"
 WAITING = frozenset({Letter.GONE, Letter.LATCHED_NEW, Letter.LATCHED_ACKNOWLEDGED})  # not active, and yet not done with
@@ -31,6 +32,27 @@ def topic_of(key: AlarmKey) -> str:
 def stands(view: AlarmView) -> bool:
     """Return whether an alarm has a document: it is active, or somebody has still to acknowledge or reset it."""
     return view.active or view.letter in WAITING
+
+
+def limits_of(plan: Plan) -> Mapping[PointId, Limits]:
+    """Return the limits that the alarms of a plan watch; of several on one side of a point the one that is passed first."""
+    found: dict[PointId, Limits] = {}
+    for rule in plan.rules.values():
+        match rule.condition.test:
+            case Below(limit):
+                low, high = [limit], list[float]()
+            case Above(limit):
+                low, high = list[float](), [limit]
+            case Outside(least, most):
+                low, high = [least], [most]
+            case _:
+                continue
+        if rule.point is not None:
+            known = found.get(rule.point, Limits())
+            low += [] if known.low is None else [known.low]
+            high += [] if known.high is None else [known.high]
+            found[rule.point] = Limits(max(low, default=None), min(high, default=None))
+    return found
 
 
 class AlarmDocuments:

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from types import MappingProxyType
 
 from stationd.board import Board, Unit
 from stationd.core.model import GOOD, Level, LightEvent, PointId, Quality, Reading, Reason, Value
@@ -45,6 +46,17 @@ class Identity:
     title: str
     mode: Mode
     operator: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Under `low` and over `high` there is an alarm; None: there is none on that side."""
+
+    low: float | None = None
+    high: float | None = None
+
+
+NO_LIMITS: Mapping[PointId, Limits] = MappingProxyType({})
 
 
 def answering(readings: Iterable[Reading]) -> bool:
@@ -84,10 +96,20 @@ def encode(document: Document) -> bytes:
 
 
 class Documents:
-    """Builds the documents of one station from its board. `line` gives what stands of the line in the status, nothing without one."""
+    """Builds the documents of one station from its board. `line` gives what stands of the line in the status, nothing without one.
 
-    def __init__(self, identity: Identity, board: Board, line: Callable[[Clock], Document] = lambda _: {}) -> None:
+    `limits` are those at which the alarms of a point come, in the unit of the point.
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        board: Board,
+        line: Callable[[Clock], Document] = lambda _: {},
+        limits: Mapping[PointId, Limits] = NO_LIMITS,
+    ) -> None:
         self._line = line
+        self._limits = limits
         self._identity = identity
         self._board = board
         self._points: Mapping[str, tuple[tuple[PointId, str], ...]] = {
@@ -105,7 +127,19 @@ class Documents:
             **_described(name, device),
             "up": self._up(name),
             "points": {point.point: self._valued(point, unit, clock) for point, unit in self._points[name]},
+            **self._limited(name, clock),
         }
+
+    def _limited(self, name: str, clock: Clock) -> Document:
+        """Return the limits of those points of a device that have any: low and high, either of which may be missing."""
+        word, at = quality_word(Level.GOOD, self._identity.mode), clock.written(clock.now)
+        found: Document = {}
+        for point, unit in self._points[name]:
+            limits = self._limits.get(point)
+            if limits is not None:
+                sides = {"low": limits.low, "high": limits.high}
+                found[point.point] = {side: {"v": plain(v), "u": unit, "t": at, "q": word} for side, v in sides.items() if v is not None}
+        return {"limits": found} if found else {}
 
     def status(self, buses_up: Mapping[str, bool], clock: Clock) -> Document:
         """Return the station at a glance: the verdict, what answers, how good the values are, each unit of the line in short."""

@@ -27,11 +27,15 @@ class LineKeeping:
     verdicts: VerdictDocuments
     documents: LineDocuments
     incidents: Incidents
+    capacity_tbps: float | None = None
 
     def status(self, clock: Clock) -> Document:
-        """Return what stands of the line in the status: the verdict, and the far end."""
+        """Return what stands of the line in the status: its name and ends, the verdict, and the far end."""
         view = self.watch.view()
-        return {"verdict": self.verdicts.verdict(view.verdict, clock), "far_end": self.documents.far_end(view, clock)}
+        facts = line_facts(self.watch.plan)
+        capacity = self.verdicts.figure(self.capacity_tbps, "Tb/s", clock.written(clock.now))
+        line = {"name": facts["name"], "ends": facts["ends"], "capacity": capacity}
+        return {"line": line, "verdict": self.verdicts.verdict(view.verdict, clock), "far_end": self.documents.far_end(view, clock)}
 
 
 def keep_line(
@@ -44,10 +48,12 @@ def keep_line(
     clock: Callable[[], Moment],
     *,
     heard: Callable[[], Heard | None] = lambda: None,
+    capacity_tbps: float | None = None,
     threads: bool = True,
 ) -> LineKeeping:
     """Return what is made of a line watch. `path` is the journal's file; the incidents stand in directories beside it.
 
+    `capacity_tbps` is the design capacity of the station's file, which is shown and never taken for traffic.
     `heard` gives what the link knows of the far station's last message.
     """
     plan = watch.plan
@@ -58,7 +64,7 @@ def keep_line(
         return tuple(str(view.key) for view in desk.views(lambda view: view.active))
 
     incidents = Incidents(path.parent, subject, JournalPast(journal, path), clock, verdicts, standing, threads=threads)
-    return LineKeeping(watch, verdicts, LineDocuments(identity, verdicts, heard), incidents)
+    return LineKeeping(watch, verdicts, LineDocuments(identity, verdicts, heard), incidents, capacity_tbps)
 
 
 def origin(plan: LinePlan) -> str:

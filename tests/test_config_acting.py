@@ -177,7 +177,7 @@ def test_limits_of_a_set_value_are_those_of_the_file_within_the_drivers_with_its
     assert first.set_values == {
         "output": SetValue(PointId("fp1-booster", "output_setpoint"), "dBm", 10.0, 20.0, 0.5),
     }
-    assert (first.largest_output_dbm, first.title, first.fibre_pair) == (20.0, "booster of fibre pair 1", 1)
+    assert (first.set_values["output"].high, first.title, first.fibre_pair) == (20.0, "booster of fibre pair 1", 1)
 
 
 def test_an_amplifier_that_only_reads_is_in_the_plan_and_has_nothing_to_set() -> None:

@@ -169,7 +169,6 @@ def _amplifier(name: str, device: Device, driver: Driver, section: Amplifier) ->
         interlocks_reason=section.interlocks_reason or "",
         raman=device.role in WATT_CLASS,
         set_values=set_values,
-        largest_output_dbm=set_values["output"].high if "output" in set_values else None,
         title=_title(device),
     )
 

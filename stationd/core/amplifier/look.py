@@ -1,8 +1,9 @@
 """What the readings of one amplifier say at this moment: in values, in sentences, and as one word for the table of the guard.
 
-Two ages are used. What lets a write out is read within FRESH_S, twice the same, as all that gates an operation (rulings 3 and
-18). What only supervises may be as old as three of the periods with which drivers read the switches of a unit (10 s): between
-two polls a pump is not unknown. Missing data is never good: what a unit should say and does not makes it BLIND.
+Two ages are used. What lets a write out is read within FRESH_S, twice the same, as all that gates an operation: one damaged bit, or
+what was before a silence, must let nothing out. What only supervises may be as old as three of the periods with which drivers read the
+switches of a unit (10 s): between two polls a pump is not unknown. Missing data is never good: what a unit should say and does not
+makes it BLIND.
 """
 
 from __future__ import annotations

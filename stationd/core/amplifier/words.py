@@ -46,6 +46,5 @@ class AmplifierPlan:
     interlocks_reason: str = ""
     raman: bool = False
     set_values: Mapping[str, SetValue] = field(default_factory=dict)
-    largest_output_dbm: float | None = None
     title: str = ""
     taps: tuple[str, ...] = ()

@@ -12,12 +12,10 @@ from stationd.core.amplifier.words import AmplifierPlan
 from stationd.core.operation.case import Case, lowers
 from stationd.core.operation.far_checks import far_hold_checks, far_silence, far_title, fresh_far
 from stationd.core.operation.interlock_checks import hold_checks, interlock_checks
-from stationd.core.operation.look import Wanted, contact, number, refused, unknown
+from stationd.core.operation.look import NO_FAULT, Wanted, contact, number, refused, unknown
 from stationd.core.operation.task import AmplifierTask, Pump, SetMode
 from stationd.core.operation.views import Check
 from stationd.core.operation.words import Cause
-
-NO_FAULT = Wanted("fault of the unit", False, "REPORTED", "none", Cause.PROCESS, "look at the unit; reset the fault there")
 
 
 def amplifier_ability(plan: AmplifierPlan, task: AmplifierTask) -> tuple[Check, ...]:

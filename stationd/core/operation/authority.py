@@ -156,10 +156,6 @@ class AuthorityDesk:
         document = {"verb": "expired", "before": said(before), "after": said(self._view), "idle_s": IDLE_S}
         return (Noted(SUBJECT, SUBJECT, now, BY_ITSELF, document),)
 
-    def refusal(self, who: Person, command_class: CommandClass, key_switch: bool | None = None, wired: bool = False) -> Refusal | None:
-        """Return why this person may not give a command of this class now, or None."""
-        return refusal(self._view, who, command_class, key_switch, wired)
-
     def _denial(self, order: SetAuthority, act: Act, now: float) -> tuple[Refusal, ...]:
         match act:
             case Act.HAVE:

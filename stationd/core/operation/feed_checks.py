@@ -12,7 +12,7 @@ from stationd.core.model import PointId
 from stationd.core.operation.case import Case, lowers, no_current_ma, same_current
 from stationd.core.operation.far_checks import far_health, far_process, far_protective
 from stationd.core.operation.interlock_checks import hold_checks, interlock_checks, own_loop_check
-from stationd.core.operation.look import AGAIN, Wanted, ago, contact, number, refused, unknown
+from stationd.core.operation.look import AGAIN, NO_FAULT, Wanted, ago, contact, number, refused, unknown
 from stationd.core.operation.task import Electrode, Energise, FeedTask, Part, RampTo, SetPolarity, SwitchOff
 from stationd.core.operation.views import Check
 from stationd.core.operation.words import Cause
@@ -22,7 +22,6 @@ EARTH_OPEN = Wanted(
     "earth switch", False, "CLOSED", "open", Cause.INTERLOCKING, "open the earth switch at the cabinet, then: show interlocks",
     Cause.INTERLOCKING,
 )  # fmt: skip
-NO_FAULT = Wanted("fault of the unit", False, "REPORTED", "none", Cause.PROCESS, "look at the unit; reset the fault there")
 RAISING_TASKS = (Energise, RampTo, Electrode)
 
 

@@ -23,10 +23,9 @@ from stationd.core.operation.interlock_checks import interlock_checks
 from stationd.core.operation.orders import Person
 from stationd.core.operation.plan import ActingPlan
 from stationd.core.operation.task import Pump
-from stationd.core.operation.words import Cause, Refusal
+from stationd.core.operation.words import INTENT_S, Cause, Refusal
 from stationd.core.powerfeed.words import FRESH_S
 
-INTENT_S = 3.0  # a disk that answers later counts as one that does not
 LOOK_S = 15.0  # drivers read set values every 10 s: so long a fresh reading is waited for (assumption)
 WRITE_S = 30.0  # a write is answered within the time to settle of any driver and one queue: more is a lost answer (assumption)
 

@@ -109,7 +109,7 @@ def _selected(book: Book, order: Arm, checks: tuple[Check, ...], now: float) -> 
         armer=order.who,
         reason=order.reason.strip(),
         effect=effect(book.plan, book.evidence(now), order.object, order.task, now),
-        limits=limits(book.plan, order.object, order.task),
+        limits=limits(book.plan, book.evidence(now), order.object, order.task, now),
         checks=checks,
         code=order.code,
     )

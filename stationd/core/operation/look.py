@@ -88,6 +88,9 @@ class Wanted:
     unknown: Cause = Cause.HEALTH
 
 
+NO_FAULT = Wanted("fault of the unit", False, "REPORTED", "none", Cause.PROCESS, "look at the unit; reset the fault there")
+
+
 def ago(t: float, now: float) -> str:
     """Return an age in words."""
     return f"{span(max(now - t, 0.0))} ago"

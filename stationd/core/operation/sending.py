@@ -13,8 +13,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from math import inf
 
-from stationd.core.alarm.plan import STATION
-from stationd.core.alarm.type import AlarmKey
 from stationd.core.alarm.words import BY_ITSELF, Signal
 from stationd.core.amplifier.guard import Guard, watch
 from stationd.core.amplifier.look import KNOWN_S, telling
@@ -24,14 +22,14 @@ from stationd.core.operation import job as way
 from stationd.core.operation import setpoint_checks as checks
 from stationd.core.operation.applies import Apply, Event, State
 from stationd.core.operation.evidence import Evidence
+from stationd.core.operation.gate import UNCONFIRMED
 from stationd.core.operation.job import Job, Setting, Sight, Turn
 from stationd.core.operation.orders import Person
 from stationd.core.operation.plan import ActingPlan
 from stationd.core.operation.staging import Staged, Staging
-from stationd.core.operation.words import ActEffect, Cause, Noted, Refusal
+from stationd.core.operation.words import INTENT_S, ActEffect, Cause, Noted, Refusal
 from stationd.core.powerfeed.words import Seen
 
-UNCONFIRMED = AlarmKey(STATION, "UNCONFIRMED")
 WATCH_EVERY_S = 0.5  # a unit of which nothing new is read is looked at so often, for what grows old or is over (choice)
 KEPT = 20  # applies that are shown, and reach back for a rollback
 
@@ -182,7 +180,7 @@ class Sending:
         if self.now < job.deadline():
             return []
         if job.turn is Turn.INTENT:
-            return self._stop(job, f"the record of it was not on the disk within {way.INTENT_S:g} s")
+            return self._stop(job, f"the record of it was not on the disk within {INTENT_S:g} s")
         return self._stop(job, f"the write to {self.unanswered} was not answered for {way.WRITE_S:g} s")
 
     def _next(self, job: Job) -> list[ActEffect]:

@@ -52,6 +52,8 @@ from stationd.core.operation.task import (
     SwitchOff,
     Task,
 )
+from stationd.core.powerfeed.follower import APART_V
+from stationd.core.powerfeed.phases import STEADY_SHARE
 from stationd.core.powerfeed.words import FeedPlan
 
 DEADLY = "A person touching the cable, joint or ship end can be killed."
@@ -276,12 +278,12 @@ def _light(case: Case, plan: AmplifierPlan, task: AmplifierTask) -> tuple[str, .
 # Where it stops.
 
 
-def limits(plan: ActingPlan, object: str, task: Task) -> tuple[str, ...]:
+def limits(plan: ActingPlan, evidence: Evidence, object: str, task: Task, now: float) -> tuple[str, ...]:
     """Return at which limits a task stops by itself, in sentences."""
     feed = plan.feeds.get(object)
     match task:
         case Energise() | RampTo() if feed is not None:
-            return (*_stops(feed), *_hold_points(feed, task))
+            return (*_stops(feed), *_on_the_way(Case(plan, evidence, object, task, now), feed, task))
         case SwitchOff() if feed is not None:
             proof = f"done when V is at most {number(feed.discharged_v)} V within {number(feed.discharge_s)} s of the output going off"
             return (_deviates(feed), proof)
@@ -306,8 +308,15 @@ def _deviates(feed: FeedPlan) -> str:
     return f"holds if the current is off by more than {number(feed.deviation_ma)} mA for {number(feed.deviation_s)} s"
 
 
-def _hold_points(feed: FeedPlan, task: Energise | RampTo) -> tuple[str, ...]:
-    if feed.cable is None or not feed.hold_shares:
+def _on_the_way(case: Case, feed: FeedPlan, task: Energise | RampTo) -> tuple[str, ...]:
+    """Return what is compared on the way: a follower has its share of the voltage, who sets the current the hold points above it."""
+    if isinstance(task, Energise) and task.part is Part.FOLLOWER:
+        return (f"carries half of what the line needs by the model, holds if that is off by more than {number(APART_V)} V at the end",)
+    stands_ma = case.look.number(feed.points.setpoint_ma) if isinstance(task, RampTo) else 0.0
+    stops_ma = [share * task.to_ma for share in sorted(feed.hold_shares) if share < 1 and share * task.to_ma > (stands_ma or 0.0)]
+    if not stops_ma or lowers(case):
         return ()
-    stops = ", ".join(number(share * task.to_ma) for share in feed.hold_shares)
-    return (f"on the way up compares V with the model at {stops} mA (within {number(100 * feed.model_share)} %)",)
+    stops = f"{', '.join(number(each) for each in stops_ma)} mA"
+    if feed.cable is None:
+        return (f"on the way up waits at {stops} until V stays the same (within {number(100 * STEADY_SHARE)} %)",)
+    return (f"on the way up compares V with the model at {stops} (within {number(100 * feed.model_share)} %)",)

@@ -4,9 +4,9 @@
     Apply ----> record on the disk -> look at fresh readings -> Write -> read-back -> the next one ... -> confirmed, or to be confirmed
     no Confirm in time -> record on the disk -> the same way back, or it stays with the alarm UNCONFIRMED
 
-What it is not: a control loop. Nothing here is sent but what a person has applied or reverted, and what nobody has confirmed, within
-ruling 9 (theory in stationd.core.operation.applies). One write is outstanding at a time; none goes out before its record is on the
-disk; none is repeated. Power feeds have no set values: they move by operations alone.
+What it is not: a control loop. Nothing here is sent but what a person has applied or reverted, and back what nobody has confirmed in
+time: only by the same process, while the plant is as it was (theory in stationd.core.operation.applies). One write is outstanding at a
+time; none goes out before its record is on the disk; none is repeated. Power feeds have no set values: they move by operations alone.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from stationd.core.alarm.words import BY_ITSELF
-from stationd.core.amplifier.guard import Guard
 from stationd.core.model import IntentKept, PointId, Reading, Tick, WriteDone
 from stationd.core.operation import applies, staging
 from stationd.core.operation import job as way
@@ -25,14 +24,13 @@ from stationd.core.operation.job import Job, Setting
 from stationd.core.operation.orders import Apply as ApplyOrder
 from stationd.core.operation.orders import Confirm, Discard, Person, Revert, Rollback, Stage
 from stationd.core.operation.plan import ActingPlan
-from stationd.core.operation.sending import UNCONFIRMED, Sending
+from stationd.core.operation.sending import Sending
 from stationd.core.operation.sentences import asked
 from stationd.core.operation.staging import Staged, Staging
 from stationd.core.operation.views import AppliedView, StagedView
 from stationd.core.operation.words import Accepted, ActEffect, ActOutcome, Cause, Noted, Refusal, Refused
 from stationd.core.powerfeed.words import Seen
 
-__all__ = ["UNCONFIRMED", "SetPoints"]
 SUBJECT = "setpoints"  # of records that are not about one apply
 SetOrder = Stage | Discard | ApplyOrder | Confirm | Revert | Rollback
 SetEvent = WriteDone | IntentKept | Reading | Tick
@@ -114,10 +112,6 @@ class SetPoints:
     def gate_ends(self, now: float) -> Iterable[float]:
         """Return when that ends for what is staged."""
         return self._staging.ends(now)
-
-    def guards(self) -> Mapping[str, Guard]:
-        """Return what each amplifier's own protection does, and since when."""
-        return dict(self._sending.guards)
 
     # What outlasts a restart.
 

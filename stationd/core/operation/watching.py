@@ -21,7 +21,7 @@ from stationd.core.operation.course import News, move
 from stationd.core.operation.dossier import Dossier
 from stationd.core.operation.machine import BEGINNING, SELECTED, Event, State
 from stationd.core.operation.views import Check
-from stationd.core.operation.words import Cause
+from stationd.core.operation.words import INTENT_S, Cause
 from stationd.core.powerfeed.words import GATE_EVERY_S
 
 KEEP_ALIVE_S = 5.0  # of the design paper: a running operation holds after so long without its session
@@ -33,8 +33,8 @@ ENDS = {
     State.ASKED: ("nobody has approved in time", Cause.SECOND_PERSON),
     State.OFFERED: ("the time of its code is over", Cause.TIME_LIMIT),
     State.MISTYPED: ("the time of its code is over", Cause.TIME_LIMIT),
-    State.STARTING: ("its record could not be written within 3 s: nothing was sent", Cause.HEALTH),
-    State.RESUMING: ("its record could not be written within 3 s: nothing was sent", Cause.HEALTH),
+    State.STARTING: (f"its record could not be written within {INTENT_S:g} s: nothing was sent", Cause.HEALTH),
+    State.RESUMING: (f"its record could not be written within {INTENT_S:g} s: nothing was sent", Cause.HEALTH),
 }
 
 

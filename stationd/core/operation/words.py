@@ -12,6 +12,8 @@ from enum import Enum
 from stationd.core.alarm.words import Signal
 from stationd.core.model import PointId, Value, Write
 
+INTENT_S = 3.0  # a disk that keeps the record of an intent later than this counts as one that does not (assumption)
+
 
 class Cause(Enum):
     """Why an order is refused or was ended: the words of IEC 61850's AddCause as public manuals quote them; ours are marked +."""

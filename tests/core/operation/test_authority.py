@@ -43,7 +43,7 @@ def cause(outcome: Accepted | Refused) -> Cause:
 
 
 def may(desk: AuthorityDesk, who: Person, wanted: CommandClass, *, key: bool | None = None, wired: bool = False) -> bool:
-    return desk.refusal(who, wanted, key, wired) is None
+    return refusal(desk.view(), who, wanted, key, wired) is None
 
 
 def test_the_table_has_a_cell_for_all_that_can_happen_and_for_nothing_else() -> None:
@@ -74,7 +74,7 @@ def test_nobody_may_act_without_it_and_requesting_what_is_free_gains_it() -> Non
 def test_a_remote_holder_may_do_what_can_kill_only_when_somebody_at_the_station_has_released_it() -> None:
     desk = held_by((THERE, REQUEST))
     assert may(desk, THERE, CommandClass.OPERATE)
-    found = desk.refusal(THERE, CommandClass.LETHAL)
+    found = refusal(desk.view(), THERE, CommandClass.LETHAL, None, wired=False)
     assert found is not None
     assert found.cause is Cause.SWITCHING_HIERARCHY
     assert "nobody there has released it" in found.why

@@ -9,10 +9,9 @@ import pytest
 from stationd.core.model import GOOD, PointId, Reading, Tick
 from stationd.core.operation.desk import Operations
 from stationd.core.operation.orders import Apply, Approve, Arm, Execute, Hold, Prepare, Stage, Way
-from stationd.core.operation.setpoints import SetPoints
 from stationd.core.operation.task import Pump
 from stationd.core.operation.views import Phase
-from stationd.core.operation.words import ActEffect, Cause, Hasten
+from stationd.core.operation.words import ActEffect, Cause, Hasten, Refused
 from tests.core.operation.rig import ALIYEVA, AMP, BEKOV, CODE, DOOR, ENERGISE, NEXT_CODE, PFE, PLAN, POINTS, SMITH, WHY, Rig, p
 
 ELSEWHERE = PointId("sampler", "fp1_power")
@@ -107,23 +106,33 @@ def test_a_fresh_desk_says_how_its_alarms_stand_with_the_first_news_whatever_it_
     assert desk.handle(Reading(ELSEWHERE, 1.0, GOOD, 0.0), 0.0) == []
 
 
+def unset(rig: Rig) -> str:
+    """Return why a set value is not sent."""
+    rig.authority()
+    rig.obey(Stage(BEKOV, p("gain_setpoint", AMP), 21.0))
+    outcome = rig.obey(Apply(BEKOV, "tilt after repair"))
+    return " | ".join(each.why for each in outcome.reasons) if isinstance(outcome, Refused) else ""
+
+
 def test_the_protection_of_a_unit_is_followed_while_nothing_is_open() -> None:
     rig = Rig()
-    rig.plant[p("los", AMP)] = True
-    rig.beat(2)
-    points: SetPoints = rig.desk._book.set_points  # noqa: SLF001  the guards are shown on no screen yet
-    assert points.guards()[AMP].protecting is False
     rig.plant[p("pump_on", AMP)] = False
     rig.beat(2)
-    assert points.guards()[AMP].protecting
+    assert unset(rig) == "", "somebody has switched it off"
+    rig = Rig()
+    rig.plant |= {p("los", AMP): True, p("pump_on", AMP): False}
+    rig.beat(2)
+    rig.plant[p("los", AMP)] = False
+    rig.beat(2)
+    assert "booster is restarting since" in unset(rig), "it has protected itself, and light is back"
 
 
 def test_a_change_of_the_protection_is_seen_at_once_however_short_ago_the_unit_was_looked_at() -> None:
     rig = Rig()
-    rig.plant[p("los", AMP)] = True
+    rig.plant |= {p("los", AMP): True}
     rig.beat(2)
-    for _ in range(2):
-        rig.t += 0.1
-        rig.take(Reading(p("pump_on", AMP), False, GOOD, rig.t))
-    points: SetPoints = rig.desk._book.set_points  # noqa: SLF001  as above
-    assert points.guards()[AMP].protecting
+    for point, value in ((p("pump_on", AMP), False), (p("los", AMP), False)):
+        for _ in range(2):
+            rig.t += 0.1
+            rig.take(Reading(point, value, GOOD, rig.t))
+    assert "booster is restarting since" in unset(rig)

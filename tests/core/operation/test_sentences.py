@@ -73,11 +73,15 @@ def told(task: Task, object: str = "pfe-a", found: Evidence | None = None, plan:
     return effect(plan, evidence(feeding()) if found is None else found, object, task, NOW)
 
 
+def where(task: Task, object: str = "pfe-a", found: Evidence | None = None, plan: ActingPlan = PLAN) -> tuple[str, ...]:
+    return limits(plan, found or evidence(), object, task, NOW)
+
+
 @pytest.mark.parametrize(("task", "object", "words"), EVERY)
 def test_every_task_has_its_words_its_effect_and_where_it_stops(task: Task, object: str, words: str) -> None:
     assert task_words(task) == words
     found = evidence(feeding(), holds=(hold("pfe-a"),))
-    for sentence in (*told(task, object, found), *limits(PLAN, object, task)):
+    for sentence in (*told(task, object, found), *where(task, object, found)):
         assert sentence
         assert sentence.isascii()
         assert len(sentence) <= 130  # two lines of a screen of 79 columns
@@ -143,14 +147,34 @@ def test_light_bypasses_and_holds_are_told_for_what_they_are() -> None:
 
 
 def test_an_object_that_there_is_not_has_no_effect() -> None:
-    assert told(ENERGISE, "pfe-z") == told(Pump(True), "pfe-z") == told(RemoveHold("H-9"), "H-9") == limits(PLAN, "pfe-z", ENERGISE) == ()
+    assert told(ENERGISE, "pfe-z") == told(Pump(True), "pfe-z") == told(RemoveHold("H-9"), "H-9") == where(ENERGISE, "pfe-z") == ()
 
 
 def test_limits_are_those_of_the_stations_file() -> None:
-    said = " ".join(limits(PLAN, "pfe-a", ENERGISE))
+    said = " ".join(where(ENERGISE))
     for part in ("800 V", "400 V/s", "15 mA for 2 s", "100, 500, 900 mA", "5 %"):
         assert part in said
-    assert "50 V within 60 s" in " ".join(limits(PLAN, "pfe-a", SwitchOff(20.0)))
+    assert "50 V within 60 s" in " ".join(where(SwitchOff(20.0)))
+
+
+def test_only_what_lies_on_the_way_of_a_ramp_is_told_as_a_hold_point() -> None:
+    def said(task: Task, set_to: float | None = None, plan: ActingPlan = PLAN) -> str:
+        values = feeding() if set_to is None else feeding(current_setpoint=set_to, output_current=set_to)
+        return " ".join(where(task, found=evidence(values), plan=plan))
+
+    assert "at 450, 810 mA (within 5 %)" in said(RampTo(900.0, 10.0), 300.0)
+    assert "at 90, 450, 810 mA" in said(RampTo(900.0, 10.0), 0.0)
+    assert "model" not in said(RampTo(900.0, 10.0), 1000.0), "a ramp down compares nothing"
+    assert "model" not in said(RampTo(900.0, 10.0), 850.0), "nor one that begins beyond the last"
+    bench = replace(PLAN, feeds={"pfe-a": feed("pfe-a", cable=None)})
+    assert "waits at 90, 450, 810 mA until V stays the same (within 1 %)" in said(RampTo(900.0, 10.0), 0.0, bench)
+
+
+def test_a_follower_is_told_what_it_compares_and_no_hold_points() -> None:
+    said = " ".join(where(Energise(1000.0, 10.0, Part.FOLLOWER)))
+    assert "half of what the line needs by the model, holds if that is off by more than 100 V" in said
+    assert "compares" not in said
+    assert "compares V with the model at 100, 500, 900 mA" in " ".join(where(Energise(1000.0, 10.0, Part.MASTER)))
 
 
 ORDERS: tuple[tuple[ActOrder, str], ...] = (

@@ -12,12 +12,13 @@ from hypothesis import strategies as st
 
 from stationd.core.alarm.words import Signal
 from stationd.core.model import IntentKept, PointId, Reason, Value, Write, WriteDone
-from stationd.core.operation.job import INTENT_S, LOOK_S, WRITE_S
+from stationd.core.operation.gate import UNCONFIRMED
+from stationd.core.operation.job import LOOK_S, WRITE_S
 from stationd.core.operation.orders import Apply, Confirm, Discard, Person, Revert, Rollback, Stage
-from stationd.core.operation.setpoints import UNCONFIRMED, SetPoints
+from stationd.core.operation.setpoints import SetPoints
 from stationd.core.operation.task import CommandClass, Pump
 from stationd.core.operation.views import AuthorityView, HoldView, OperationView, Phase
-from stationd.core.operation.words import Accepted, Cause, Noted
+from stationd.core.operation.words import INTENT_S, Accepted, Cause, Noted
 from stationd.core.powerfeed.words import FarFeed
 from tests.core.operation.setting import DANA, ERIK, GAIN, OTHER, OUTPUT, PLAN, VALUES, WHY, Setting, causes, empty, whys
 

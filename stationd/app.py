@@ -13,7 +13,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,9 +27,10 @@ from stationd.board import Board, Unit
 from stationd.config import StationConfig, alarm_plan, check, settings_of
 from stationd.config import model as config_model
 from stationd.config.acting import acting_plan
+from stationd.config.effective import Source, source_of
 from stationd.config.far_station import far_settings, far_unit_of, shared
 from stationd.config.line_plan import line_plan
-from stationd.config.parts import broker_of, device_of, identity_of, port_of, taps_of
+from stationd.config.parts import absent_sections, broker_of, device_of, identity_of, port_of, taps_of
 from stationd.config.sampling import Sampler
 from stationd.console.server import ControlSocket, Doors
 from stationd.core.alarm.desk import Alarms
@@ -48,7 +49,7 @@ from stationd.farstation.link import FarLink
 from stationd.farstation.near import Acting, NearStation
 from stationd.farstation.words import Operation as FarOperation
 from stationd.links.bus import Bus
-from stationd.links.sampler import OpticalSampler
+from stationd.links.sampler import OpticalSampler, SamplerStatistics
 from stationd.outputs.act_families import act_families
 from stationd.outputs.act_records import ActRecords
 from stationd.outputs.alarm_document import AlarmDocuments, limits_of, topic_of
@@ -61,6 +62,7 @@ from stationd.outputs.line_keeping import LineKeeping, keep_line
 from stationd.outputs.line_records import LineRecords
 from stationd.outputs.metrics import Metrics, MqttStatistics, Sources
 from stationd.outputs.mqtt import JsonPublisher
+from stationd.outputs.pulse import Pulse
 from stationd.outputs.records import Recorder
 from stationd.outputs.signals import OwnSignals
 from stationd.outputs.sparkplug.client import SparkplugPublisher, SparkplugStatistics
@@ -72,6 +74,7 @@ from stationd.pages import serve_pages
 from stationd.people import open_control
 from stationd.poller import Poller, Pollers
 from stationd.problem import Problem
+from stationd.self_knowledge import Running, diagnostics_of
 from stationd.session_doors import StationSession
 from stationd.surroundings import Surroundings
 
@@ -90,6 +93,7 @@ class Loaded:
     config: StationConfig | None
     mistakes: tuple[Problem, ...]
     catalogue: Mapping[str, Driver]
+    source: Source | None = None
 
 
 def catalogue(directories: Iterable[Path]) -> tuple[Mapping[str, Driver], tuple[Problem, ...]]:
@@ -105,9 +109,10 @@ def catalogue(directories: Iterable[Path]) -> tuple[Mapping[str, Driver], tuple[
 def load(path: Path) -> Loaded:
     """Read a station file and the driver files that go with it; report every mistake in any of them."""
     drivers, wrong_drivers = catalogue((SYSTEM_DRIVERS, path.parent / "drivers"))
+    source = source_of(path, TIME_OF_DAY.get()())
     config, wrong_keys = check(path, drivers)
     mistakes = (*wrong_drivers, *wrong_keys)
-    return Loaded(None if mistakes else config, mistakes, drivers)
+    return Loaded(None if mistakes else config, mistakes, drivers, source)
 
 
 class App:
@@ -152,6 +157,7 @@ class App:
         self.sampler = self._make_sampler(config.sampler) if config.sampler else None
         self.far = self._make_far()
         self._signals = self._make_signals()
+        self._pulse = Pulse(lambda: {name: bus.statistics for name, bus in self.buses.items()}, self._sampler_statistics())
         self.metrics = Metrics(self._identity, self.board, self._sources())
 
     def _open_journal(self, path: Path) -> Journal:
@@ -171,7 +177,8 @@ class App:
     async def run(self, ports_file: Path | None = None) -> None:
         """Run until cancelled. Ending changes nothing on the plant: ports are closed, nothing is sent."""
         log.info("station starts", station=self._identity.name, mode=self._identity.mode.value, read_only=self._config.station.read_only)
-        _name_absent_sections(self._config)
+        if absent := absent_sections(self._config):
+            log.info("parts that the configuration leaves off", sections=absent)
         async with contextlib.AsyncExitStack() as ending, asyncio.TaskGroup() as tasks:
             ending.enter_context(self._technician())
             await self._remember(ending)
@@ -180,6 +187,7 @@ class App:
             tasks.create_task(self.recorder.keep_on(), name="recorder")
             tasks.create_task(self._signals.run(), name="own signals")
             tasks.create_task(self.metrics.watch_loop(), name="loop watch")
+            tasks.create_task(self._pulse.run(), name="pulse")
             for name, bus in self.buses.items():
                 tasks.create_task(bus.run(), name=f"bus {name}")
             for poller in self._pollers.every():
@@ -195,7 +203,7 @@ class App:
                 tasks.create_task(self._line.incidents.run(), name="incidents")
             if self.far is not None:
                 tasks.create_task(self.far.run(), name="far station")
-            pages = serve_pages(self._config, self._identity, self.metrics.scrape, self._buses_up, ports_file)
+            pages = serve_pages(self._config, self._identity, self._pulse.scraped(self.metrics.scrape), self._buses_up, ports_file)
             tasks.create_task(pages, name="pages")
 
     # ------------------------------------------------------------------ journal, alarms, people
@@ -216,8 +224,7 @@ class App:
 
     def _make_signals(self) -> OwnSignals:
         known, state = self.alarms.plan.rules, Path(self._config.station.state)
-        sampler = self.sampler.statistics if self.sampler else None
-        line = self._line
+        sampler, line = self._sampler_statistics(), self._line
         return OwnSignals(
             self.engine.post, self.journal, self._clock, known, state, self.mqtt, sampler, self._buses_up,
             sparkplug=self._sparkplug_statistics if self._node is not None else None,
@@ -242,17 +249,25 @@ class App:
         alarms = StationAlarms(self.alarms, self.engine, self.recorder, self.journal, self._alarm_documents, self._clock)
         acting = StationActing(self.acting, self.engine.act, self.acting.plan, self.journal, self._clock)
         doors = Doors(
-            StationStatus(self._documents, self._buses_up),
-            alarms,
-            self._identity.mode is Mode.LIVE,
-            StationLine(self._line, self.engine, self.journal) if self._line else None,
-            acting,
-            acting,
-            StationAudit(self.journal),
+            StationStatus(self._documents, self._buses_up), alarms, self._identity.mode is Mode.LIVE,
+            StationLine(self._line, self.engine, self.journal) if self._line else None, acting, acting, StationAudit(self.journal),
+            diagnostics_of(self._config, self._running()),
             session=StationSession(self._identity, self.journal, self._clock, self._acts.subscribe),
-        )
+        )  # fmt: skip
         self.control = await open_control(section, doors, self._around.identify, self._session_ended)
         tasks.create_task(self.control.run(), name="control socket")
+
+    def _running(self) -> Running:
+        """Return what the station can be asked about itself."""
+        return Running(
+            self.board, self.buses, self.journal, self.alarms, self.acting, self._pulse, self._clock,
+            lambda: self._around.machine().boottime_s, lambda: self.engine.dropped_events, self.mqtt,
+            self._sparkplug_statistics if self._node is not None else None, self._sampler_statistics(),
+            lambda: self.far.statistics if self.far is not None else None, self._around.source, self._around.threads,
+        )  # fmt: skip
+
+    def _sampler_statistics(self) -> Callable[[], SamplerStatistics] | None:
+        return self.sampler.statistics if self.sampler else None
 
     def _session_ended(self, session: str) -> None:
         self.engine.post([SessionEnded(session, asyncio.get_running_loop().time())])
@@ -338,7 +353,7 @@ class App:
             self.buses,
             self.mqtt,
             lambda: self.engine.dropped_events,
-            self.sampler.statistics if self.sampler else None,
+            self._sampler_statistics(),
             self._captures.statistics if self._captures else None,
             self.alarms,
             self.journal,
@@ -370,27 +385,11 @@ class App:
     def _make_publisher(self, section: config_model.Mqtt) -> JsonPublisher:
         assert self.mqtt is not None
         publisher = JsonPublisher(
-            broker_of(section),
-            self._identity,
-            self.board,
-            self._buses_up,
-            self.mqtt,
-            self.journal.outbox,
-            section.client_id or "",
-            self._alarm_documents,
-            self._audit_head,
-            self._documents,
-        )
+            broker_of(section), self._identity, self.board, self._buses_up, self.mqtt, self.journal.outbox, section.client_id or "",
+            self._alarm_documents, self._audit_head, self._documents,
+        )  # fmt: skip
         self.recorder.subscribe(lambda record: publisher.changed(topic_of(record.key)))
         return publisher
 
     def _buses_up(self) -> Mapping[str, bool]:
         return {name: bus.up for name, bus in self.buses.items()}
-
-def _name_absent_sections(config: StationConfig) -> None:
-    """Say once which parts of the daemon the configuration leaves off."""
-    sections: dict[str, object] = {"[line]": config.line, "[mqtt]": config.mqtt, "[prometheus]": config.prometheus, "[bus.*]": config.bus}
-    sections |= {"[sampler]": config.sampler, "[control]": config.control, "[far_station]": config.far_station}
-    absent = [name for name, section in sections.items() if not section]
-    if absent:
-        log.info("parts that the configuration leaves off", sections=absent)

@@ -11,6 +11,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from stationd.config.effective import Source
 from stationd.console.peer import Peer
 from stationd.farstation.exchange import Exchange
 from stationd.links.bus import Bus, open_link
@@ -28,7 +29,7 @@ class Surroundings:
     `exchange` is the way to the far station; with one no broker is looked for.
     `run` names this run in the ids of records and must never come twice (empty: one is made). With `threads` false the journal
     works in the event loop, between two of its turns. `identify` says who is at the other end of a connection to the control
-    socket; None: the kernel does (stationd.console.peer).
+    socket; None: the kernel does (stationd.console.peer). `source` is the file that the configuration came from; None: it came from none.
     """
 
     clock: Callable[[], Moment] = field(default_factory=SystemClock)
@@ -39,3 +40,4 @@ class Surroundings:
     run: str = ""
     threads: bool = True
     identify: Callable[[socket.socket], Peer] | None = None
+    source: Source | None = None

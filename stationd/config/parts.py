@@ -56,3 +56,10 @@ def port_of(section: model.Bus) -> PortSettings:
     return PortSettings(
         section.port, section.baud, section.parity.value, section.stop_bits, section.rs485, section.connect_timeout_s
     )
+
+
+def absent_sections(config: StationConfig) -> list[str]:
+    """Return which parts of the daemon the configuration leaves off."""
+    sections: dict[str, object] = {"[line]": config.line, "[mqtt]": config.mqtt, "[prometheus]": config.prometheus, "[bus.*]": config.bus}
+    sections |= {"[sampler]": config.sampler, "[control]": config.control, "[far_station]": config.far_station}
+    return [name for name, section in sections.items() if not section]

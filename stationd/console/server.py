@@ -29,6 +29,7 @@ from stationd.console.audit import AuditInterface
 from stationd.console.channel import END, Channel
 from stationd.console.connection import Connection, said
 from stationd.console.diagnostics import DiagnosticsInterface
+from stationd.console.diagnostics_door import DiagnosticsDoor
 from stationd.console.door import AlarmDoor, AuditDoor, LineDoor, OperationDoor, SetpointDoor, StatusDoor
 from stationd.console.operation import OperationInterface, SharedOperations
 from stationd.console.peer import NotKnown, Peer, Role, user_name
@@ -69,6 +70,7 @@ class Doors:
     """What is behind the socket. `live` is False on a simulation or a bench.
 
     `alarms` is None while there is no alarm desk, `line` where the station's file has none; without `operations` nobody acts here.
+    `diagnostics` is always there in a daemon.
     """
 
     status: StatusDoor
@@ -78,6 +80,7 @@ class Doors:
     operations: OperationDoor | None = None
     setpoints: SetpointDoor | None = None
     audit: AuditDoor | None = None
+    diagnostics: DiagnosticsDoor | None = None
     session: SessionDoor | None = None
 
 
@@ -92,8 +95,8 @@ def interfaces(doors: Doors, limits: Limits, anew: Anew | None = None, seats: Se
         every: list[VarlinkInterface] = [StatusInterface(shared, peer)]
         if doors.alarms is not None:
             every.append(AlarmInterface(doors.alarms, peer, persons, doors.live, limits.order_s))
-        if doors.line is not None:
-            every.append(DiagnosticsInterface(doors.line, peer, limits.order_s))
+        if doors.diagnostics is not None:
+            every.append(DiagnosticsInterface(doors.line, doors.diagnostics, peer, limits.order_s))
         if acting is not None:
             every.append(OperationInterface(acting, peer, doors.live, limits))
         if doors.setpoints is not None:

@@ -64,6 +64,7 @@ class FarStatistics:
     uncertainty_s: float | None = None
     received_utc_s: float | None = None
     shared: frozenset[str] | None = None  # by the last message; None: none has come
+    sequence: int | None = None  # of the last message that was believed
     why: str = NEVER_HEARD
 
     def age_s(self, now: float) -> float | None:
@@ -207,7 +208,7 @@ class FarLink:
         self._refusals.result = None
         self._call_at = None
         statistics.sent_t, statistics.received_t, statistics.received_utc_s = min(line.t, moment.t), moment.t, moment.utc_s
-        statistics.shared = line.shared
+        statistics.shared, statistics.sequence = line.shared, message.sequence
         statistics.clocks, statistics.uncertainty_s = clocks, known_s
         self._post(news)
 

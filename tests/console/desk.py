@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from stationd.console.diagnostics_door import DiagnosticsDoor
 from stationd.console.door import Document, Happening, LineDoor, Moment, Obeyed
 from stationd.console.peer import Peer, Role
 from stationd.console.places import USUAL, Limits
@@ -24,6 +25,7 @@ from stationd.core.alarm.plan import Plan, rule
 from stationd.core.alarm.type import AlarmKey
 from stationd.core.alarm.words import AlarmRecord, AlarmView, Order, Signal
 from stationd.core.model import Tick
+from tests.console.own import Own
 
 BEGIN_UTC_S = 1_795_000_000.0
 DEVICE_LOST = AlarmKey("fp1-booster", "LOW-OUTPUT")
@@ -233,7 +235,11 @@ class Served:
 
 @contextlib.asynccontextmanager
 async def serving(
-    limits: Limits = USUAL, desk: Desk | None = None, live: bool = True, line: LineDoor | None = None
+    limits: Limits = USUAL,
+    desk: Desk | None = None,
+    live: bool = True,
+    line: LineDoor | None = None,
+    own: DiagnosticsDoor | None = None,
 ) -> AsyncIterator[Served]:
     folder = Path(tempfile.mkdtemp(prefix="console"))
     desk, station = desk or Desk(), Station()
@@ -243,7 +249,8 @@ async def serving(
         assert served is not None
         return served.identify(connection)
 
-    server = ControlSocket(folder / "io.stationd", interfaces(Doors(station, desk, live, line), limits), identify, os.getgid(), limits)
+    doors = Doors(station, desk, live, line, diagnostics=own or Own())
+    server = ControlSocket(folder / "io.stationd", interfaces(doors, limits), identify, os.getgid(), limits)
     served = Served(folder / "io.stationd", server, desk, station)
     server.start()
     running = asyncio.create_task(server.run())

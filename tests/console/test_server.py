@@ -57,7 +57,9 @@ async def test_the_service_describes_itself() -> None:
     async with serving() as served:
         caller = await served.caller()
         info = (await caller.call("org.varlink.service.GetInfo"))["parameters"]
-        assert info["interfaces"] == ["io.stationd.Alarm", "io.stationd.Status", "org.varlink.service"]
+        assert info["interfaces"] == [
+                "io.stationd.Alarm", "io.stationd.Diagnostics", "io.stationd.Status", "org.varlink.service",
+            ]  # fmt: skip
         for name in info["interfaces"]:
             described = await caller.call("org.varlink.service.GetInterfaceDescription", {"interface": name})
             assert f"interface {name}" in described["parameters"]["description"]

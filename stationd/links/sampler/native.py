@@ -93,6 +93,14 @@ def _extension() -> tuple[Any, Any]:
     return ffi, lib
 
 
+def abi() -> int | None:
+    """Return the number of the extension's interface; None where it is not there."""
+    try:
+        return int(_extension()[1].SAMPLER_ABI)
+    except SamplerFault:
+        return None
+
+
 class Native:
     """One loop from its making to its end. The constructor opens the source and may take its time."""
 

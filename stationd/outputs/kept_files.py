@@ -1,0 +1,95 @@
+"""Small files that people ask for: reports of self-tests, texts that were saved. Blocks on the disk: for threads. OSError where it fails.
+
+A file is written under a temporary name, brought to the disk and renamed, so that a kill leaves the whole of it or nothing. Nothing
+is ever overwritten; reports go when there are too many, saved texts never do by themselves. Files of other names are never touched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from stationd.outputs.document import Document
+
+MOST_REPORTS = 50
+MOST_TEXTS, MOST_TEXT_BYTES, LARGEST_TEXT = 100, 20 << 20, 60 << 10
+NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
+FAULT_BUNDLE = re.compile(r"F-\d{4}-\d{2}-\d{2}-\d+\.zip")  # those of incidents, which stand in the same directory
+REPORT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{6}\.\d{3}Z\.json")
+NEW = ".new"
+
+
+class Unfit(Exception):
+    """A text is not saved: `cause` is one word, the text says what is, `hint` what would change it."""
+
+    def __init__(self, cause: str, detail: str, hint: str) -> None:
+        super().__init__(detail)
+        self.cause, self.hint = cause, hint
+
+
+def write_report(state: Path, report: Document, utc_s: float) -> Path:
+    """Write a report of a self-test under its time; the oldest ones go beyond the number that is kept."""
+    directory = state / "selftest"
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / f"{datetime.fromtimestamp(utc_s, UTC):%Y-%m-%dT%H%M%S}.{int(utc_s * 1000) % 1000:03d}Z.json"
+    _written(path, json.dumps(report, indent=1, ensure_ascii=False).encode(errors="backslashreplace") + b"\n")
+    reports = sorted(each for each in directory.iterdir() if REPORT.fullmatch(each.name))
+    for old in reports[:-MOST_REPORTS]:
+        old.unlink()
+    return path
+
+
+def save_text(state: Path, name: str, text: str) -> Path:
+    """Write a text below bundles/. Unfit for a name or a size that is not taken."""
+    if not NAME.fullmatch(name) or FAULT_BUNDLE.fullmatch(name):
+        raise Unfit("bad-name", "the name is not taken", "1 to 64 of A-Z a-z 0-9 . _ -, not beginning with a dot, not the name of a fault")
+    data = text.encode(errors="backslashreplace")
+    if len(data) > LARGEST_TEXT:
+        raise Unfit("too-large", f"the text has {len(data)} bytes; at most {LARGEST_TEXT} are saved", "save less: | match, | last")
+    directory = state / "bundles"
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / name
+    if path.exists():
+        raise Unfit("name-taken", f"there is a file {path} already; nothing is overwritten", "take another name")
+    _check_room(directory, len(data))
+    _written(path, data)
+    return path
+
+
+def _check_room(directory: Path, size: int) -> None:
+    sizes = [each.stat().st_size for each in _texts(directory)]
+    if len(sizes) >= MOST_TEXTS or sum(sizes) + size > MOST_TEXT_BYTES:
+        detail = f"{len(sizes)} texts of {sum(sizes) >> 10} KiB are saved already"
+        hint = f"at most {MOST_TEXTS} of {MOST_TEXT_BYTES >> 20} MiB together: delete some in {directory}"
+        raise Unfit("no-room", detail, hint)
+
+
+def _texts(directory: Path) -> Iterator[Path]:
+    """Give what is not a bundle of a fault: all else there was saved by people."""
+    for path in directory.iterdir():
+        if path.is_file() and not FAULT_BUNDLE.fullmatch(path.name) and not path.name.startswith("."):
+            yield path
+
+
+def _written(path: Path, data: bytes) -> None:
+    """Bring a new file to the disk, whole or not at all. FileExistsError where there is one of that name."""
+    new = path.with_name(f".{path.name}{NEW}")
+    try:
+        with new.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(new, path)  # unlike a rename it never replaces a file that came meanwhile
+    finally:
+        with contextlib.suppress(OSError):
+            new.unlink()
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

@@ -80,7 +80,7 @@ def judged(status: Form, alarms: Form | None) -> tuple[Code, str]:
     found = sorted(_findings(status, listed), key=lambda finding: -finding.code)
     code = found[0].code if found else Code.OK
     said = ", ".join(finding.text for finding in found if finding.code is code) or _well(status)
-    line = f"{code.name} {str(status.get('line') or status.get('station') or 'station').upper()} {said}"
+    line = f"{code.name} {_name(status).upper()} {said}"
     return code, f"{_one_line(line)} | {_figures(status, listed)}"
 
 
@@ -133,6 +133,12 @@ def _for(status: Form, down: list[Form]) -> str:
     since += [verdict["since"]] if isinstance(verdict, Mapping) and verdict.get("since") and not since else []
     seconds = _between(min(since), status.get("t")) if since else None
     return "" if seconds is None else f" {age(seconds)}"
+
+
+def _name(status: Form) -> str:
+    """Return the name of the line, or of a station that watches none."""
+    line = status.get("line")
+    return str((line.get("name") if isinstance(line, Mapping) else None) or status.get("station") or "station")
 
 
 def _well(status: Form) -> str:

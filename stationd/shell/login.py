@@ -1,45 +1,44 @@
-"""What somebody types who has `stationctl` in the place of a shell: OpenSSH's ForceCommand, or the login shell of an account.
+"""What somebody types who has `stationctl-login` in the place of a shell: OpenSSH's ForceCommand, or the login shell of an account.
 
 `ssh station` gives the shell of the product, `ssh station show status` one command. What comes from outside is cut into words as
 a shell would do it, and handed over as words: no shell ever sees it, and nothing in it is expanded or run. Three ways in:
 
-    ForceCommand stationctl --login     the words stand in SSH_ORIGINAL_COMMAND; without it the person wants the shell
-    login shell, with a command         stationctl -c "show status"
-    login shell, without one            argv[0] is "-stationctl"
+    ForceCommand stationctl-login       the words stand in SSH_ORIGINAL_COMMAND; without it the person wants the shell
+    login shell, with a command         stationctl-login -c "show status"
+    login shell, without one            argv[0] is "-stationctl-login", and nothing else
 
-Follows sshd_config(5) and sshd(8). Standard library only.
+Where both are set, sshd calls the login shell with ForceCommand's own name as its command. Follows sshd_config(5) and sshd(8).
 """
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-LOGIN, COMMAND = "--login", "-c"
+from stationd.shell.exits import Exit
+
+COMMAND = "-c"
 ORIGINAL = "SSH_ORIGINAL_COMMAND"
-PROGRAM = "stationctl"
-LONGEST = 8192  # characters of one command: the longest order with its reason is far below
-USAGE = 2
+PROGRAMS = frozenset({"stationctl", "stationctl-login"})
+LONGEST = 8192  # characters of one command (assumption: the longest order with its reason is far below)
 
 
 class Unreadable(Exception):
     """What came is no command; the text is one sentence for the person."""
 
 
-def is_login(arguments: Sequence[str]) -> bool:
-    """Return whether a program that was started with these arguments, its name first, stands in the place of a shell."""
-    return arguments[:1] != [] and (str(arguments[0]).startswith("-") or list(arguments[1:2]) in ([LOGIN], [COMMAND]))
-
-
-def carried_out(arguments: Sequence[str], environ: Mapping[str, str], run: Callable[[list[str]], int]) -> int:
-    """Have `run`, the program itself, carry out what was typed; without words it is the shell."""
+def main() -> int:
+    """Carry out what was typed; without words it is the shell."""
     try:
-        words = typed(arguments, environ)
+        words = typed(sys.argv, os.environ)
     except Unreadable as why:
         sys.stderr.write(f"stationctl: {why}\n")
-        return USAGE
-    return run(words)
+        return Exit.USAGE
+    from stationd.shell import client  # the program itself, in this process
+
+    return client.main(words)
 
 
 def typed(arguments: Sequence[str], environ: Mapping[str, str]) -> list[str]:
@@ -48,16 +47,13 @@ def typed(arguments: Sequence[str], environ: Mapping[str, str]) -> list[str]:
     `arguments` are those of the process, its own name first.
     """
     rest = list(arguments[1:])
-    words = _split(rest[1]) if rest[:1] == [COMMAND] and len(rest) > 1 else rest
-    words = _without_program(words)
-    if words in ([], [LOGIN], [COMMAND]):
-        return _without_program(_split(environ.get(ORIGINAL, "")))
-    return words
+    words = _without_program(_split(rest[1]) if rest[:1] == [COMMAND] and len(rest) > 1 else rest)
+    return words or _without_program(_split(environ.get(ORIGINAL, "")))
 
 
 def _without_program(words: list[str]) -> list[str]:
     """Return the words behind the name of the program, which people are used to type."""
-    return words[1:] if words[:1] and words[0].rpartition("/")[2] == PROGRAM else words
+    return words[1:] if words[:1] and words[0].rpartition("/")[2] in PROGRAMS else words
 
 
 def _split(text: str) -> list[str]:
@@ -67,3 +63,7 @@ def _split(text: str) -> list[str]:
         return shlex.split(text)
     except ValueError as error:
         raise Unreadable(f"the command cannot be cut into words: {error}; check its quotes") from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

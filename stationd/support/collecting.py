@@ -24,6 +24,7 @@ EXCERPT_S = 8.0
 LOG_S = 10.0
 MOST_REPORTS, LARGEST_REPORT = 20, 2 * MEGA
 MOST_LISTED = 2000
+OF_FILE = ("station.toml", "check.txt")
 Made = Iterable[Part | Missing]
 
 
@@ -84,7 +85,8 @@ def _collectors(wanted: Wanted) -> Iterator[tuple[str, float, Callable[[], Made]
 
 
 def _text(name: str, text: str, *notes: str, excerpt: bool = False) -> Part:
-    return Part(name, station_file.redacted(text).encode("utf-8", "backslashreplace"), excerpt, notes)
+    clean = station_file.redacted(text, of_file=name in OF_FILE)
+    return Part(name, clean.encode("utf-8", "backslashreplace"), excerpt, notes)
 
 
 # The station.

@@ -45,6 +45,13 @@ MORE = (
     Reading("baseline", "io.stationd.Diagnostics.GetBaseline"),
     Reading("faults", "io.stationd.Diagnostics.ListFaults", {"limit": 200}),
     Reading("fault", "io.stationd.Diagnostics.GetFault"),
+    Reading("health", "io.stationd.Diagnostics.GetHealth"),
+    Reading("log", "io.stationd.Diagnostics.GetLog", {"limit": MOST_EVENTS}),
+    Reading("clock", "io.stationd.Diagnostics.GetClock"),
+    Reading("version", "io.stationd.Diagnostics.GetVersion"),
+    Reading("config", "io.stationd.Diagnostics.GetConfig"),
+    Reading("sessions", "io.stationd.Session.List"),
+    Reading("handover", "io.stationd.Session.GetHandover"),
 )
 
 

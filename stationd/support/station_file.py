@@ -18,8 +18,12 @@ LARGEST = 4 << 20  # bytes; a station file has some tens of thousands
 STATE, SOCKET = Path("/var/lib/stationd"), Path("/run/stationd/io.stationd")  # the defaults of [station] and [control]
 REMOVED = "(removed)"
 _NAME = r"[A-Za-z0-9_.-]*(?:pass|secret|token|pwd|psk|credential|api_?key)[A-Za-z0-9_.-]*|(?:[A-Za-z0-9_.-]*[_.-])?key"
+_WEAK = r"[A-Za-z0-9_.-]*(?:password|passwd|secret|token|pwd|psk)[A-Za-z0-9_.-]*"
 _VALUE = r"\"\"\".*?(?:\"\"\"|\Z)|'''.*?(?:'''|\Z)|\"(?:[^\"\\\n]|\\.)*(?:\"|$)|'[^'\n]*(?:'|$)|\[.*?(?:\]|\Z)|[^\s,}\]#&\"']*"
-_SECRET = re.compile(rf"(?<![A-Za-z0-9_.-])([\"']?)({_NAME})\1(\s*[=:]\s*)({_VALUE})", re.IGNORECASE | re.DOTALL | re.MULTILINE)
+_PAIR = r"(?<![A-Za-z0-9_.-])([\"']?)({})\1(\s*[=:]\s*)({})"
+_IN_FILE, _ELSEWHERE = (
+    re.compile(_PAIR.format(name, _VALUE), re.IGNORECASE | re.DOTALL | re.MULTILINE) for name in (_NAME, _WEAK)
+)  # in a log and in documents "key" is that of an alarm, and "passed" a result
 _REFERENCE = re.compile(r"""(["'])(credential:[A-Za-z0-9_.-]+|file:/[^\s"']*)\1""")
 _LOADED = re.compile(r"[A-Za-z0-9_.-]+:/[A-Za-z0-9_./-]*")  # what a unit loads a credential from, as comments quote it
 _LOGIN = re.compile(r"//[^\s\"',]*@")
@@ -114,10 +118,10 @@ def place_of(problem: Problem, text: str) -> str:
     return ", ".join(filter(None, (f"line {number}" if number else "", problem.key)))
 
 
-def redacted(text: str) -> str:
-    """Return a text without secrets."""
+def redacted(text: str, *, of_file: bool = False) -> str:
+    """Return a text without secrets; of the station file every value goes that a name calls one."""
     text = _PEM.sub(REMOVED, text)
-    text = _SECRET.sub(_kept, text)
+    text = (_IN_FILE if of_file else _ELSEWHERE).sub(_kept, text)
     return _LOGIN.sub(f"//{REMOVED}@", text)
 
 

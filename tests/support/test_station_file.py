@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.mark.parametrize("path", sorted((ROOT / "systemd/stations").glob("*.toml")), ids=lambda path: path.stem)
 def test_what_holds_no_secret_stays_as_it_is(path: Path) -> None:
     text = path.read_text()
-    assert redacted(text) == text
+    assert redacted(text, of_file=True) == text
 
 
 @pytest.mark.parametrize(
@@ -34,19 +34,30 @@ def test_what_holds_no_secret_stays_as_it_is(path: Path) -> None:
 )  # fmt: skip
 def test_no_secret_leaves_the_file(line: str) -> None:
     text = f'[station]\nname = "aktau"\n[mqtt]\n{line.format(SECRET)}\n'
-    assert SECRET not in redacted(text)
-    assert REMOVED in redacted(text)
+    assert SECRET not in redacted(text, of_file=True)
+    assert REMOVED in redacted(text, of_file=True)
 
 
 @pytest.mark.parametrize("line", ['password = "credential:mqtt"', 'key = "file:/etc/stationd/far.key"', 'interlocks = ["io1.cable_key"]'])
 def test_references_to_secrets_stay(line: str) -> None:
-    assert redacted(line) == line
+    assert redacted(line, of_file=True) == line
 
 
 @given(st.text(alphabet=string.printable + "äж\x00", max_size=200))
 def test_any_text_can_be_redacted_and_read(text: str) -> None:
     redacted(text)
+    redacted(text, of_file=True)
     line_of(text, "station.name")
+
+
+@pytest.mark.parametrize("line", ['{"key": "line/LINE-DOWN", "passed": 9, "bypassedUntil": null}', "alarm raised key=pfe-a/PFE-TRIP"])
+def test_elsewhere_a_key_is_that_of_an_alarm(line: str) -> None:
+    assert redacted(line) == line
+
+
+@pytest.mark.parametrize("line", ['{{"password": "{}"}}', "login failed password={} user=a", "connecting to mqtt://u:{}@broker"])
+def test_no_secret_leaves_a_log(line: str) -> None:
+    assert SECRET not in redacted(line.format(SECRET))
 
 
 def test_a_file_that_is_no_toml_still_says_who_it_is(tmp_path: Path) -> None:

@@ -138,8 +138,7 @@ class App:
         self._line = self._keep_line()
         self._documents = Documents(self._identity, self.board, self._line.status if self._line else lambda _: {}, limits_of(plan))
         self._alarm_documents = AlarmDocuments(self._identity, self.board, plan, self.alarms)
-        self._acts = ActRecords(self.acting, self._identity, self._follow)
-        self.recorder = self._make_recorder()
+        self.recorder, self._acts = self._make_recorder()
         self._pollers = Pollers()
         self.engine = Engine(
             self.board, Station(self.board.periods(), self.alarms, self.watch, self.acting), self._pollers.write, self.recorder,
@@ -208,16 +207,17 @@ class App:
 
     # ------------------------------------------------------------------ journal, alarms, people
 
-    def _make_recorder(self) -> Recorder:
+    def _make_recorder(self) -> tuple[Recorder, ActRecords]:
         published, kept = self._config.mqtt is not None, self._line
         line = LineRecords(kept.watch, kept.verdicts, self._identity) if kept else None
+        acts = ActRecords(self.acting, self._identity, self._follow)
         recorder = Recorder(
             self.journal, self._clock, self._identity, self.alarms, self._documents, self._alarm_documents, self._around.machine, line,
-            self._acts, publish=published,
+            acts, publish=published,
         )  # fmt: skip
         if kept is not None:
             recorder.subscribe_verdicts(kept.incidents.heard)
-        return recorder
+        return recorder, acts
 
     def _follow(self, effects: Sequence[ActEffect]) -> None:
         self.engine.follow(effects)  # the engine is made after the recorder

@@ -21,6 +21,7 @@ UNSEEN = frozenset({Letter.NEW, Letter.LATCHED_NEW})
 NEWS = frozenset({Event.RAISE, Event.ESCALATE, Event.RELEASE})  # of these a critical alarm is new to people
 SHOWING = NEWS | {Event.UNSHELVE, Event.RETURN}
 HIDDEN = {Event.SHELVE: "is shelved", Event.OUT_OF_SERVICE: "is taken out of service"}
+VERBS = {"request": "asked for", "grant": "granted", "release": "released", "take": "taken"}  # of core.operation.orders.AuthorityVerb
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +179,8 @@ def _authority(noted: Noted, said: Said) -> Notice:
         return _line(Kind.AUTHORITY, noted, f"the authority is {now}: {document.get('before')} was idle for too long")
     if verb == "request" and asks:
         return _line(Kind.AUTHORITY, noted, f"{asks} asks for the authority, which is {now}", answered=True)
-    text = f"the authority is {now}, {verb} by {noted.who} (was {document.get('before')}){reason}"
+    done = VERBS.get(str(verb), "changed")
+    text = f"the authority is {now}, {done} by {noted.who} (was {document.get('before')}){reason}"
     return _line(Kind.AUTHORITY, noted, text, answered=True)
 
 

@@ -70,34 +70,34 @@ class Silence:
 
 
 class Mailbox:
-    """The notices that wait for one client."""
+    """The notices that wait for one client, and how many were dropped before them."""
 
     def __init__(self, peer: Peer) -> None:
         self.peer = peer
-        self._waiting: deque[Notice] = deque()
-        self._dropped = 0
+        self.waiting: deque[Notice] = deque()
+        self.dropped = 0
         self._last_dropped: Notice | None = None
         self._news = asyncio.Event()
 
     def put(self, notice: Notice) -> None:
         """Take a notice; never waits and never fails."""
-        if len(self._waiting) >= MOST_WAITING:
-            self._last_dropped = self._waiting.popleft()
-            self._dropped += 1
-        self._waiting.append(notice)
+        if len(self.waiting) >= MOST_WAITING:
+            self._last_dropped = self.waiting.popleft()
+            self.dropped += 1
+        self.waiting.append(notice)
         self._news.set()
 
     async def take(self) -> Notice:
         """Return the oldest notice, or first how many were dropped before it."""
-        while not self._waiting:
+        while not self.waiting:
             self._news.clear()
             await self._news.wait()
         if self._last_dropped is not None:
             return self._said_dropped(self._last_dropped)
-        return self._waiting.popleft()
+        return self.waiting.popleft()
 
     def _said_dropped(self, last: Notice) -> Notice:
-        count, self._dropped, self._last_dropped = self._dropped, 0, None
+        count, self.dropped, self._last_dropped = self.dropped, 0, None
         text = f"{counted(count, 'notice')} dropped: this client did not read them in time; look with: show alarms, show operations"
         return Notice(Kind.DROPPED, last.t, text, "minor", number=last.number)
 

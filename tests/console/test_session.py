@@ -78,12 +78,12 @@ async def test_varlinkctl_of_systemd_lists_the_sessions() -> None:
         pytest.skip("varlinkctl is not installed; to run this: apt install systemd (255 or later, Debian 13)")
     async with hall() as house:
         for words in (["introspect", house.path, SESSION], ["call", house.path, f"{SESSION}.List", "{}"]):
-            done = await asyncio.to_thread(subprocess.run, [program, *words], capture_output=True, text=True)
+            done = await asyncio.to_thread(lambda words=words: subprocess.run([program, *words], capture_output=True, text=True))
             assert done.returncode == 0, done.stderr
 
 
 async def test_the_client_of_a_third_library_lists_the_sessions() -> None:
-    varlink = pytest.importorskip("varlink", reason="the Python package varlink is not installed; to run this: apt install python3-varlink")
+    varlink = pytest.importorskip("varlink", reason="the Python package varlink is not installed; to run this: pip install varlink")
 
     def ask(path: str) -> list[Any]:
         with varlink.Client.new_with_address(f"unix:{path}") as client, client.open(SESSION) as session:

@@ -43,7 +43,7 @@ STAYS = {
     "C": "it stays active (state C)",
     "F": "it is gone and waits for a reset (state F)",
 }
-HAPPENED = (20, 5, 5)  # columns of the history: time, letters, severity
+HAPPENED = (21, 5, 5)  # columns of the history: time, letters, severity
 LABEL = 12
 Form = Mapping[str, Any]
 
@@ -173,7 +173,7 @@ def alarm_history_screen(events: Sequence[Form], rows: int | None = ROWS) -> lis
     head = [f"HISTORY OF ALARMS   {counted(len(events), 'event')}, the newest first"]
     if not events:
         return head
-    top = [*head, f"{'Time (UTC)':20} {'State':5} {'Sev':5} Alarm, what has happened, who", RULE]
+    top = [*head, f"{'Time (UTC)':21} {'State':5} {'Sev':5} Alarm, what has happened, who", RULE]
     blocks = [_event_block(event) for event in reversed(events)]
     room = None if rows is None else rows - len(top)
     return [*top, *whole_blocks(blocks, room, [1] * len(blocks), f"{ALARMS} history")]

@@ -34,6 +34,7 @@ SEAT_COLUMNS = (16, 8, 16, 6, 7)  # user, role, from, line, idle
 WARNING = " ! "
 LABEL = 9
 NOT_AN_ISOLATION = "NOT AN ISOLATION - fit lock and earth"
+NOTHING_WRITTEN = {True: "nothing is written", False: "not known yet"}
 MODES = ("LIVE", "SIM", "HIL")
 
 
@@ -80,7 +81,9 @@ def handover_screen(page: Form, rows: int | None = ROWS) -> list[str]:
 
 def _shift(page: Form, now: str) -> str:
     shift = page.get("shift")
-    return f"shift of {shift['by']} since {clock(shift['since'], now)}Z" if isinstance(shift, Mapping) else "nobody has taken the shift"
+    if isinstance(shift, Mapping):
+        return f"shift of {shift['by']} since {clock(shift['since'], now)}Z"
+    return "nobody has taken the shift" if page["bookKnown"] else "whose shift it is, is not known yet"
 
 
 def handover_warnings(page: Form) -> list[str]:
@@ -111,6 +114,8 @@ def _operation(each: Form, now: str) -> str:
 
 
 def _state_warnings(page: Form) -> Iterator[str]:
+    if not page["bookKnown"]:
+        yield "NOT WHOLE: the disk has not said yet what was noted, written and taken before the last start of stationd"
     if page["flood"]["flood"]:
         yield f"FLOOD of alarms now: {value(page['flood']['rate'])}"
     if not page["clock"]["synchronised"]:
@@ -134,7 +139,9 @@ def _parts(page: Form, now: str) -> Iterator[list[str]]:
         yield [row for each in lines for row in _hidden_alarm(each, word, now)]
     yield _labelled("FLOOD", _flood(page["flood"]))
     written = page.get("written")
-    said = f"{clock(written['at'], now)}Z {written['by']}: {written['text']}" if isinstance(written, Mapping) else "nothing is written"
+    said = NOTHING_WRITTEN[page["bookKnown"]]
+    if isinstance(written, Mapping):
+        said = f"{clock(written['at'], now)}Z {written['by']}: {written['text']}"
     yield _labelled("WRITTEN", said)
     yield [row for each in reversed(page["notes"]) for row in wrapped(f"{each['by']}: {each['text']}", f"  {clock(each['at'], now)}Z ")]
     left_out = page["notesLeftOut"]

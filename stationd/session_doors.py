@@ -59,9 +59,9 @@ class StationSession:
         """Give the shift to a person."""
         return Taken(*await self._records.take(_author(peer), warnings))
 
-    def record(self, kind: str, subject: str, peer: Peer, document: Mapping[str, object]) -> None:
+    async def record(self, kind: str, subject: str, peer: Peer, document: Mapping[str, object]) -> bool:
         """Write a message or a silence into the audit."""
-        self._records.record(kind, subject, _author(peer), document)
+        return await self._records.record(kind, subject, _author(peer), document)
 
     def subscribe(self, deliver: Callable[[Noted], None]) -> Leave:
         """Have every record of the desk of operations delivered from now on."""

@@ -8,6 +8,7 @@ plant. What a person writes is bounded and cleaned, and stands in the audit with
 # ruff: noqa: N802  # names of methods are those of the interface
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from typing import TypeVar
 
@@ -81,10 +82,12 @@ class SessionInterface(VarlinkInterface, name=refusal.SESSION):
     # Notes and messages.
 
     @varlinkmethod(return_parameter="heard")
-    def Message(self, *, to: str, text: str) -> list[str]:
+    async def Message(self, *, to: str, text: str) -> list[str]:
         """Tell a user, or "all", one line; return who heard it: the users whose shells monitor now."""
         self._require("send messages")
-        return self._sessions.message(self._peer, _text(to, "to"), _text(text, "text"))
+        heard, record = self._sessions.message(self._peer, _text(to, "to"), _text(text, "text"))
+        await self._recorded(record)
+        return heard
 
     @varlinkmethod(return_parameter="durable")
     async def Note(self, *, text: str) -> bool:
@@ -93,7 +96,7 @@ class SessionInterface(VarlinkInterface, name=refusal.SESSION):
         return await self._in_time(self._door.note(_text(text, "text"), self._peer))
 
     @varlinkmethod(allow_foreign=True, return_parameter="until")
-    def Silence(self, *, seconds: int | None = None) -> Stamp:
+    async def Silence(self, *, seconds: int | None = None) -> Stamp:
         """Keep the bell of all shells quiet for so many seconds (900; at most 3600; 0 ends it). A new critical alarm ends it."""
         self._require("silence the bell")
         wanted_s = USUAL_SILENCE_S if seconds is None else seconds
@@ -103,7 +106,9 @@ class SessionInterface(VarlinkInterface, name=refusal.SESSION):
             detail = f"silence for {min(wanted_s, 10**9)} s; the most is {LONGEST_SILENCE_S} s"
             hint = f"silence for at most {LONGEST_SILENCE_S // 60} min; it can be ordered again"
             raise session_refusal.SessionRefused(cause="step-limit", detail=detail, hint=hint)
-        return self._sessions.silence(self._peer, wanted_s)
+        until, record = self._sessions.silence(self._peer, wanted_s)
+        await self._recorded(record)
+        return until
 
     # The change of shift.
 
@@ -139,6 +144,12 @@ class SessionInterface(VarlinkInterface, name=refusal.SESSION):
             detail = f"{self._peer.spoken_of} has the role {self._peer.role.name.lower()} and may not {what}"
             hint = "ask somebody of the group stationd-operate"
             raise session_refusal.SessionNotAllowed(cause="no-access-authority", detail=detail, hint=hint)
+
+    async def _recorded(self, record: Awaitable[bool]) -> None:
+        """Wait for the record of what was done already, so that nobody orders faster than the disk writes; not for ever."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._order_s):
+                await record
 
     async def _in_time(self, work: Awaitable[T]) -> T:
         try:

@@ -56,8 +56,8 @@ class SessionDoor(Protocol):
     async def take(self, peer: Peer, warnings: tuple[str, ...]) -> Taken:
         """Give the shift to a person. Whether he may have it was decided before."""
 
-    def record(self, kind: str, subject: str, peer: Peer, document: Mapping[str, object]) -> None:
-        """Write into the audit what a person has ordered that outlasts nothing: a message, a silence."""
+    async def record(self, kind: str, subject: str, peer: Peer, document: Mapping[str, object]) -> bool:
+        """Write into the audit what a person has ordered that outlasts nothing (a message, a silence); return whether it is there."""
 
     def subscribe(self, deliver: Callable[[Noted], None]) -> Callable[[], None]:
         """Have `deliver` called for every record of the desk of operations from now on; return how to end that. It never fails."""

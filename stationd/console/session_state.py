@@ -7,7 +7,7 @@ them; a mistake in a sentence is written to the log and stops nothing.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Literal
 
@@ -154,8 +154,8 @@ class Sessions:
 
     # What people tell each other.
 
-    def message(self, peer: Peer, to: str, text: str) -> list[str]:
-        """Deliver a line to the shells that monitor now; return whose they are. NobodyThere where there are none."""
+    def message(self, peer: Peer, to: str, text: str) -> tuple[list[str], Awaitable[bool]]:
+        """Deliver a line to the shells that monitor now; return whose they are, and its record. NobodyThere where there are none."""
         there = {
             box.peer.session: box.peer.called
             for box in self.notices.listeners
@@ -167,11 +167,10 @@ class Sessions:
             raise _nobody(to, [*sorted(set(there.values()))])
         notice = Notice(Kind.MESSAGE, self.door.now(), tidy(f"{peer.called}: {text}"), by=peer.called)
         self.notices.say(notice, lambda listener: listener.session in picked)
-        self.door.record("message", to, peer, {"text": text, "heard": heard})
-        return heard
+        return heard, self.door.record("message", to, peer, {"text": text, "heard": heard})
 
-    def silence(self, peer: Peer, seconds: int) -> Stamp:
-        """Keep the bell quiet, or let it ring again; tell it to everybody."""
+    def silence(self, peer: Peer, seconds: int) -> tuple[Stamp, Awaitable[bool]]:
+        """Keep the bell quiet, or let it ring again, and tell it to everybody; return until when, and its record."""
         now = self.door.now()
         if seconds:
             self.notices.silence(now + seconds, peer.called)
@@ -179,8 +178,7 @@ class Sessions:
         else:
             self.notices.loud()
             self.say(Kind.SILENCE, f"{peer.called} has ended the silence", peer)
-        self.door.record("silence", self.door.station, peer, {"seconds": seconds})
-        return stamp(self.door.moment(now + seconds))
+        return stamp(self.door.moment(now + seconds)), self.door.record("silence", self.door.station, peer, {"seconds": seconds})
 
     # The change of shift.
 

@@ -72,9 +72,9 @@ class SessionRecords:
         durable = await self._change("handover-taken", author, document, lambda book, _: book.taken(entry))
         return entry, durable
 
-    def record(self, kind: str, subject: str, author: Author, document: Mapping[str, object]) -> None:
-        """Write into the audit what changes nothing in the book."""
-        self._append(kind, subject, author, document, {})
+    async def record(self, kind: str, subject: str, author: Author, document: Mapping[str, object]) -> bool:
+        """Write into the audit what changes nothing in the book; return whether the disk has it."""
+        return await self._on_disk(self._append(kind, subject, author, document, {}))
 
     # What they share.
 
@@ -91,9 +91,13 @@ class SessionRecords:
         kept = self._append(kind, self._identity.name, author, document, self._values() if known else {})
         if not known:
             kept.add_done_callback(lambda _: self._take_up())
+        return await self._on_disk(kept) and known
+
+    async def _on_disk(self, kept: asyncio.Future[Kept]) -> bool:
+        """Wait until a record is on the disk, or it is clear that it will not be soon; return whether it is."""
         while not kept.done() and self._journal.health.good:
             await asyncio.wait({kept}, timeout=AGAIN_S)
-        return known and kept.done() and not kept.cancelled() and kept.result() is Kept.COMMITTED
+        return kept.done() and kept.result() is Kept.COMMITTED
 
     def _append(
         self, kind: str, subject: str, author: Author, document: Mapping[str, object], values: Mapping[str, str]

@@ -56,8 +56,9 @@ class Porter:
         self.kept = self.kept.taken(entry)
         return Taken(entry, await self._disk())
 
-    def record(self, kind: str, subject: str, peer: Peer, document: Mapping[str, object]) -> None:
+    async def record(self, kind: str, subject: str, peer: Peer, document: Mapping[str, object]) -> bool:
         self.recorded.append((kind, subject, peer.called, document))
+        return await self._disk()
 
     def subscribe(self, deliver: Callable[[Noted], None]) -> Callable[[], None]:
         self.listeners.append(deliver)

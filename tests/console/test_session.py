@@ -9,6 +9,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 import pytest
+import varlink
 from asyncvarlink import VarlinkClientProtocol, connect_unix_varlink
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -78,13 +79,11 @@ async def test_varlinkctl_of_systemd_lists_the_sessions() -> None:
         pytest.skip("varlinkctl is not installed; to run this: apt install systemd (255 or later, Debian 13)")
     async with hall() as house:
         for words in (["introspect", house.path, SESSION], ["call", house.path, f"{SESSION}.List", "{}"]):
-            done = await asyncio.to_thread(lambda words=words: subprocess.run([program, *words], capture_output=True, text=True))
+            done = await asyncio.to_thread(subprocess.run, [program, *words], capture_output=True, text=True)
             assert done.returncode == 0, done.stderr
 
 
 async def test_the_client_of_a_third_library_lists_the_sessions() -> None:
-    varlink = pytest.importorskip("varlink", reason="the Python package varlink is not installed; to run this: pip install varlink")
-
     def ask(path: str) -> list[Any]:
         with varlink.Client.new_with_address(f"unix:{path}") as client, client.open(SESSION) as session:
             found: list[Any] = session.List()["sessions"]
@@ -252,6 +251,15 @@ async def test_a_message_that_nobody_hears_is_an_error_that_says_who_is_there() 
         error, parameters = await failed(sender, "Message", {"to": "j.smith", "text": "are you there?"})
         assert (error, parameters["to"], parameters["there"]) == ("NobodyThere", "j.smith", ["uid 4244"])
         assert house.porter.recorded == []
+
+
+async def test_a_message_that_was_heard_is_answered_so_also_while_the_disk_hangs() -> None:
+    async with hall(Limits(order_s=0.05)) as house:
+        await house.monitor(POWER)
+        sender = await house.caller()
+        house.porter.stuck = asyncio.Event()
+        assert await asked(sender, "Message", {"to": "all", "text": "ship is off the cable"}) == {"heard": ["uid 4244"]}
+        assert (await asked(sender, "Silence"))["until"]["t"] == written(BEGIN_UTC_S + house.plant.time_s + 900)
 
 
 @pytest.mark.parametrize("text", ["", " \n ", "x" * 501])

@@ -110,7 +110,7 @@ def living_page(wanted: Wanted, machine_topics: told.Topics) -> list[str] | None
 
 def _station(file: StationFile) -> Made:
     if file.trouble:
-        raise OSError(f"{file.path} {file.trouble}")
+        raise OSError(file.trouble)
     yield _text("station.toml", file.text)
 
 

@@ -59,8 +59,12 @@ def read(path: Path) -> StationFile:
     try:
         with path.open("rb") as file:
             text = file.read(LARGEST).decode("utf-8-sig", "replace")
+    except PermissionError:
+        return StationFile(path, trouble=f"this user may not read {path}")
+    except FileNotFoundError:
+        return StationFile(path, trouble=f"there is no {path}")
     except (OSError, ValueError) as error:
-        return StationFile(path, trouble=f"cannot be read: {getattr(error, 'strerror', None) or error}")
+        return StationFile(path, trouble=f"{path} cannot be read: {getattr(error, 'strerror', None) or error}")
     found = {name: _stands(text, section, name) for section, name in KEYS}
     state, socket = (Path(found[name]) if found[name].startswith("/") else usual for name, usual in (("state", STATE), ("socket", SOCKET)))
     return StationFile(path, text, "", found["name"], found["mode"] or "live", found["operator"], state, socket)

@@ -56,7 +56,7 @@ def machine_topics(file: StationFile, state: Path, deadline: Deadline) -> Topics
 def settings_texts(file: StationFile) -> list[str]:
     """Return whether the configuration is good, or its first mistake."""
     if file.trouble:
-        return ["broken", file.trouble]
+        return ["not checked", file.trouble]
     checked = station_file.checked(file.path)
     if not checked.problems:
         return ["good", checked.summary]
@@ -108,7 +108,7 @@ def _of_journal(path: Path, disk: Texts, deadline: Deadline) -> Topics:
         why = f"journal damaged or not readable, {error}"
     except Exception as error:  # noqa: BLE001 - a page has to come about whatever is broken
         why = f"journal not understood, {error!r}"
-    lost: Topics = dict.fromkeys(("verdict", "place", "alarms", *phone.RANKED, "acting"), (why,))
+    lost: Topics = dict.fromkeys(("verdict", "whose", "alarms", *phone.RANKED, "acting"), (why,))
     return {**lost, "disk": [*disk, why]}
 
 
@@ -117,7 +117,7 @@ def _read(path: Path, disk: Texts) -> Topics:
     journal = Past(path)
     try:
         topics: Topics = {"disk": [*disk, *_part(lambda: _last(journal)), *journal.notes]}
-        topics |= _each(("verdict", "place"), lambda: _verdict(journal))
+        topics |= _each(("verdict", "whose"), lambda: _verdict(journal))
         topics |= _each(("alarms", *phone.RANKED), lambda: _alarms(journal))
         topics |= _each(("acting",), lambda: {"acting": _acting(journal)})
         return topics
@@ -147,13 +147,13 @@ def _last(journal: Past) -> Texts:
 def _verdict(journal: Past) -> Mapping[str, Texts]:
     event = journal.last_verdict()
     if event is None:
-        return {"verdict": ["none in the journal"], "place": ["none in the journal"]}
-    return phone.verdict_topics(event.document["verdict"], f"as of {_ago(event.utc_s)}")
+        return {"verdict": ["none in the journal"], "whose": ["none in the journal"]}
+    return phone.verdict_topics(event.document["verdict"], _today(), f"as of {_ago(event.utc_s)}")
 
 
 def _alarms(journal: Past) -> Mapping[str, Texts]:
     alarms, torn = journal.alarms()
-    topics = phone.alarm_topics(alarms, datetime.now(UTC).strftime("%Y-%m-%d"))
+    topics = phone.alarm_topics(alarms, _today())
     return {**topics, "alarms": [*topics["alarms"], *([f"{torn} torn"] if torn else []), "as in the journal"]}
 
 
@@ -170,6 +170,10 @@ def _rows(saved: object) -> list[Mapping[str, Any]]:
     """Return the rows of a part of what is saved, which stand in it by themselves or in a table of it."""
     rows = next((each for each in saved.values() if isinstance(each, list)), []) if isinstance(saved, Mapping) else saved
     return [each for each in rows if isinstance(each, Mapping)] if isinstance(rows, list) else []
+
+
+def _today() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%d")
 
 
 def _ago(utc_s: float) -> str:

@@ -71,6 +71,12 @@ async def test_no_news_is_not_clear() -> None:
         assert told[-1] == f"not within 0s: {CRITICAL} is clear"
 
 
+def test_an_alarm_of_which_nothing_is_known_is_not_clear_whatever_it_was_last(daemon: Scripted) -> None:
+    row = {"key": "pfe-a/PFE-TRIP", "type": "PFE-TRIP", "occurrence": 1, "active": False, "unknown": True}
+    daemon.answers["List"] = lambda _: ("", {"alarms": [row]})
+    assert waits(daemon.path, f"alarm-clear PFE-TRIP {SHORT}", []) is Exit.FAILED
+
+
 async def test_an_alarm_that_this_station_does_not_have_ends_with_7() -> None:
     async with serving() as served:
         with pytest.raises(Failed) as failed:

@@ -24,7 +24,7 @@ from stationd.support.past import NAME
 from stationd.support.station_file import read
 from stationd.support.told import summary
 from tests.shell.scripted import scripted
-from tests.support.remains import HOLD, SECRET, VERDICT, journal, station
+from tests.support.remains import HOLD, SECRET, journal, station
 
 ROOT = Path(__file__).resolve().parents[2]
 BROKEN = f'[mqtt]\nurl = "mqtt://me:{SECRET}@broker"\npassword = "{SECRET}"\n[bus.a]\nbaud = 19200 mA\n'
@@ -60,9 +60,10 @@ async def test_the_summary_of_a_dead_daemon_says_what_its_journal_remembers(tmp_
     page_is_sound(lines)
     assert of(lines, "A") == "A station aktau, live, Kazakhtelecom"
     assert "no answer" in of(lines, "C")
-    assert str(VERDICT["where"]) in of(lines, "E")
+    assert "LINE DOWN: cable cut, 118.4 km from Aktau" in of(lines, "D")
+    assert of(lines, "E").startswith("E is it ours NO, confidence high, sea cable, since ")
     assert "1 critical, 1 minor, 1 suppressed, as in the journal" in of(lines, "L")
-    assert "B critical line LINE-BREAK" in of(lines, "M")
+    assert "M alarm 1 B critical line LINE-BREAK, since " in of(lines, "M")
     assert f"hold {HOLD['name']} on pfe-a by j.smith" in of(lines, "P")
     assert "good" in of(lines, "R")
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import shutil
+import sqlite3
 import time
 from pathlib import Path
 
@@ -89,6 +91,21 @@ async def test_the_excerpt_of_the_audit_can_be_checked_by_itself(tmp_path: Path)
         assert link(bytes(32), line["record"]).hex() == line["digest"]
         assert len(past.records("commands", ALL).lines) == 1
         past.close()
+
+
+async def test_what_was_changed_is_not_taken_for_what_was_written(tmp_path: Path) -> None:
+    async with journal(tmp_path):
+        pass
+    with contextlib.closing(sqlite3.connect(tmp_path / NAME, isolation_level=None)) as forger:
+        forger.execute("UPDATE events SET body = replace(body, 'cable-cut', 'healthy') WHERE subject = 'line'")
+        forger.execute("UPDATE states SET body = replace(body, 'critical', 'warning') WHERE key = 'line/LINE-BREAK'")
+        forger.execute("UPDATE meta SET value = replace(value, 'pfe-a', 'pfe-b')")
+    past = Past(tmp_path / NAME)
+    assert past.last_verdict() is None
+    assert past.alarms()[1] == 1
+    assert past.value("operations") == {}
+    assert past.records("events", ALL).notes == ["1 torn rows are left out"]
+    past.close()
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -84,5 +84,5 @@ def test_the_entries_of_a_list_are_counted() -> None:
 
 def test_a_file_that_is_not_there_is_said_to_be(tmp_path: Path) -> None:
     found = read(tmp_path / "none.toml")
-    assert "No such file" in found.trouble
+    assert found.trouble == f"there is no {tmp_path}/none.toml"
     assert found.state == station_file.STATE

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from stationd.shell.screens.status import place_words
 from stationd.shell.screens.typeset import COLUMNS, age, ascii_only, clock, is_value
 
 Form = Mapping[str, Any]
@@ -26,7 +27,7 @@ TOPICS = {
     "time": "time",
     "source": "daemon",
     "verdict": "verdict",
-    "place": "where",
+    "whose": "is it ours",
     "feed": "our feed",
     "far": "far end",
     "amplifiers": "amplifiers",
@@ -34,9 +35,9 @@ TOPICS = {
     "buses": "ports",
     "values": "values",
     "alarms": "alarms",
-    "first": "first alarm",
-    "second": "second alarm",
-    "third": "third alarm",
+    "first": "alarm 1",
+    "second": "alarm 2",
+    "third": "alarm 3",
     "acting": "operations",
     "disk": "disk",
     "settings": "configuration",
@@ -55,7 +56,7 @@ SIGNS = {
     "+-": " plus minus ", "+": " plus ", "%": " percent", "&": " and ", "=": " is ", "<": " below ", ">": " above ", "#": " number ",
     "@": " at ", "~": " about ", "?": " uncertain", "*": " times ",
 }  # fmt: skip
-OURS = {"yes": "the fault is ours", "no": "the fault is not ours", "cannot-tell": "whose it is cannot be told"}
+OURS = {"yes": "YES", "no": "NO", "cannot-tell": "cannot be told", "nothing-wrong": "nothing is wrong"}
 
 
 class Answers(NamedTuple):
@@ -169,9 +170,15 @@ def counts(alarms: Iterable[Form]) -> list[str]:
 
 
 def worst_first(alarms: Iterable[Form]) -> list[Form]:
-    """Return the alarms of the main list, the worst first, those that wait for somebody before the others."""
+    """Return the alarms of the main list, the worst first; of these those that wait for somebody, what came first, and the line."""
     listed = [alarm for alarm in alarms if alarm["letter"] in ON_THE_LIST and alarm["severity"] in SEVERITIES]
-    return sorted(listed, key=lambda alarm: (SEVERITIES.index(alarm["severity"]), str(alarm["letter"])))
+
+
+    def rank(alarm: Form) -> tuple[int, str, bool, bool]:
+        of_line = str(alarm["key"]).startswith("line/")
+        return SEVERITIES.index(alarm["severity"]), str(alarm["letter"]), not alarm.get("firstOut"), not of_line
+
+    return sorted(listed, key=rank)
 
 
 # The living daemon.
@@ -180,7 +187,7 @@ def worst_first(alarms: Iterable[Form]) -> list[Form]:
 def living(answers: Answers) -> list[str]:
     """Return the page of what the daemon answered."""
     status = answers.status
-    topics: dict[str, Texts] = {**answers.machine, **_head(status, answers.machine), **_verdict(status.get("verdict"))}
+    topics: dict[str, Texts] = {**answers.machine, **_head(status, answers.machine), **_verdict(status)}
     topics |= {"feed": _feeds(status), "far": _far(status), "amplifiers": _amplifiers(status), "light": _light(status)}
     topics |= {"buses": _buses(status), "values": _values(status), "acting": _acting(answers)}
     if answers.alarms is not None:
@@ -196,13 +203,14 @@ def alarm_topics(alarms: Iterable[Form], today: str) -> dict[str, Texts]:
     return {"alarms": counts(every), **{topic: rows.get(topic, NONE) for topic in RANKED}}
 
 
-def verdict_topics(verdict: Form, *prefix: str) -> dict[str, Texts]:
-    """Return the topics of a verdict: the answer, and where."""
-    sure = f"confidence {verdict.get('confidence') or 'not known'}"
-    whose = OURS.get(str(verdict.get("ours")), "")
-    where = [str(verdict.get("where") or ""), f"since {_when(verdict.get('since'))}" if verdict.get("since") else ""]
+def verdict_topics(verdict: Form, today: str, *prefix: str) -> dict[str, Texts]:
+    """Return the topics of a verdict: the answer, and whose the fault is, how sure that is, where it lies and since when it is."""
     alone = "seen from this end alone" if verdict.get("one_end") else ""
-    return {"verdict": [*prefix, str(verdict.get("sentence") or "not known"), whose, sure], "place": [*where, alone]}
+    sure = f"confidence {verdict.get('confidence') or 'not known'}"
+    whose = OURS.get(str(verdict.get("ours")), "not known")
+    since = f"since {clock({'t': verdict['since']}, today)} UTC" if isinstance(verdict.get("since"), str) and verdict["since"] else ""
+    said_of = [*prefix, str(verdict.get("sentence") or NOT_KNOWN[0]), alone]
+    return {"verdict": said_of, "whose": [whose, sure, place_words(verdict), since]}
 
 
 def _when(stamp: object) -> str:
@@ -217,8 +225,9 @@ def _head(status: Form, machine: Mapping[str, Texts]) -> dict[str, Texts]:
     return {"station": name, "time": [_when(status.get("t"))], "source": ["answers", who, *machine.get("source", ())]}
 
 
-def _verdict(verdict: object) -> dict[str, Texts]:
-    return verdict_topics(verdict) if isinstance(verdict, Mapping) else {}
+def _verdict(status: Form) -> dict[str, Texts]:
+    verdict = status.get("verdict")
+    return verdict_topics(verdict, str(status.get("t"))) if isinstance(verdict, Mapping) else {}
 
 
 def _feeds(status: Form) -> Texts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +14,8 @@ from tests.console.desk import STATUS, value
 
 SAYABLE = re.compile(r"[A-Za-z0-9 .,:-]*")
 VERDICT = {
-    "kind": "cable-cut", "ours": "no", "confidence": "high", "sentence": "LINE DOWN", "where": "sea cable, 118.4 km (+-0.3)", "since": "",
+    "kind": "cable-cut", "ours": "no", "confidence": "high", "sentence": "LINE DOWN", "where": "sea cable",
+    "since": "2026-11-22T22:01:07.000Z",
 }  # fmt: skip
 ALARM = {
     "key": "line/LINE-BREAK", "letter": "B", "severity": "critical", "text": "The cable is broken",
@@ -26,11 +28,17 @@ def test_every_line_has_its_letter_and_there_are_twenty() -> None:
     lines = living(Answers(STATUS | {"verdict": VERDICT}, LISTING, [], [], {"holder": ""}))
     assert [line[:2] for line in lines] == [f"{letter} " for letter in LETTERS]
     assert len(lines) == len(TOPICS) + 1 == 20
-    assert lines[3] == "D verdict LINE DOWN, the fault is not ours, confidence high"
-    assert lines[4] == "E where sea cable, 118.4 km plus minus 0.3"
+    assert lines[3] == "D verdict LINE DOWN"
+    assert lines[4] == "E is it ours NO, confidence high, sea cable, since 22:01:07 UTC"
     assert lines[5] == "F our feed pfe-a on, 1 000 mA, plus 1 412 V"
-    assert lines[12] == "M first alarm B critical line LINE-BREAK, since 22:01:07 UTC, and 1 more"
+    assert lines[12] == "M alarm 1 B critical line LINE-BREAK, since 22:01:07 UTC, The cable is broken"
     assert lines[15] == "P operations none, no hold, authority with nobody"
+
+
+@pytest.mark.parametrize(("ours", "words"), [("yes", "YES"), ("no", "NO"), ("cannot-tell", "cannot be told")])
+def test_whose_it_is_is_always_on_the_page(ours: str, words: str) -> None:
+    verdict = {**VERDICT, "ours": ours, "confidence": "medium", "sentence": "x" * 60, "where": "a very long description of a place " * 3}
+    assert living(Answers(STATUS | {"verdict": verdict}))[4].startswith(f"E is it ours {words}, confidence medium")
 
 
 @given(st.dictionaries(st.sampled_from(list(TOPICS)), st.lists(st.text(max_size=120), max_size=6)))

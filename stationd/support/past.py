@@ -9,6 +9,7 @@ Follows sqlite.org/wal.html ("Read-Only Databases") and sqlite.org/uri.html.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import sqlite3
@@ -78,8 +79,8 @@ class Past:
         """Open it so that nothing is left behind which the daemon could not use."""
         path = path.resolve()
         stat = path.stat()
-        with path.open("rb"):
-            pass  # so that who may not read it is told that, and not something about databases
+        if not os.access(path, os.R_OK):  # asked, not tried: to close a file takes every lock of this process on it away
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
         logged = path.with_name(f"{path.name}-wal").exists()
         if logged and (os.geteuid() in (0, stat.st_uid) or _usable(path.with_name(f"{path.name}-shm"))):
             try:

@@ -23,6 +23,7 @@ from stationd.support.packing import CONTENTS
 from stationd.support.past import NAME
 from stationd.support.station_file import read
 from stationd.support.told import summary
+from stationd.support.within import Deadline
 from tests.shell.scripted import scripted
 from tests.support.remains import HOLD, SECRET, journal, station
 
@@ -138,6 +139,27 @@ def test_with_a_living_daemon_its_documents_are_in_the_bundle(tmp_path: Path) ->
     assert "somebody listens" in found["summary-without-daemon.txt"]
     assert "daemon/alarm-statistics.json" in {each.name for each in missing}
     assert not {name for name in called if name.rpartition(".")[2] not in READS}, "something was called that does not only read"
+
+
+@pytest.fixture
+def never_answers(tmp_path: Path) -> Iterator[Path]:
+    """A state directory whose journal, and a station file that, can be opened and never answers: as on a disk that hangs."""
+    (tmp_path / "state").mkdir()
+    pipes = [tmp_path / "state" / NAME, tmp_path / "hangs.toml"]
+    for pipe in pipes:
+        os.mkfifo(pipe)
+    yield tmp_path
+    for pipe in pipes:  # lets go of who still waits
+        with contextlib.suppress(OSError):
+            os.close(os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+
+
+def test_a_disk_that_hangs_is_left_alone_and_the_rest_comes_about(never_answers: Path) -> None:
+    state = never_answers / "state"
+    page_is_sound(summary(never_answers / "hangs.toml", state, limit_s=0.5))
+    _, missing = collected(Wanted(read(station(never_answers, state)), state, state / "sock", 0.0, Deadline(1.0)))
+    assert any("no answer within" in each.why for each in missing)
+    assert any("are over" in each.why for each in missing)
 
 
 READS = {

@@ -22,7 +22,7 @@ from stationd.outputs.journal import KeptRecord, Moment, Restored
 
 log = structlog.get_logger()
 
-FLAGS = {"B": "a-l---", "C": "acl---", "D": "------", "E": "--l---", "F": "-cl---", "H": "a-l-s-"}  # a type that latches not drops the l
+FLAGS = {"B": "a-l---", "C": "acl---", "D": "------", "E": "--l---", "F": "-cl---", "H": "a-l-h-"}  # a type that latches not drops the l
 HIDING = frozenset({"shelve", "out-of-service"})
 
 

@@ -6,10 +6,13 @@ command that only asks is to start quickly and knows nothing of files.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
+import stationd
 from stationd.shell.caller import Failed
 from stationd.shell.daemon import Daemon
 from stationd.shell.exits import Exit
@@ -21,10 +24,12 @@ LONGEST_S = 90.0  # the bundle itself gives up after 60 s
 
 def told(wish: Wish, daemon: Daemon) -> Told:
     """Carry one of the two out; the lines and the code of that process are the answer. Failed when it cannot run."""
-    command = [sys.executable, "-m", "stationd", "support", wish.method, *_since(wish), "--socket", daemon.socket]
+    command = [sys.executable, "-P", "-m", "stationd", "support", wish.method, *_since(wish), "--socket", daemon.socket]
+    root = Path(stationd.__file__).parent.parent  # the same stationd, whatever directory this is typed in
     try:
         done = subprocess.run(  # noqa: S603  # our own program, each word by itself, no shell
-            command, capture_output=True, text=True, timeout=LONGEST_S, check=False, stdin=subprocess.DEVNULL
+            command, capture_output=True, text=True, timeout=LONGEST_S, check=False, stdin=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": str(root)},
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Failed(Exit.FAILED, f"the files could not be looked at: {error}") from None

@@ -81,6 +81,10 @@ def test_an_operation_is_one_mark_without_an_invented_number(view: OperationView
     assert operations([view], NOW) == [mark]
 
 
+def test_no_name_breaks_out_of_its_brackets() -> None:
+    assert marks(Seen(operations=[operation("OP]> \n[4,2", Phase.RUNNING)]), NOW) == ["OP?> ??4?2 running"]
+
+
 def test_the_most_urgent_three_operations_are_shown_and_none_that_is_closed() -> None:
     phases = (Phase.WAITING, Phase.CLOSED, Phase.ARMED, Phase.HELD, Phase.RUNNING)
     shown = operations([operation(f"OP-{number}", phase) for number, phase in enumerate(phases)], NOW)

@@ -219,12 +219,22 @@ async def test_a_reader_that_is_slow_is_told_how_much_it_missed_and_costs_the_ot
         assert (await heard(quick))["text"] == "H-30 is removed by uid 1"
 
 
-async def test_a_monitor_that_ends_leaves_nothing_behind() -> None:
+async def test_a_monitor_that_ends_leaves_nothing_behind_though_its_session_goes_on() -> None:
     async with hall() as house:
-        listener, sender = await house.monitor(POWER), await house.caller()
+        listener, other, sender = await house.monitor(POWER), await house.caller(POWER), await house.caller()
+        await asked(other, "GetPrompt")
         listener.close()
-        await until(lambda: house.server.connections == 1)
+        await until(lambda: house.server.connections == 2)
         assert (await failed(sender, "Message", {"to": "all", "text": "anybody?"}))[0] == "NobodyThere"
+
+
+async def test_nobody_sends_himself_a_message_but_to_his_other_terminal() -> None:
+    async with hall() as house:
+        await house.monitor(OPERATOR)
+        sender = await house.caller(OPERATOR)
+        assert (await failed(sender, "Message", {"to": "all", "text": "anybody?"}))[0] == "NobodyThere"
+        await house.monitor(replace(OPERATOR, pid=2))
+        assert await asked(sender, "Message", {"to": "uid 4242", "text": "look at the other screen"}) == {"heard": ["uid 4242"]}
 
 
 # Messages and notes.

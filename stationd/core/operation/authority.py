@@ -161,7 +161,8 @@ class AuthorityDesk:
             case Act.HAVE:
                 return (Refusal(Cause.REACHED, f"the authority is {said(self._view)} already", "nothing is to be done"),)
             case Act.NOBODY:
-                return (Refusal(Cause.NOT_SELECTED, "nobody holds the authority", "authority request"),)
+                since = ago(self._view.since_t, now).removesuffix(" ago") if self._view.since_t is not None else "the start"
+                return (Refusal(Cause.NOT_SELECTED, f"nobody holds the authority, since {since}", "authority request"),)
             case Act.NOT_YOURS:
                 return (self._not_yours(now),)
             case Act.NEVER:
@@ -233,7 +234,8 @@ def refusal(view: AuthorityView, who: Person, command_class: CommandClass, key_s
     if key is not None:
         return key
     if view.uid is None:
-        return Refusal(Cause.SWITCHING_HIERARCHY, f"nobody holds the authority ({said(view)})", "authority request")
+        why = f"nobody holds the authority ({said(view)}), so that {who.name} does not either"
+        return Refusal(Cause.SWITCHING_HIERARCHY, why, "authority request")
     if view.uid != who.uid:
         remedy = f'{view.holder} grants it after: authority request; at the station also: authority take reason "..."'
         return Refusal(Cause.SWITCHING_HIERARCHY, f"the authority is {said(view)}'s, not {who.name}'s", remedy)

@@ -47,7 +47,7 @@ class Book:
 
     def __init__(self, plan: ActingPlan, now: float) -> None:
         self.plan = plan
-        self.gate = Gate(plan)
+        self.gate = Gate(plan, now)
         self.holds = Holds(plan)
         self.authority = AuthorityDesk(now)
         self.bypasses = Bypasses()
@@ -73,6 +73,7 @@ class Book:
         return Evidence(
             seen=self.gate.seen,
             audit_writable=self.gate.audit_writable,
+            audit_t=self.gate.audit_t,
             holds=self.holds.views(),
             authority=self.authority_view(now),
             bypassed=self.bypasses.standing(),
@@ -151,8 +152,8 @@ class Book:
         if targets:
             self.effects.append(TakeBack(targets, f"{dossier.name} does not run any more: {dossier.detail}".removesuffix(": ")))
 
-    def unanswered(self, device: str, now: float) -> PointId | None:
-        """Return a point of a device whose last write was not answered yet."""
+    def unanswered(self, device: str, now: float) -> tuple[PointId, float] | None:
+        """Return a point of a device whose last write was not answered yet, and since when."""
         return self.underway.unanswered(device, now)
 
     def take(self, now: float) -> list[ActEffect]:

@@ -98,7 +98,8 @@ def _far_takes_over(case: Case, feed: FeedPlan) -> tuple[Check, ...]:
     whole_v = _carried_v(case, feed)
     if whole_v is None:
         title = far_title(case, feed)
-        why = f"it is not known what {title} would have to carry alone"
+        own = f"{case.look.shown(feed.points.voltage_v, 'V')}, {case.look.shown(feed.points.current_ma, 'mA')}"
+        why = f"it is not known what {title} would have to carry alone; here: {own}"
         return (refused(f"voltage at {title}", Cause.HEALTH, why, f"{title} looks after its power feed unit"),)
     return (_far_limit(case, feed, whole_v),)
 

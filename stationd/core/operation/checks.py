@@ -22,7 +22,7 @@ from stationd.core.operation.feed_checks import (
     raising_checks,
     remote_check,
 )
-from stationd.core.operation.interlock_checks import hold_checks
+from stationd.core.operation.interlock_checks import audit_check, hold_checks
 from stationd.core.operation.look import minutes, refused, span
 from stationd.core.operation.orders import Person
 from stationd.core.operation.person_checks import (
@@ -68,7 +68,7 @@ def running_checks(plan: ActingPlan, evidence: Evidence, view: OperationView, no
     feed, amplifier = plan.feeds.get(view.object), plan.amplifiers.get(view.object)
     if feed is not None and isinstance(view.task, FeedTask):
         remote = remote_check(case, feed)
-        kept = () if lowers(case) else (*raising_checks(case, feed), _audit(case))
+        kept = () if lowers(case) else (*raising_checks(case, feed), audit_check(case.evidence, case.now))
         return (*feed_protective(case, feed), *feed_process(case, feed), *far_health(case, feed), *kept, remote, armer_check(case, view))
     if amplifier is not None and isinstance(view.task, AmplifierTask):
         return (*amplifier_protective(case, amplifier), armer_check(case, view))
@@ -85,7 +85,7 @@ def _all(case: Case, person: tuple[Check, ...], order: tuple[Check, ...]) -> tup
         return (*first, *_of_feed(case, feed, order))
     if amplifier is not None and isinstance(case.task, AmplifierTask):
         return (*first, *_of_amplifier(case, amplifier, order))
-    return (*first, *_of_desk(case), _audit(case), *order)
+    return (*first, *_of_desk(case), audit_check(case.evidence, case.now), *order)
 
 
 def _of_feed(case: Case, feed: FeedPlan, order: tuple[Check, ...]) -> tuple[Check, ...]:
@@ -94,7 +94,7 @@ def _of_feed(case: Case, feed: FeedPlan, order: tuple[Check, ...]) -> tuple[Chec
         *feed_process(case, feed),
         *_applying(case),
         *feed_health(case, feed),
-        _audit(case),
+        audit_check(case.evidence, case.now),
         remote_check(case, feed),
         *order,
         *bounds_checks(case, feed),
@@ -104,7 +104,7 @@ def _of_feed(case: Case, feed: FeedPlan, order: tuple[Check, ...]) -> tuple[Chec
 
 def _of_amplifier(case: Case, amplifier: AmplifierPlan, order: tuple[Check, ...]) -> tuple[Check, ...]:
     protective, process = amplifier_protective(case, amplifier), amplifier_process(case, amplifier)
-    return (*protective, *process, *_applying(case), _audit(case), *order, *_alarms(case))
+    return (*protective, *process, *_applying(case), audit_check(case.evidence, case.now), *order, *_alarms(case))
 
 
 def _of_desk(case: Case) -> tuple[Check, ...]:
@@ -151,17 +151,6 @@ def _desk_ability(case: Case, task: DeskTask) -> tuple[Check, ...]:
 def _unknown(case: Case, kind: str, there: list[str], name: str = "") -> Check:
     why = f"{name or case.object} is no {kind} of this station"
     return refused("object", Cause.MODE, why, f"one of: {', '.join(there)}" if there else "there is none")
-
-
-def _audit(case: Case) -> Check:
-    match case.evidence.audit_writable:
-        case True:
-            return Check("audit", "the audit can be written")
-        case False:
-            why = "the audit cannot be written: the disk is full or fails"
-        case None:
-            why = "it is not known whether the audit can be written"
-    return refused("audit", Cause.HEALTH, why, "make room on the disk or repair it, then look with: show status")
 
 
 def _applying(case: Case) -> tuple[Check, ...]:

@@ -6,14 +6,16 @@ Refusals that come from the plant are written where the preconditions are (stati
 from __future__ import annotations
 
 from stationd.core.operation.dossier import Dossier
+from stationd.core.operation.look import ago
 from stationd.core.operation.machine import PHASES, State
-from stationd.core.operation.orders import Way
+from stationd.core.operation.orders import Person, Way
 from stationd.core.operation.words import Cause, Refusal
 
 
-def unknown_operation(name: str) -> Refusal:
+def unknown_operation(name: str, last: int) -> Refusal:
     """Refuse what names an operation that there is none of."""
-    return Refusal(Cause.NOT_SELECTED, f"there is no operation {name}", "look with: show operations")
+    known = f"the last one was OP-{last}" if last else "none was armed yet"
+    return Refusal(Cause.NOT_SELECTED, f"there is no operation {name}: {known}", "look with: show operations")
 
 
 def denied(dossier: Dossier, cause: Cause, now: float) -> Refusal:
@@ -27,8 +29,12 @@ def _closed_cause(dossier: Dossier, cause: Cause) -> Cause:
     return Cause.TIME_LIMIT if over else cause
 
 
+def _left(dossier: Dossier, now: float) -> str:
+    return f", {max(dossier.until_t - now, 0):.0f} s left" if dossier.until_t is not None else ""
+
+
 def _standing(dossier: Dossier, now: float) -> str:
-    name, left = dossier.name, f", {max((dossier.until_t or now) - now, 0):.0f} s left" if dossier.until_t is not None else ""
+    name, left = dossier.name, _left(dossier, now)
     match dossier.state:
         case State.WAITING | State.ASKED:
             return f"{name} waits for a second person{left}"
@@ -69,11 +75,12 @@ def not_the_armer(dossier: Dossier, who: str) -> Refusal:
     )  # fmt: skip
 
 
-def wrong_code(dossier: Dossier) -> Refusal:
+def wrong_code(dossier: Dossier, now: float) -> Refusal:
     """Refuse a code that is not the one of the screen."""
     if dossier.state in (State.DOUBTED, State.MISTYPED):
         remedy = "type the code of that screen; one more wrong code ends it"
-        return Refusal(Cause.INCONSISTENT, "this is not the code of the arming screen", remedy)
+        why = f"this is not the code of the arming screen of {dossier.name}{_left(dossier, now)}"
+        return Refusal(Cause.INCONSISTENT, why, remedy)
     held = PHASES[dossier.state].value
     return Refusal(Cause.INCONSISTENT, f"a second wrong code: {dossier.name} is {held}", "look at the arming screen, then begin anew")
 
@@ -94,24 +101,24 @@ def wrong_session(dossier: Dossier) -> Refusal:
     )  # fmt: skip
 
 
-def under_way(name: str) -> Refusal:
-    """Refuse while a write of before has not been answered."""
-    return Refusal(Cause.PROCESS, f"a write to {name} of before was not answered yet", "ask again in a few seconds")
+def under_way(name: str, t: float, now: float) -> Refusal:
+    """Refuse while a write that was sent at `t` has not been answered."""
+    return Refusal(Cause.PROCESS, f"a write to {name} was not answered yet, sent {ago(t, now)}", "ask again in a few seconds")
 
 
-def not_allowed(what: str, role: str) -> Refusal:
+def not_allowed(who: Person, what: str, role: str) -> Refusal:
     """Refuse somebody without the role."""
-    return Refusal(Cause.NO_AUTHORITY, f"your account may not {what}", f"somebody of {role} may")
+    return Refusal(Cause.NO_AUTHORITY, f"{who.name} may not {what}", f"somebody of {role} may")
 
 
-def read_only(button: str) -> Refusal:
+def read_only(title: str, button: str) -> Refusal:
     """Refuse EMERGENCY-OFF where nothing may be written: say where the hand can do it."""
-    return Refusal(Cause.MODE, "this station is read-only: nothing can be sent from here", f"press {button}")
+    return Refusal(Cause.MODE, f"{title} is a read-only station: nothing can be sent from here", f"press {button}")
 
 
 def no_feed(asked: str, known: str) -> Refusal:
     """Refuse an EMERGENCY-OFF that names no feed of this station."""
-    why = f"there is no power feed {asked!r} here" if asked else "no power feed was named"
+    why = f"there is no power feed {asked!r} here" if asked else f"no power feed was named; there are: {known or 'none'}"
     return Refusal(Cause.INCONSISTENT, why, f"name one: {known}, or all" if known else "this station drives no power feed")
 
 

@@ -14,9 +14,9 @@ from stationd.core.powerfeed.words import Seen
 class Evidence:
     """`seen` holds the readings of every gate point of the station, and the far end. It is the gate's own, and goes on with the plant.
 
-    `audit_writable` None: not known yet, which is as good as no. `bypassed` says until when an interlock counts as closed.
-    `opened` are the operations that are not closed, without how far they have come; `cutting_off` the feeds of which an EMERGENCY-OFF
-    is not confirmed yet, `never_off` those of which one was given up and that did not read off since;
+    `audit_writable` None: not known yet, which is as good as no; `audit_t` is since when. `bypassed` says until when an interlock
+    counts as closed. `opened` are the operations that are not closed, without how far they have come; `cutting_off` the feeds of which
+    an EMERGENCY-OFF is not confirmed yet, `never_off` those of which one was given up and that did not read off since;
     `applying` the devices to which set values are being sent.
 
     `critical` are the keys of the critical alarms that have come in this run of the daemon and are not gone. One that stood already when
@@ -27,6 +27,7 @@ class Evidence:
 
     seen: Seen = field(default_factory=Seen)
     audit_writable: bool | None = None
+    audit_t: float = 0.0
     holds: tuple[HoldView, ...] = ()
     authority: AuthorityView = field(default_factory=AuthorityView)
     bypassed: Mapping[PointId, float] = field(default_factory=dict)

@@ -128,12 +128,20 @@ def _feed(case: Case, feed: FeedPlan) -> tuple[Check, ...]:
     if far is None or far.on is None:
         if isinstance(case.task, Electrode):
             return ()
-        why = f"it is not known whether the feed at {title} is on"
+        why = f"it is not known whether the feed at {title} is on: {_feed_silence(case)}"
         return (refused("far feed", Cause.HEALTH, why, f"{title} looks after its power feed unit"),)
     shown = f"the feed at {title} is {feed_words(far)} ({ago(far.t, case.now)})"
     if far.on and _must_be_off(case, far):
         return (refused("far feed", Cause.PROCESS, shown, f"{title} switches its feed off first"),)
     return (Check("far feed", shown),)
+
+
+def _feed_silence(case: Case) -> str:
+    """Return why the far feed is not known, of a far end whose message is fresh."""
+    far = case.evidence.seen.far
+    if far is None or far.feed_t is None:
+        return f"it says nothing of it ({ago(far.t, case.now)})" if far is not None else far_silence(case)
+    return f"its unit was read {ago(far.feed_t, case.now)}"
 
 
 def _must_be_off(case: Case, far: FarFeed) -> bool:

@@ -67,7 +67,7 @@ def _amplifier_points(plan: AmplifierPlan) -> frozenset[PointId]:
 class Gate:
     """What is known of the plant at this moment. The mapping in `seen` is one and the same for ever and goes on with each reading."""
 
-    def __init__(self, plan: ActingPlan) -> None:
+    def __init__(self, plan: ActingPlan, now: float = 0.0) -> None:
         self._plan = plan
         self._points = {device: gate_points(plan, device) for device in (*plan.feeds, *plan.amplifiers)}
         permissives = frozenset(plan.interlocks()) | gate_points(plan, "")
@@ -75,6 +75,7 @@ class Gate:
         self._readings: dict[PointId, tuple[Reading, ...]] = {}
         self.seen = Seen(self._readings)
         self.audit_writable: bool | None = None
+        self.audit_t = now  # since when that is so
         self.critical: set[str] = set()
 
     def of(self, name: str) -> frozenset[PointId]:
@@ -118,7 +119,9 @@ class Gate:
 
     def storage(self, signal: Signal) -> None:
         """Keep whether the journal takes records; None where it does not know."""
-        self.audit_writable = None if signal.active is None else not signal.active
+        writable = None if signal.active is None else not signal.active
+        if writable is not self.audit_writable:
+            self.audit_writable, self.audit_t = writable, signal.t
 
     def alarm(self, record: AlarmRecord) -> bool:
         """Keep which critical alarms stand, and return True for one that has come new."""

@@ -52,7 +52,13 @@ def oddities(order: ActOrder) -> Iterator[Refusal]:
         if isinstance(value, str):
             yield from _odd_name(name, value)
         elif isinstance(value, (int, float)) and not isinstance(value, bool) and not -LARGEST <= value <= LARGEST:
-            yield Refusal(Cause.STEP_LIMIT, f"{name} is no number that can be ordered", f"a number of at most {LARGEST:g}")
+            why = f"{name} is {_told_number(value)}, no number that can be ordered"
+            yield Refusal(Cause.STEP_LIMIT, why, f"a number of at most {LARGEST:g}")
+
+
+def _told_number(value: float) -> str:
+    """Return a number that is none, or has no end, in words that have one."""
+    return f"a number of {value.bit_length()} bits" if isinstance(value, int) else f"{value:g}"
 
 
 def _odd_name(name: str, value: str) -> Iterator[Refusal]:
@@ -60,7 +66,8 @@ def _odd_name(name: str, value: str) -> Iterator[Refusal]:
     if len(value) > longest:
         yield Refusal(Cause.INCONSISTENT, f"{name} has {len(value)} characters", f"at most {longest}")
     elif not value.isprintable():
-        yield Refusal(Cause.INCONSISTENT, f"{name} has signs that cannot be seen", "type it anew, in letters and digits")
+        at = next(place for place, letter in enumerate(value, 1) if not letter.isprintable())
+        yield Refusal(Cause.INCONSISTENT, f"{name} has signs that cannot be seen, the first at {at}", "type it anew, in letters and digits")
 
 
 def _leaves(value: object, name: str = "") -> Iterator[tuple[str, object]]:

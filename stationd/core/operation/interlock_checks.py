@@ -1,4 +1,4 @@
-"""Holds and permissives: what people and contacts have to say about every task, on power feeds and amplifiers alike.
+"""Holds, permissives and the audit: what people and contacts have to say about every task, on power feeds and amplifiers alike.
 
 Unknown or old is not closed, a power feed without any permissive is not armed unless the station's file says
 why it has none, and that reason is on every arming screen. A bypass counts as closed until its end and is always shown as one.
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from stationd.core.model import PointId
 from stationd.core.operation.case import Case, lowers
+from stationd.core.operation.evidence import Evidence
 from stationd.core.operation.holds import covering, remover, shown
 from stationd.core.operation.look import Wanted, contact, refused, span
 from stationd.core.operation.views import Check
@@ -29,6 +30,19 @@ def hold_checks(case: Case, devices: Sequence[str]) -> tuple[Check, ...]:
         for hold in found.values()
     ]
     return tuple(checks) or (Check("holds", f"holds on {', '.join(devices)}: none"),)
+
+
+def audit_check(evidence: Evidence, now: float) -> Check:
+    """Return whether what is done could be recorded; without that nothing is."""
+    since = f"since {span(max(now - evidence.audit_t, 0.0))}"
+    match evidence.audit_writable:
+        case True:
+            return Check("audit", f"the audit can be written, {since}")
+        case False:
+            why = f"the audit cannot be written, {since}: the disk is full or fails"
+        case None:
+            why = f"it is not known whether the audit can be written, {since}"
+    return refused("audit", Cause.HEALTH, why, "make room on the disk or repair it, then look with: show status")
 
 
 def interlock_checks(case: Case, points: Sequence[PointId], reason: str, *, needed: bool) -> tuple[Check, ...]:

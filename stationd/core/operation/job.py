@@ -104,10 +104,11 @@ def obstacles(job: Job, apply: Apply, sight: Sight) -> Iterator[Refusal]:
     value = checks.value_of(plan, setting.target) if setting is not None else None
     amplifier = checks.amplifier_of(plan, setting.target) if setting is not None else None
     if setting is None or value is None or amplifier is None:
-        yield Refusal(Cause.MODE, f"there is no such set value in the station's file any more: {setting}", "stage it anew")
+        named = setting.target if setting is not None else apply.name
+        yield Refusal(Cause.MODE, f"{named} is no set value of the station's file any more", "stage it anew")
         return
     yield from checks.writable(plan)
-    yield from checks.audit(evidence)
+    yield from checks.audit(evidence, sight.now)
     if job.who is not None:
         yield from checks.held_authority(plan, evidence, job.who)
     yield from checks.kept_free(plan, evidence, setting.target.device, sight.now)

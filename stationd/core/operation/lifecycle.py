@@ -43,7 +43,7 @@ def obey(book: Book, order: LifecycleOrder, now: float) -> ActOutcome:
         return _hold_all(book, order, now)
     dossier = book.find(order.operation)
     if dossier is None:
-        return Refused(asked(order), (denials.unknown_operation(order.operation),))
+        return Refused(asked(order), (denials.unknown_operation(order.operation, book.number),))
     return _about(book, dossier, order, now)
 
 
@@ -91,9 +91,13 @@ def _arm(book: Book, order: Arm, now: float) -> ActOutcome:
 
 def _own_reasons(book: Book, order: Arm, now: float) -> list[Refusal]:
     reason = reason_refusal(class_of(order.task), order.reason)
-    found = [reason] if reason is not None else []
-    point = book.unanswered(order.object, now)
-    return found + ([denials.under_way(str(point))] if point is not None else [])
+    return [*([reason] if reason is not None else []), *_unanswered(book, order.object, now)]
+
+
+def _unanswered(book: Book, name: str, now: float) -> tuple[Refusal, ...]:
+    """Return that a write to this unit is still waited for."""
+    waits = book.unanswered(name, now)
+    return () if waits is None else (denials.under_way(str(waits[0]), waits[1], now),)
 
 
 def _selected(book: Book, order: Arm, checks: tuple[Check, ...], now: float) -> Dossier:
@@ -134,7 +138,7 @@ def _approve(book: Book, dossier: Dossier, order: Approve, now: float) -> tuple[
 
 def _reject(book: Book, dossier: Dossier, order: Reject, now: float) -> tuple[Refusal, ...]:
     if not _may(order.who, dossier):
-        return (denials.not_allowed(f"reject {dossier.name}", _role(dossier)),)
+        return (denials.not_allowed(order.who, f"reject {dossier.name}", _role(dossier)),)
     why = f"{order.who.name} does not agree" + (f": {order.why.strip()}" if order.why.strip() else "")
     cause = move(book, dossier, News(Event.REJECTED, why, Cause.CANCELLED, order.who.name, document=person(order.who)), now)
     return (denials.denied(dossier, cause, now),) if cause is not None else ()
@@ -158,8 +162,7 @@ def _execute(book: Book, dossier: Dossier, order: Execute, now: float) -> tuple[
     if order.who.uid != dossier.armer.uid:
         return (denials.not_the_armer(dossier, order.who.name),)
     checks = open_checks(book.plan, book.evidence(now), book.view(dossier, now), order.who, now)
-    point = book.unanswered(dossier.object, now)
-    reasons = (*bad(checks), *((denials.under_way(str(point)),) if point is not None else ()))
+    reasons = (*bad(checks), *_unanswered(book, dossier.object, now))
     if reasons:
         return reasons
     if not dossier.code or order.code.strip().upper() != dossier.code.upper():
@@ -171,7 +174,7 @@ def _execute(book: Book, dossier: Dossier, order: Execute, now: float) -> tuple[
 def _mistype(book: Book, dossier: Dossier, order: Execute, now: float) -> tuple[Refusal, ...]:
     why = News(Event.WRONG_CODE, "a wrong code was typed twice", Cause.INCONSISTENT, order.who.name)
     move(book, dossier, why, now)
-    return (denials.wrong_code(dossier),)
+    return (denials.wrong_code(dossier, now),)
 
 
 def _begin(book: Book, dossier: Dossier, order: Execute, now: float) -> None:
@@ -196,7 +199,7 @@ def _keep_alive(dossier: Dossier, order: KeepAlive, now: float) -> tuple[Refusal
 
 def _hold_all(book: Book, order: Hold, now: float) -> ActOutcome:
     if CommandClass.NOTE not in order.who.classes:
-        return Refused(asked(order), (denials.not_allowed("hold an operation", "stationd-operate"),))
+        return Refused(asked(order), (denials.not_allowed(order.who, "hold an operation", "stationd-operate"),))
     stopping = [each for each in book.opened.values() if each.state not in NOT_BEGUN and each.state is not State.HELD]
     for each in stopping:
         move(book, each, _wanted_hold(order), now)
@@ -205,7 +208,7 @@ def _hold_all(book: Book, order: Hold, now: float) -> ActOutcome:
 
 def _hold(book: Book, dossier: Dossier, order: Hold, now: float) -> tuple[Refusal, ...]:
     if CommandClass.NOTE not in order.who.classes:
-        return (denials.not_allowed("hold an operation", "stationd-operate"),)
+        return (denials.not_allowed(order.who, "hold an operation", "stationd-operate"),)
     cause = move(book, dossier, _wanted_hold(order), now)
     return (denials.nothing_runs(dossier, now),) if cause is not None else ()
 
@@ -216,7 +219,7 @@ def _wanted_hold(order: Hold) -> News:
 
 def _disarm(book: Book, dossier: Dossier, order: Disarm, now: float) -> tuple[Refusal, ...]:
     if order.who.uid != dossier.armer.uid and not _may(order.who, dossier):
-        return (denials.not_allowed(f"disarm {dossier.name}", _role(dossier)),)
+        return (denials.not_allowed(order.who, f"disarm {dossier.name}", _role(dossier)),)
     why = News(Event.DISARMED, CANCELLED_BY.format(order.who.name), Cause.CANCELLED, order.who.name, document=person(order.who))
     cause = move(book, dossier, why, now)
     return (denials.denied(dossier, cause, now),) if cause is not None else ()
@@ -244,8 +247,7 @@ def _way_reasons(book: Book, dossier: Dossier, order: Prepare, now: float) -> tu
     before, dossier.offered = dossier.offered, order.way
     checks = open_checks(book.plan, book.evidence(now), book.view(dossier, now), order.who, now)
     dossier.offered = before
-    point = book.unanswered(dossier.object, now)
-    reasons = (*bad(checks), *((denials.under_way(str(point)),) if point is not None else ()))
+    reasons = (*bad(checks), *_unanswered(book, dossier.object, now))
     if not reasons:
         dossier.checks = checks
     return reasons

@@ -143,8 +143,8 @@ def emergency_off(book: Book, order: EmergencyOff, now: float) -> ActOutcome:
 
 def _emergency_reasons(book: Book, order: EmergencyOff) -> tuple[Refusal, ...]:
     if CommandClass.EMERGENCY not in order.who.classes:
-        return (denials.not_allowed("order EMERGENCY-OFF", "stationd-operate"),)
-    return (denials.read_only(book.plan.emergency_button),) if book.plan.read_only else ()
+        return (denials.not_allowed(order.who, "order EMERGENCY-OFF", "stationd-operate"),)
+    return (denials.read_only(book.plan.title or book.plan.station, book.plan.emergency_button),) if book.plan.read_only else ()
 
 
 def _feeds(book: Book, order: EmergencyOff) -> tuple[str, ...]:

@@ -95,7 +95,7 @@ class Sending:
     def faults(self, job: Job, apply: Apply) -> Iterator[Refusal]:
         """Give what forbids each of these settings as things are read now."""
         if not job.settings:
-            yield Refusal(Cause.NOT_SELECTED, "nothing is staged by you", "stage a value first: set amp NAME gain VALUE dB")
+            yield Refusal(Cause.NOT_SELECTED, f"nothing is staged by {apply.who}", "stage a value first: set amp NAME gain VALUE dB")
         for at, setting in enumerate(job.settings):
             sight, one = self._sight(setting.target.device), replace(job, at=at)
             yield from way.obstacles(one, apply, sight)

@@ -18,6 +18,7 @@ from stationd.core.amplifier.words import AmplifierPlan, SetValue
 from stationd.core.model import PointId, Value
 from stationd.core.operation import authority, holds
 from stationd.core.operation.evidence import Evidence
+from stationd.core.operation.interlock_checks import audit_check
 from stationd.core.operation.look import ago, counted
 from stationd.core.operation.orders import LEAST_REASON, Person
 from stationd.core.operation.plan import ActingPlan
@@ -67,7 +68,8 @@ def person(who: Person) -> Iterator[Refusal]:
 def writable(plan: ActingPlan) -> Iterator[Refusal]:
     """Refuse on a station that reads only."""
     if plan.read_only:
-        yield Refusal(Cause.MODE, "this station is read-only: nothing can be sent from here", "read_only = false in its file")
+        why = f"{plan.title or plan.station} is a read-only station: nothing can be sent from here"
+        yield Refusal(Cause.MODE, why, "read_only = false in its file")
 
 
 def held_authority(plan: ActingPlan, evidence: Evidence, who: Person) -> Iterator[Refusal]:
@@ -78,11 +80,11 @@ def held_authority(plan: ActingPlan, evidence: Evidence, who: Person) -> Iterato
         yield refusal
 
 
-def audit(evidence: Evidence) -> Iterator[Refusal]:
+def audit(evidence: Evidence, now: float) -> Iterator[Refusal]:
     """Refuse what could not be recorded."""
-    if evidence.audit_writable is not True:
-        why = "the audit cannot be written" if evidence.audit_writable is False else "it is not known whether the audit can be written"
-        yield Refusal(Cause.HEALTH, why, "make room on the disk or repair it, then look with: show alarms")
+    check = audit_check(evidence, now)
+    if check.refusal is not None:
+        yield check.refusal
 
 
 def reason_given(reason: str) -> Iterator[Refusal]:

@@ -164,7 +164,7 @@ class SetPoints:
             return Refused(asked(order), reasons), []
         found = [staged for target, value in before.items() if (staged := self._earlier(target, value, order.who)) is not None]
         if not found:
-            return Refused(asked(order), (Refusal(Cause.REACHED, "all values are as they were then", "nothing is to be done"),)), []
+            return Refused(asked(order), (_as_before(before),)), []
         self._staging.keep(found)
         self._sending.dirty = True
         names = tuple(str(each.target) for each in found)
@@ -235,7 +235,7 @@ class SetPoints:
         """Give what forbids any sending by this person now."""
         plan, sending = self._plan, self._sending
         yield from (*checks.writable(plan), *checks.person(who), *checks.held_authority(plan, sending.evidence, who))
-        yield from (*checks.audit(sending.evidence), *checks.reason_given(reason))
+        yield from (*checks.audit(sending.evidence, self._now), *checks.reason_given(reason))
         if sending.job is not None:
             yield _busy(sending.job)
         elif sending.unanswered is not None:
@@ -263,8 +263,13 @@ def _denied(apply: Apply | None, event: Event) -> tuple[Refusal, ...]:
     cell = applies.TABLE[apply.state, event] if apply is not None else Cause.NOT_SELECTED
     if isinstance(cell, State):
         return ()
-    stands = "nothing was applied" if apply is None else f"{apply.name} is {apply.state.value}"
+    stands = f"nothing was applied: {_known(0)}" if apply is None else f"{apply.name} is {apply.state.value}"
     return (Refusal(cell, stands, "look with: show applied; older values are staged with: rollback 1"),)
+
+
+def _as_before(before: Mapping[PointId, float]) -> Refusal:
+    values = ", ".join(f"{target} {value:g}" for target, value in before.items())
+    return Refusal(Cause.REACHED, f"all values are as they were then: {values}", "nothing is to be done")
 
 
 def _known(applies: int) -> str:

@@ -53,7 +53,7 @@ class Underway:
         del self._sent[done.target]
         return sent[at].operation
 
-    def unanswered(self, device: str, now: float) -> PointId | None:
-        """Return a point of a device whose last write is still waited for."""
-        found = (point for point, sent in self._sent.items() if point.device == device and now < sent[-1].t + WRITE_LOST_S)
+    def unanswered(self, device: str, now: float) -> tuple[PointId, float] | None:
+        """Return a point of a device whose last write is still waited for, and since when."""
+        found = ((point, sent[-1].t) for point, sent in self._sent.items() if point.device == device and now < sent[-1].t + WRITE_LOST_S)
         return next(found, None)

@@ -104,7 +104,7 @@ def door(scene: Scene, way: Way) -> Finding:
 
 def _energise_door(scene: Scene, task: Energise, *, on: bool) -> Finding:
     if task.part is Part.FOLLOWER and (scene.plan.cable is None or scene.plan.points.voltage_setpoint_v is None):
-        return Finding(Event.UNFIT, "to follow, a feed needs a cable in the file and a voltage set point")
+        return Finding(Event.UNFIT, f"{scene.plan.device} cannot follow: it has no cable in the file, or no voltage set point")
     if not on:
         return _cold(scene)
     if scene.drive.phase is Phase.IDLE:

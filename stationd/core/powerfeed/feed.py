@@ -39,9 +39,9 @@ class FeedExecutor:
         if self.drive.phase is not Phase.HELD:
             return self, ()
         if self.upward(way) is None:
-            return self, (Stopped(f"there is no way {way.value} for this"),)
-        if _unanswered(self.drive, now):
-            return self, (Stopped("a write is still under way: try again in some seconds"),)
+            return self, (Stopped(f"{self.plan.device} has no way {way.value} here"),)
+        if (pending := self.drive.pending) is not None and now < pending.since_t + limits.ANSWER_S:
+            return self, (Stopped(f"a write to {pending.put.target} is under way for {now - pending.since_t:.1f} s: try again soon"),)
         drive = replace(self.drive, back=way is Way.BACK)
         return self._with(walk.enter(self._scene(seen, now, drive), way))
 
@@ -110,10 +110,6 @@ def _held(scene: Scene) -> walk.Outcome:
         return scene.drive, ()
     trip: Finding | None = next(limits.device_trip(scene), None)
     return held.kept(scene) if trip is None else walk.follow(scene, trip)
-
-
-def _unanswered(drive: Drive, now: float) -> bool:
-    return drive.pending is not None and now < drive.pending.since_t + limits.ANSWER_S
 
 
 def _left_s(scene: Scene) -> float | None:

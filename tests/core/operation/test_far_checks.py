@@ -137,8 +137,11 @@ def test_a_far_feed_that_is_on_or_not_known_refuses_to_feed_or_turn_alone() -> N
     for task in (ENERGISE, SetPolarity(True)):
         why = only(arm(task, FAR_ON), Cause.PROCESS).why
         assert why == "the feed at Siyazan is ON 1000 mA 270 V cc, earth open (0.4 s ago)"
-    for far in (replace(FAR, on=None), replace(FAR, feed_t=None), replace(FAR, feed_t=NOW - 2.4)):
-        assert only(arm(ENERGISE, far), Cause.HEALTH).why == "it is not known whether the feed at Siyazan is on"
+    for far, why in (
+        (replace(FAR, on=None), "its unit was read 0.8 s ago"), (replace(FAR, feed_t=None), "it says nothing of it (0.4 s ago)"),
+        (replace(FAR, feed_t=NOW - 2.4), "its unit was read 2.4 s ago"),
+    ):  # fmt: skip
+        assert only(arm(ENERGISE, far), Cause.HEALTH).why == f"it is not known whether the feed at Siyazan is on: {why}"
         assert bad(arm(RAMP, far))
         assert bad(arm(Electrode(True), far)) == []
 

@@ -35,7 +35,7 @@ def test_an_answer_to_an_earlier_write_is_news_to_nobody_once_another_is_out_eve
     underway.begin("OP-1", Write(POINT, 10.0, ""), 0.0)
     underway.begin("OP-2", Write(POINT, 10.0, ""), 40.0)
     assert underway.answered(done(10.0)) == ""
-    assert underway.unanswered("pfe-a", 41.0) == POINT
+    assert underway.unanswered("pfe-a", 41.0) == (POINT, 40.0)
     assert underway.answered(done(10.0)) == "OP-2"
 
 
@@ -53,7 +53,7 @@ def test_whatever_is_answered_late_or_never_news_is_only_ever_of_the_newest_writ
 def test_a_write_that_is_not_answered_is_waited_for_half_a_minute() -> None:
     underway = Underway()
     underway.begin("OP-1", Write(POINT, 10.0, ""), 5.0)
-    assert underway.unanswered("pfe-a", 5.0 + WRITE_LOST_S - 0.1) == POINT
+    assert underway.unanswered("pfe-a", 5.0 + WRITE_LOST_S - 0.1) == (POINT, 5.0)
     assert underway.unanswered("pfe-b", 6.0) is None
     assert underway.unanswered("pfe-a", 5.0 + WRITE_LOST_S) is None
 

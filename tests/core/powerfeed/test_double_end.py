@@ -326,7 +326,7 @@ def test_a_follower_without_a_cable_or_a_voltage_set_point_does_not_begin() -> N
         made.far = far_off
         made.begin()
         assert made.stopped is not None
-        assert "to follow" in made.stopped
+        assert "cannot follow" in made.stopped
         assert not made.put
 
 

@@ -215,7 +215,7 @@ def test_nothing_goes_on_while_a_write_is_under_way() -> None:
     count = made.number()
     made.go(Way.BACK)
     assert made.stopped is not None
-    assert "still under way" in made.stopped
+    assert "is under way for" in made.stopped
     assert made.number() == count
 
 

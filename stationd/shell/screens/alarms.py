@@ -17,6 +17,7 @@ from stationd.shell.screens.typeset import (
     RULE,
     age,
     ascii_only,
+    bare_figure,
     beside,
     bounded,
     clock,
@@ -197,37 +198,25 @@ def _event_block(event: Form) -> list[str]:
 
 def statistics_screen(stats: Form, rows: int | None = ROWS) -> list[str]:
     """Return how many alarms come and which chatter, that first; then the counts since the journal began."""
-    rate, mean = _count(stats["rate"]), _count(stats["mean"])
+    rate, mean = bare_figure(stats["rate"]), bare_figure(stats["mean"])
     top = beside("ALARM FIGURES", moment((stats["rate"] or {}).get("t")))
     flood = "FLOOD NOW: look at the first alarm of it, not at the last" if stats["flood"] else "none now"
     body = [
         RULE,
-        *_labelled("FLOOD", f"{flood}   {_count(stats['floods'])} so far, {figure(stats['floodTime'])} in all"),
-        *_labelled("RATE", f"{rate} in the last 10 minutes   mean {mean} per 10 minutes   (flood above 10, over below 5)"),
+        *_labelled("FLOOD", f"{flood}   {bare_figure(stats['floods'])} so far, {figure(stats['floodTime'])} in all"),
+        *_labelled("RATE", f"{rate} in 10 minutes, mean {mean}   (a flood is above 10, and over below 5)"),
         *_labelled("CHATTERING", ", ".join(map(str, stats["chattering"])) or "none"),
         *(_labelled("", f'Next: shelve {stats["chattering"][0]} 8h "why"') if stats["chattering"] else []),
         *_labelled("STANDING", ", ".join(map(str, stats["standing"])) or "none for longer than a day"),
         RULE,
-        *_labelled("HIDDEN", ", ".join(f"{_count(stats[name])} {word}" for name, word in HIDING)),
-        *_labelled("SO FAR", f"{counted_form(stats['annunciations'], 'annunciation')}   {_count(stats['floodPeriods'])} periods of flood"),
+        *_labelled("HIDDEN", ", ".join(f"{bare_figure(stats[name])} {word}" for name, word in HIDING)),
+        *_labelled("SO FAR", f"{bare_figure(stats['annunciations'])} announced   {bare_figure(stats['floodPeriods'])} periods of flood"),
         *_labelled("BUSIEST", f"the ten busiest types make {value(stats['busiestTypes'])} of them"),
     ]
     return bounded(top, body, [], rows, f"{ALARMS} stats")
 
 
 HIDING = (("shelved", "shelved"), ("suppressed", "suppressed by their causes"), ("outOfService", "out of service"))
-
-
-def counted_form(form: object, one: str) -> str:
-    """Return a number of the documents with its word."""
-    known = plain(form)
-    return counted(known, one) if isinstance(known, int) else f"{_count(form)} {one}s"
-
-
-def _count(form: object) -> str:
-    """Return a number without its unit, which the sentence says."""
-    known = plain(form)
-    return f"{known:.12g}" if isinstance(known, int | float) and not isinstance(known, bool) else "--"
 
 
 def _labelled(label: str, text: str) -> list[str]:

@@ -16,6 +16,7 @@ from stationd.shell.screens.typeset import (
     ROWS,
     RULE,
     ascii_only,
+    bare_figure,
     beside,
     bounded,
     clock,
@@ -55,8 +56,7 @@ def _seat(seat: Form) -> list[str]:
     holds = f"since {since}Z" if seat["authority"] and since else "yes" if seat["authority"] else "-"
     approved = set(seat["approved"])
     armed = [f"{name}{' (approver)' if name in approved else ''}" for name in dict.fromkeys((*seat["armed"], *seat["approved"]))]
-    more = [*([] if seat["shell"] else ["no shell"]), *([f"armed: {', '.join(armed)}"] if armed else [])]
-    return [*in_columns(cells, SEAT_COLUMNS, holds), *(wrapped("   ".join(more), "    ") if more else [])]
+    return [*in_columns(cells, SEAT_COLUMNS, holds), *(wrapped(", ".join(armed), "    armed: ") if armed else [])]
 
 
 def _day(form: object) -> str:
@@ -117,7 +117,7 @@ def _state_warnings(page: Form) -> Iterator[str]:
     if not page["bookKnown"]:
         yield "NOT WHOLE: the disk has not said yet what was noted, written and taken before the last start of stationd"
     if page["flood"]["flood"]:
-        yield f"FLOOD of alarms now: {value(page['flood']['rate'])}"
+        yield f"FLOOD of alarms now: {bare_figure(page['flood']['rate'])} in 10 minutes"
     if not page["clock"]["synchronised"]:
         yield f"CLOCK NOT SYNCHRONISED: {page['clock']['t']}"
     if not page["journal"]["good"]:
@@ -162,9 +162,9 @@ def _hidden_alarm(each: Form, word: str, now: str) -> list[str]:
 
 
 def _flood(flood: Form) -> str:
-    peak = "" if plain(flood["peak"]) is None else f"   at most {value(flood['peak'])} since the last handover"
+    peak = "" if plain(flood["peak"]) is None else f", at most {bare_figure(flood['peak'])} since the last handover"
     chattering = ", ".join(map(str, flood["chattering"])) or "none"
-    return f"{value(flood['rate'])} now{peak}   {value(flood['floods'])} floods   chattering {chattering}"
+    return f"{bare_figure(flood['rate'])} alarms in 10 min{peak}   {bare_figure(flood['floods'])} floods   chattering {chattering}"
 
 
 def _labelled(label: str, text: str) -> list[str]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stationd.shell.screens.status import NOTHING_MORE, far_rows, feed_rows, loop_words, troubles
 from stationd.shell.screens.typeset import (
     ROWS,
     RULE,
@@ -27,12 +26,13 @@ from stationd.shell.screens.typeset import (
     value,
     wrapped,
 )
+from stationd.shell.screens.units import far_rows, feed_rows, loop_words, troubles, utc_s
 
 Form = Mapping[str, Any]
 AMPLIFIER_COLUMNS = (14, 8, 4, 16, 16)  # name, role, pair, input, output
 TAP_COLUMNS = (16, 10, 4, 16)  # name, role, pair, level
 POINT_COLUMNS = (25, 17, 17)  # name, now, limits
-PARTS = (("role", ""), ("fibre_pair", "fibre pair "), ("driver", ""), ("kind", ""))
+PARTS = (("role", ""), ("fibre_pair", "fibre pair "), ("driver", ""))
 FRESH = frozenset({"good", "sim"})
 LIGHT_IN = frozenset({"AMP-LOS", "LIGHT-LOST", "LOW-INPUT"})  # alarms that say that too little light comes in
 STANDS = frozenset("BCEFH")  # letters of an alarm that is there, or waits; H: its cause is
@@ -48,7 +48,7 @@ def feeds_screen(status: Form, rows: int | None = ROWS) -> list[str]:
     """Return every power feed with its current, voltage and state, and what the far station says of its own."""
     feeds = named(status.get("power_feeds"))
     top = [*_head(status, f"POWER FEEDS   {len(feeds) or 'none'}"), RULE]
-    body = [row for name, feed in feeds for row in feed_rows(name, feed, NOTHING_MORE)]
+    body = [row for name, feed in feeds for row in feed_rows(name, feed, flags=True)]
     first = feeds[0][0] if feeds else ""
     end = [RULE, *wrapped(f"Next:  show pfe {first}  |  show pfe {first} limits  |  show pfe {first} events")] if feeds else []
     return bounded(top, [*body, *far_rows(status)], end, rows, "show pfe")
@@ -81,16 +81,41 @@ def amplifier_screen(device: Form, alarms: Sequence[Form], rows: int | None = RO
     `device` is the answer to GetDevice, `alarms` the alarms of it, those that their causes suppress among them.
     """
     facts = [f"{words}{device[name]}" for name, words in PARTS if device.get(name) not in (None, "")]
-    title = f"{str(device.get('device') or '--').upper()}   {'   '.join(facts)}"
-    top = [*beside(ascii_only(title), _when(device)), *wrapped(_age_and_station(device)), RULE]
+    top = beside(ascii_only(f"{str(device.get('device') or '--').upper()}   {'   '.join(facts)}"), _when(device))
+    top += [*wrapped(f"{headed(device)}   {'answers' if device.get('up') else 'NO ANSWER'}{_age(device)}"), RULE]
     top += in_columns(("", "now", "limits"), POINT_COLUMNS, "state")
-    limits = device.get("limits") if isinstance(device.get("limits"), Mapping) else {}
-    points = [(name, form) for name, form in named(device.get("points")) if offered(form)]
-    body = [row for name, form in points for row in _point_row(name, form, (limits or {}).get(name))]
     standing = [alarm for alarm in alarms if alarm["letter"] in STANDS]
     told = [row for alarm in standing for row in wrapped(f"{alarm['letter']} {alarm['key']}  {alarm['text']}", "  ", "    ")]
     end = [RULE, *wrapped(amplifier_verdict(device, standing), VERDICT)]
-    return bounded(top, [*body, *told], end, rows, f"show amp {device.get('device')}")
+    return bounded(top, [*_points(device), *told], end, rows, f"show amp {device.get('device')}")
+
+
+def _points(device: Form) -> list[str]:
+    """Return what is measured, then what is on or said in words, then in one paragraph what is off."""
+    limits = device.get("limits")
+    points = [(name, form) for name, form in named(device.get("points")) if offered(form)]
+    off = [name.replace("_", " ") for name, form in points if _is_off(form)]
+    shown = [(name, form) for name, form in points if not _is_off(form)]
+    shown.sort(key=lambda each: not _is_number(each[1]))
+    body = [row for name, form in shown for row in _point_row(name, form, limits.get(name) if isinstance(limits, Mapping) else None)]
+    return body + (wrapped(", ".join(off), "no: ") if off else [])
+
+
+def _is_off(form: Form) -> bool:
+    return plain(form) is False and form["q"] in FRESH and not form.get("u")
+
+
+def _is_number(form: Form) -> bool:
+    """Return whether a point measures something: it has a unit, also while nobody knows its value."""
+    return bool(form.get("u"))
+
+
+def _age(device: Form) -> str:
+    """Return how old the oldest value is that still counts as fresh."""
+    now = utc_s(device.get("t"))
+    times = [utc_s(form.get("t")) for _, form in named(device.get("points")) if form.get("q") in FRESH]
+    known = [t for t in times if t is not None]
+    return f"   age {max(now - min(known), 0.0):.1f} s" if now is not None and known else ""
 
 
 def amplifier_verdict(device: Form, alarms: Sequence[Form]) -> str:
@@ -101,11 +126,12 @@ def amplifier_verdict(device: Form, alarms: Sequence[Form]) -> str:
     own = [alarm for alarm in alarms if alarm["letter"] != HIDDEN or not alarm["causes"]]
     if own:
         return f"look at {name} itself: {', '.join(str(alarm['key']) for alarm in own)}."
-    causes = list(dict.fromkeys(str(cause) for alarm in alarms for cause in alarm["causes"]))
-    if not causes:
+    if not alarms:
         return f"no alarm of {name} stands."
-    if all(cause.partition("/")[0] == name for cause in causes):
-        return f"look at {name} itself: {', '.join(causes)}."
+    explained = {str(alarm["key"]) for alarm in alarms}  # an alarm of its own that has a cause of its own is no root
+    causes = list(dict.fromkeys(str(cause) for alarm in alarms for cause in alarm["causes"] if str(cause) not in explained))
+    if not causes or any(cause.partition("/")[0] == name for cause in causes):
+        return f"look at {name} itself: {', '.join(causes or sorted(explained))}."
     lost = any(_type(alarm) in LIGHT_IN for alarm in alarms) or plain((device.get("points") or {}).get("los")) is True
     what = "its input is lost upstream" if lost else "what it shows follows from elsewhere"
     return f"{name} itself is healthy; {what} ({', '.join(causes)})."
@@ -136,10 +162,6 @@ def _state(form: Form, low: object, high: object) -> str:
     if isinstance(high, int | float) and known > high:
         return "HIGH"
     return "ok" if low is not None or high is not None else ""
-
-
-def _age_and_station(device: Form) -> str:
-    return f"{headed(device)}   {'answers' if device.get('up') else 'NO ANSWER'}"
 
 
 def _type(alarm: Form) -> str:

@@ -126,6 +126,12 @@ def figure(form: object) -> str:
     return value(form)
 
 
+def bare_figure(form: object) -> str:
+    """Return a number without its unit, for a sentence that says what it counts."""
+    known = plain(form)
+    return f"{known:.12g}" if isinstance(known, int | float) and not isinstance(known, bool) else "--"
+
+
 def headed(status: Mapping[str, Any], title: str = "") -> str:
     """Return the station and whether it is real, as every screen names them."""
     return ascii_only("   ".join(filter(None, (f"{str(status.get('station')).upper()} {str(status.get('mode')).upper()}", title))))
@@ -151,12 +157,17 @@ def bounded(top: list[str], body: list[str], end: list[str], rows: int | None, c
     """Return the screen; what finds no row between top and end is counted."""
     if rows is None or len(top) + len(body) + len(end) <= rows:
         return [*top, *body, *end]
-    more = f"stationctl --plain {command}"
     if len(top) + len(end) + 1 > rows:  # the figures need the room: the whole of it is on the plain screen
         every = [*top, *body, *end]
-        return [*every[: rows - 1], f"  and {len(every) - rows + 1} more rows: {more}"]
+        return [*every[: rows - 1], left_out(len(every) - rows + 1, "more row", command)]
     room = rows - len(top) - len(end) - 1
-    return [*top, *body[:room], f"  and {len(body) - room} more rows: {more}", *end]
+    return [*top, *body[:room], left_out(len(body) - room, "more row", command), *end]
+
+
+def left_out(number: int, what: str, command: str) -> str:
+    """Return one row that counts what found no room, and names the command that shows all of it where that fits."""
+    row = f"  and {counted(number, what)}: stationctl --plain {ascii_only(command)}"
+    return row if len(row) <= COLUMNS else f"  and {counted(number, what)}: the same command with --plain"
 
 
 def whole_blocks(blocks: Sequence[list[str]], room: int | None, counts: Sequence[int], command: str) -> list[str]:

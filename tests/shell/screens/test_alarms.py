@@ -84,7 +84,8 @@ def test_every_type_of_alarm_is_on_the_list_with_what_to_do_first() -> None:
 def test_an_event_that_changed_no_letter_and_one_of_an_unsure_clock_say_so() -> None:
     event = {
         "id": "1", "at": {"t": "2026-11-22T22:43:31.000Z", "synchronised": False}, "key": "a/T", "event": "note",
-        "before": "C", "after": "C", "severity": "minor", "occurrence": 3, "value": None, "by": "a.bekov", "note": "sensor wet", "cause": "",
+        "before": "C", "after": "C", "severity": "minor", "occurrence": 3, "value": None,
+        "by": "a.bekov", "note": "sensor wet", "cause": "",
     }  # fmt: skip
     assert alarms.alarm_history_screen([event])[-1] == '~2026-11-22 22:43:31Z C     MINOR a/T#3  note  by a.bekov  "sensor wet"'
 

@@ -257,8 +257,6 @@ class StationDiagnostics:
             return str(await self._disk.do(partial(save_text, Path(self._parts.state), name, text)))
         except Unfit as unfit:
             raise NotSaved(unfit.cause, str(unfit), unfit.hint) from None
-        except FileExistsError:
-            raise NotSaved("name-taken", f"there is a file {name} already; nothing is overwritten", "take another name") from None
         except OSError as error:
             raise door.NotDone(error.strerror or str(error)) from error
 

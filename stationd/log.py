@@ -110,7 +110,10 @@ def set_up(stream: Any = sys.stderr, ring: Ring = RECENT) -> None:
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(stream=stream, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    logging.getLogger().addHandler(_Library(ring))
+    root = logging.getLogger()
+    for earlier in [each for each in root.handlers if isinstance(each, _Library)]:
+        root.removeHandler(earlier)
+    root.addHandler(_Library(ring))
     for library in QUIET:
         logging.getLogger(library).setLevel(logging.CRITICAL)
 

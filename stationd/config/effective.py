@@ -46,7 +46,7 @@ class Effective:
     def below(self, path: str) -> tuple[object, list[str]]:
         """Return what stands at a dotted path ("" is all), and which keys of it are defaults. KeyError with names that are near."""
         found: object = self.tree
-        for part in filter(None, path.split(".")) if path else ():
+        for part in path.split(".") if path else ():
             inner = _inner(found)
             if part not in inner:
                 raise KeyError(*self.near(path))

@@ -54,10 +54,14 @@ def save_text(state: Path, name: str, text: str) -> Path:
     directory = state / "bundles"
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / name
+    taken = Unfit("name-taken", f"there is a file {path} already; nothing is overwritten", "take another name")
     if path.exists():
-        raise Unfit("name-taken", f"there is a file {path} already; nothing is overwritten", "take another name")
+        raise taken
     _check_room(directory, len(data))
-    _written(path, data)
+    try:
+        _written(path, data)
+    except FileExistsError:  # somebody was quicker
+        raise taken from None
     return path
 
 

@@ -64,14 +64,13 @@ class Strip:
     def __init__(self, begin_utc_s: float, end_utc_s: float, columns: int) -> None:
         self.columns: list[Column | None] = [None] * columns
         self.synchronised = True
-        self._begin, self._width_s = begin_utc_s, (end_utc_s - begin_utc_s) / columns
+        self._begin, self._end, self._width_s = begin_utc_s, end_utc_s, (end_utc_s - begin_utc_s) / columns
 
     def take(self, samples: Iterable[Sample]) -> None:
         """Take records in, in any order."""
         for sample in samples:
-            number = int((sample.utc_s - self._begin) / self._width_s) if sample.utc_s >= self._begin else -1
-            if 0 <= number <= len(self.columns):
-                number = min(number, len(self.columns) - 1)  # the end itself belongs to the last one
+            if self._begin <= sample.utc_s <= self._end:
+                number = min(int((sample.utc_s - self._begin) / self._width_s), len(self.columns) - 1)  # the end belongs to the last one
                 column = self.columns[number]
                 if column is None:
                     column = self.columns[number] = Column(sample.utc_s, sample.utc_s)

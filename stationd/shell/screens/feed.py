@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stationd.shell.screens import typeset
-from stationd.shell.screens.packed import packed
+from stationd.shell.screens.packed import led, packed
 from stationd.shell.screens.typeset import RULE, ascii_only, beside, bounded, counted, figure, headed, moment, plain, value, wrapped
 
 ROWS = 23
@@ -88,7 +88,7 @@ def _event(event: Form) -> list[str]:
     known = value(event.get("value")) if plain(event.get("value")) is not None else ""
     said = [str(event.get("what") or "--"), known, str(event.get("key") or "")]
     said += [f"by {event['who']}" if event.get("who") else "", f'"{event["note"]}"' if event.get("note") else ""]
-    return wrapped("   ".join(filter(None, said)), f"{moment(event.get('t'), mark):<22}{letter} {severity:<9}", " " * 6)
+    return led(f"{moment(event.get('t'), mark):<22}{letter} {severity:<9}", "   ".join(filter(None, said)), " " * 6)
 
 
 # The rows of a feed.

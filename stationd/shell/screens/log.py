@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from stationd.shell.screens.packed import led
 from stationd.shell.screens.typeset import RULE, ascii_only, counted, headed, moment, wrapped
 
 ROWS = 23
@@ -34,4 +35,4 @@ def _event(event: Mapping[str, Any]) -> list[str]:
     told = [f"{name}={each}" for name, each in fields.items()] if isinstance(fields, Mapping) else []
     t = ascii_only(event.get("t") or "")
     start = f"{t[5:10]} {t[11:19]}Z {ascii_only(event.get('level') or '--').upper():<{LEVEL}} "
-    return wrapped("  ".join([str(event.get("event") or "--"), *told]), start, " " * 4)
+    return led(start, "  ".join([str(event.get("event") or "--"), *told]), " " * 4)

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from stationd.shell.screens.clock import small
+from stationd.shell.screens.packed import led
 from stationd.shell.screens.typeset import RULE, ascii_only, bounded, headed, moment, wrapped
 
 ROWS = 23
@@ -41,8 +42,8 @@ def _row(row: Mapping[str, Any]) -> list[str]:
     name, ok = ascii_only(row.get("name") or "--"), row.get("ok")
     start = f"{ascii_only(row.get('n', '-')):>2} {name:<{NAME}} {WORDS.get(ok if isinstance(ok, bool) else None):<6} "
     if len(name) > NAME:
-        return wrapped(f"{WORDS.get(ok if isinstance(ok, bool) else None)}  {row.get('text') or ''}", f"{start[:3]}{name}  ", " " * 8)
-    return wrapped(str(row.get("text") or ""), start, " " * 8 if len(start) + 20 > 79 else None)
+        return led(f"{start[:3]}{name}  ", f"{WORDS.get(ok if isinstance(ok, bool) else None)}  {row.get('text') or ''}", " " * 8)
+    return led(start, str(row.get("text") or ""))
 
 
 def _result(report: Mapping[str, Any]) -> list[str]:

@@ -70,7 +70,7 @@ async def behind(state: Path, heard: FarStatistics | None = None) -> AsyncIterat
     desk, watch = Alarms(Plan({}), asyncio.get_running_loop().time()), LineWatch(PLAN, asyncio.get_running_loop().time())
     async with opened(state, clock=clock) as journal:
         engine = Engine(plant, Station(plant.periods(), desk, watch), write=None)  # type: ignore[arg-type]  # nothing writes here
-        line = keep_line(watch, LIVE, plant, desk, journal, state / "journal.sqlite", clock, heard=lambda: heard)
+        line = keep_line(watch, LIVE, plant, desk, journal, state / "journal.sqlite", clock, heard=lambda: heard, capacity_tbps=400.0)
         running = [asyncio.create_task(engine.run()), asyncio.create_task(line.incidents.run())]
         try:
             yield Behind(StationLine(line, engine, journal), engine, Documents(LIVE, plant, line.status))
@@ -90,6 +90,8 @@ async def test_before_anything_is_heard_nothing_is_known_and_all_of_it_can_be_sh
         status = it.documents.status({}, Clock.read())
         assert status["verdict"]["kind"] == line["verdict"]["kind"]  # type: ignore[index]
         assert status["far_end"]["known"] is False  # type: ignore[index]
+        assert status["line"]["capacity"]["v"] == 400.0  # type: ignore[index]
+        assert set(status["line"]["ends"]) == {"a", "b"}  # type: ignore[index]
 
 
 async def test_a_silent_far_end_is_unknown_in_the_line_and_in_the_status(tmp_path: Path) -> None:

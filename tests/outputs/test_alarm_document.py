@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 
+from stationd.core.alarm.condition import Above, Below, Condition, Equals, Outside, Test
 from stationd.core.alarm.words import Acknowledge, Reset, Target
-from stationd.outputs.alarm_document import CLEARED, AlarmDocuments, topic_of
+from stationd.core.model import PointId
+from stationd.outputs.alarm_document import CLEARED, AlarmDocuments, limits_of, topic_of
 from stationd.outputs.clock import Clock
+from stationd.outputs.document import Limits
 from tests.core.alarm.plans import Desk, plan_of, rule
 from tests.outputs.plant import LIVE, board
 
@@ -45,3 +48,18 @@ def test_an_alarm_that_has_gone_has_a_document_until_somebody_has_seen_it() -> N
     assert letters(desk, documents) == {topic_of(PLAIN.key): "D"}
     desk.order(Acknowledge((Target(PLAIN.key),), "anna"))
     assert letters(desk, documents) == {}
+
+
+def limited(*tests: Test) -> dict[PointId, Limits]:
+    """Return the limits of one point that these tests watch."""
+    point = PointId("oa-3", "input_power")
+    rules = [rule(f"T{number}", condition=Condition(test), point=point) for number, test in enumerate(tests)]
+    return dict(limits_of(plan_of(*rules)))
+
+
+def test_of_several_limits_on_one_side_of_a_point_the_one_that_is_passed_first_is_told() -> None:
+    point = PointId("oa-3", "input_power")
+    assert limited(Below(-24.0), Below(-30.0), Above(-10.0)) == {point: Limits(-24.0, -10.0)}
+    assert limited(Outside(-20.0, -5.0), Above(-8.0)) == {point: Limits(-20.0, -8.0)}
+    assert limited(Below(-24.0)) == {point: Limits(-24.0, None)}
+    assert limited(Equals(True)) == {}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from stationd.core.model import GOOD, Level, LightEvent, LightKind, PointId, Quality, Reading, Reason
 from stationd.outputs.clock import Clock
-from stationd.outputs.document import Documents, Mode, encode, valued
+from stationd.outputs.document import Documents, Limits, Mode, encode, valued
 from tests.outputs.plant import BAD, LIVE, SIMULATED, STALE, TAP, UNCERTAIN, board, show
 
 CLOCK = Clock(utc_s=1_772_366_400.0, monotonic_s=1000.0)  # 2026-03-01T12:00:00Z
@@ -154,3 +154,10 @@ def test_a_tap_has_a_document_like_a_device_and_a_place_in_the_status() -> None:
     assert status["taps"]["fp1-rx"]["power"]["v"] == -12.5
     assert status["taps"]["fp1-rx"]["fibre_pair"] == 1
     assert status["devices"]["fp1-rx"] == {"kind": "tap", "up": True}
+
+
+def test_the_document_of_a_device_has_the_limits_of_its_points_and_of_no_others() -> None:
+    documents = Documents(SIMULATED, board(), limits={POINT: Limits(None, 1200.0), PointId("meter", "x"): Limits(1.0, 2.0)})
+    limits = json.loads(encode(documents.device("pfe-a", CLOCK)))["limits"]
+    assert limits == {"output_current": {"high": {"v": 1200.0, "u": "mA", "t": "2026-03-01T12:00:00.000Z", "q": "sim"}}}
+    assert "limits" not in documents.device("fp1-booster", CLOCK)

@@ -90,13 +90,16 @@ def _head(status: Form, alarms: Form | None, around: Around) -> list[str]:
     if local:
         now += f" ({local[11:19]} {_zone(local)})"
     authority = "" if around.authority is None else _authority(around.authority)
-    facts = [_clock(synchronised, around), _up(around), _data_age(status), _poor(status)]
     title = headed(status, "   ".join(filter(None, (operator, authority))))
-    if len(title) + len(now) + 2 > COLUMNS and authority:
-        title, facts = headed(status, authority), [operator, *facts]
+    fits = len(title) + len(now) + 2 <= COLUMNS or not authority
     you = status.get("you")
-    who = f"you {you.get('name')} ({you.get('role')})" if isinstance(you, Mapping) else ""
-    return [*beside(title, now), *beside(ascii_only("   ".join(filter(None, facts))), ascii_only(who))]
+    who = ascii_only(f"you {you.get('name')} ({you.get('role')})") if isinstance(you, Mapping) else ""
+    known = [_clock(synchronised), _up(around), _data_age(status), _poor(status)]
+    several = [[_clock(synchronised, around), *known[1:]], known]
+    several = several if fits else [[operator, *facts] for facts in several] + several  # the operator's name is the first to go
+    texts = [ascii_only("   ".join(filter(None, facts))) for facts in several]
+    second = next((text for text in texts if len(text) + len(who) + 2 <= COLUMNS), texts[-1])
+    return [*beside(title if fits else headed(status, authority), now), *beside(second, who)]
 
 
 def _zone(local: str) -> str:
@@ -115,7 +118,7 @@ def _synchronised(alarms: Form | None, around: Around) -> bool | None:
     return known if isinstance(known, bool) else None
 
 
-def _clock(synchronised: bool | None, around: Around) -> str:
+def _clock(synchronised: bool | None, around: Around = NOTHING_MORE) -> str:
     most = plain((around.clock or {}).get("error_max"))
     within = f" {1000 * most:.3g} ms" if synchronised and isinstance(most, int | float) else ""
     return {True: f"clock OK{within}", False: "CLOCK NOT SYNCED", None: ""}[synchronised]

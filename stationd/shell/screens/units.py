@@ -189,14 +189,14 @@ def loop_words(health: Form | None) -> str:
 
 
 def _buses(status: Form) -> Part:
-    """Return the buses where one is down; that all are open stands among the connections."""
+    """Return the buses where one is down; that all are open is no news, since then the units say how they are."""
     buses = named(status.get("buses"))
     down = [name for name, bus in buses if not bus.get("up")]
     return Part(wrapped(f"{len(buses) - len(down)} of {len(buses)} open   DOWN: {', '.join(down)}", "BUSES   ")) if down else Part()
 
 
 def _link(status: Form, around: Around) -> Part:
-    """Return the connections: the far station, the broker and what waits for it, the metrics, the buses."""
+    """Return the connections: the far station, the broker and what waits for it, the metrics."""
     said = list(_links(status, around.health or {}))
     return Part(wrapped("   ".join(said), f"{'LINK':{LABEL}}")) if said else Part()
 
@@ -214,9 +214,6 @@ def _links(status: Form, health: Form) -> Iterator[str]:
         yield f"Sparkplug {'up' if sparkplug.get('connected') else 'DOWN'}"
     if isinstance(scrape, Mapping):
         yield f"metrics fetched {figure(scrape['age'])} ago" if scrape.get("age") is not None else "metrics never fetched"
-    buses = named(status.get("buses"))
-    if buses and all(bus.get("up") for _, bus in buses):
-        yield f"{len(buses)} of {len(buses)} buses open"
 
 
 # What the parts share.

@@ -14,7 +14,8 @@ from stationd.console.door import Bundle, Declined, Document, NoSuchFault, NotDo
 from stationd.console.peer import Peer
 from stationd.shell.client import main
 from stationd.shell.exits import Exit
-from stationd.shell.words import Kind, Usage, understood
+from stationd.shell.grammar.table import understood
+from stationd.shell.wish import Kind, Usage
 from tests.console.desk import OPERATOR, VIEWER, Served, serving, value
 from tests.shell.screens.test_line import FAULT, VERDICT
 
@@ -64,7 +65,7 @@ async def typed(served: Served, *words: str) -> int:
     ("line", "kind", "parameters"),
     [
         ("show line", Kind.LINE, {}),
-        ("sh l", Kind.LINE, {}),
+        ("sh li", Kind.LINE, {}),
         ("show fault", Kind.FAULT, {"id": "last"}),
         ("show fault last", Kind.FAULT, {"id": "last"}),
         ("show fault F-2026-11-21-1", Kind.FAULT, {"id": "F-2026-11-21-1"}),

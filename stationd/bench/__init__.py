@@ -66,6 +66,12 @@ def _sampler_soak() -> Iterator[Row]:
     return soak_rows()
 
 
+def _shell() -> Iterator[Row]:
+    from stationd.bench.shell import shell_rows
+
+    return shell_rows()
+
+
 def _shunt() -> Iterator[Row]:
     from stationd.bench.shunt import shunt_rows
 
@@ -83,6 +89,7 @@ BENCHES: Mapping[str, Callable[[], Iterator[Row]]] = MappingProxyType(
         "sampler": _sampler,
         "sampler-soak": _sampler_soak,
         "scale": _scale,
+        "shell": _shell,
         "shunt": _shunt,
     }
 )

@@ -1,6 +1,6 @@
 """Messages that no client should send, drawn from a seed: the same seed makes the same bytes. For the benchmark and for tests.
 
-What it is: nine ways to be wrong. Bytes that are no call, and calls that are nearly right, of every method that the description of
+What it is: ten ways to be wrong. Bytes that are no call, and calls that are nearly right, of every method that the description of
 an interface (org.varlink.service.GetInterfaceDescription) names: each has at least one mistake for which it has to be refused, so
 that whatever is answered otherwise was let in.
 What it is not: a fuzzer that learns; hypothesis does that in the tests.
@@ -24,6 +24,8 @@ MOST_RANDOM_BYTES = 2000
 DEEPEST = 20_000  # brackets; beyond what a parser of Python follows, and within one message
 GIANT_BYTES = 16 * 1024 * 1024
 PIECE_BYTES = 64 * 1024
+NAMING = frozenset({"operation", "key", "device", "hold", "interlock", "point", "path", "id", "subject"})
+NOTHINGS = ("no-such-thing", "OP-99999", "nowhere/NOTHING", "\ud800\x1b[2J", "../../etc/passwd", "x" * 300)
 GIANT_EVERY = 500  # messages: more would be a test of how quickly the attacker writes
 
 
@@ -34,6 +36,7 @@ class Fault(Enum):
     CUT = "broken JSON"
     TYPE = "wrong types"
     UNKNOWN = "unknown methods"
+    NAME = "names of nothing"
     DEEP = "deep nesting"
     HUGE = "huge numbers"
     NULS = "NULs"
@@ -136,6 +139,14 @@ def _unknown(draw: random.Random, method: Method) -> bytes:
     return _called(draw.choice(names), {})
 
 
+def _names_of_nothing(draw: random.Random, method: Method) -> bytes:
+    naming = [name for name, _ in method.parameters if name in NAMING]
+    if not naming:
+        return _unknown(draw, method)
+    parameters = {name: _right(kind) for name, kind in method.parameters}
+    return _called(method.name, {**parameters, draw.choice(naming): draw.choice(NOTHINGS)})
+
+
 def _deep(draw: random.Random, method: Method) -> bytes:
     depth = draw.randint(2000, DEEPEST)
     opening, closing = draw.choice(((b"[", b"]"), (b'{"a":', b"}")))
@@ -168,7 +179,8 @@ def _giant(draw: random.Random, _: Method) -> bytes:
 
 
 MAKERS: dict[Fault, Callable[[random.Random, Method], bytes]] = {
-    Fault.NOISE: _noise, Fault.CUT: _cut, Fault.TYPE: _wrong_types, Fault.UNKNOWN: _unknown, Fault.DEEP: _deep, Fault.HUGE: _huge,
+    Fault.NOISE: _noise, Fault.CUT: _cut, Fault.TYPE: _wrong_types, Fault.UNKNOWN: _unknown,
+    Fault.NAME: _names_of_nothing, Fault.DEEP: _deep, Fault.HUGE: _huge,
     Fault.NULS: _nuls, Fault.HALF: _half, Fault.GIANT: _giant,
 }  # fmt: skip
 

@@ -13,7 +13,9 @@ import json
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import fields, is_dataclass
-from typing import Any
+from functools import cache
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import structlog
 from asyncvarlink import AnnotatedResult, VarlinkErrorReply, VarlinkInterfaceRegistry, VarlinkMethodCall
@@ -159,14 +161,28 @@ def _parameters(signature: VarlinkMethodSignature, given: Form) -> Form:
     except ConversionError as error:
         where = next((str(place) for place in error.location), "")
         raise InvalidParameter(parameter=where[:80]) from None
-    for name, taken in parameters.items():
-        if _truth_for_number(given.get(name), taken):
+    kinds = signature.parameter_type.as_type.__annotations__
+    for name, value in given.items():
+        if _truth_for_number(value, kinds[name]):
             raise InvalidParameter(parameter=name)
     return parameters
 
 
-def _truth_for_number(given: object, taken: object) -> bool:
+def _truth_for_number(given: object, kind: Any) -> bool:
     """Return whether true or false was given where a number belongs: for Python, and so for the library, they are numbers."""
-    if is_dataclass(taken) and isinstance(given, dict):
-        return any(_truth_for_number(given.get(field.name), getattr(taken, field.name)) for field in fields(taken))
-    return isinstance(given, bool) and not isinstance(taken, bool)
+    kinds = get_args(kind) if isinstance(kind, UnionType) or get_origin(kind) is Union else (kind,)
+    match given:
+        case bool():
+            return bool not in kinds and Any not in kinds
+        case list():
+            lists = [each for each in kinds if get_origin(each) is list]
+            return any(_truth_for_number(inner, get_args(each)[0]) for each in lists for inner in given)
+        case dict():
+            hints = [_hints(each) for each in kinds if isinstance(each, type) and is_dataclass(each)]
+            return any(_truth_for_number(given.get(name), hint) for each in hints for name, hint in each.items())
+    return False
+
+
+@cache
+def _hints(form: type) -> Mapping[str, Any]:
+    return get_type_hints(form)

@@ -27,6 +27,7 @@ from stationd.console.peer import Accounts, Peer, Role
 from stationd.console.places import Limits
 from stationd.console.server import ControlSocket, Doors, bound, handed_over, interfaces
 from tests.console.desk import CRITICAL, OPERATOR, ROOT, STATUS, VIEWER, Caller, Desk, Station, serving, until
+from tests.console.people import hall
 
 GET = "io.stationd.Status.GetStatus"
 QUICK = Limits(first_message_s=0.2, message_s=0.2, answer_s=0.3, stop_s=0.1, order_s=0.2)
@@ -110,6 +111,29 @@ async def test_parameters_of_another_kind_are_refused_by_name(parameters: dict[s
         caller = await served.caller()
         answer = await caller.call("io.stationd.Status.GetDevice", parameters)
         assert answer["error"] == "org.varlink.service.InvalidParameter"
+
+
+@pytest.mark.parametrize(
+    ("method", "parameters", "name"),
+    [
+        ("Status.Monitor", {"seconds": True}, "seconds"),
+        ("Alarm.History", {"limit": True}, "limit"),
+        ("Alarm.Shelve", {"key": str(CRITICAL), "seconds": True, "reason": "sensor is wet"}, "seconds"),
+        ("Alarm.List", {"filter": {"limit": True}}, "filter"),
+        ("Session.Silence", {"seconds": True}, "seconds"),
+        ("Session.Announce", {"shell": 1}, "shell"),
+        ("Setpoint.Stage", {"device": "fp1-booster", "name": "gain", "value": True, "unit": "dB"}, "value"),
+        ("Operation.Arm", {"object": "pfe-a", "task": {"verb": "energise", "toMilliamperes": True}, "reason": "repair"}, "task"),
+        ("Operation.EmergencyOff", {"objects": [True]}, "objects"),
+    ],
+)
+async def test_true_is_no_number_and_a_number_is_not_true(method: str, parameters: dict[str, object], name: str) -> None:
+    async with hall() as house:
+        caller = await house.caller()
+        caller.ask(f"io.stationd.{method}", parameters, more=method.endswith("Monitor"))
+        answer = await caller.answer()
+        assert (answer["error"], answer["parameters"]) == ("org.varlink.service.InvalidParameter", {"parameter": name})
+        assert house.plant.orders == []
 
 
 @pytest.mark.parametrize(

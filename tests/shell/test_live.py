@@ -62,6 +62,7 @@ def seen(lines: list[str]) -> list[str]:
 @settings(max_examples=150, deadline=None)
 @given(FRAMES)
 @example([["x" * 79] * 23, ["x"], ["x" * 79] * 23])
+@example([["x" * 79] * 24, ["x"], ["y"] * 30])
 def test_the_terminal_shows_each_frame_whatever_was_there_before(frames: list[list[str]]) -> None:
     painter, screen = Painter(), Screen()
     for frame in frames:

@@ -137,6 +137,13 @@ def test_an_amplifier_is_healthy_only_where_every_alarm_of_it_has_its_cause_else
     assert f"VERDICT {said}" in text
 
 
+@given(st.lists(st.text("ab1", min_size=1, max_size=12), min_size=1, max_size=5), st.text("c ", max_size=90))
+def test_cells_of_a_row_never_run_into_one_another(cells: list[str], rest: str) -> None:
+    lines = typeset.in_columns(cells, [8] * len(cells), rest)
+    assert fits(lines, None)
+    assert " ".join(lines).split()[: len(cells)] == cells
+
+
 def test_the_loop_is_on_the_screen_of_the_light_where_somebody_asked_for_it() -> None:
     sampler = {"running": True, "rate": value(1000.0, "Hz"), "missed": value(7, ""), "real_time": False}
     text = "\n".join(plant.optical_screen(STATUS, None, {"sampler": sampler}))

@@ -31,6 +31,7 @@ from stationd.core.model import (
 from stationd.core.operation.orders import Confirm, EmergencyOff, KeepAlive
 from stationd.core.operation.words import Accepted, ActEffect, CutOff, Hasten, Noted, TakeBack
 from stationd.core.station import Station
+from stationd.core.verdict.told import TakeBaseline
 from stationd.device import Device
 from stationd.driver import INPUT_OUTPUT, Driver, Holding, Point, Protocol
 from stationd.engine import INBOX_EVENTS, Acted, Engine, Kept, Ordered, Told
@@ -265,6 +266,28 @@ def test_effects_of_an_order_are_carried_out_and_writes_come_back_as_events() ->
         await asyncio.sleep(0.01)
         task.cancel()
         assert [each.target for each in desk.heard if isinstance(each, WriteDone)] == [SWITCH]
+
+    virtual_time.run(main())
+
+
+def test_an_act_or_a_baseline_nobody_waits_for_any_more_is_carried_out_and_the_engine_goes_on() -> None:
+    async def main() -> None:
+        desk = ActingDesk()
+        engine, ear, _ = acting(desk)
+        waiting = [
+            asyncio.create_task(engine.act(Confirm(BEKOV), "uid 1001")),
+            asyncio.create_task(engine.take_baseline(TakeBaseline("a.bekov", "after the repair"))),
+        ]
+        await asyncio.sleep(0)
+        for each in waiting:
+            each.cancel()
+        task = asyncio.create_task(engine.run())
+        await asyncio.sleep(0.01)
+        assert not task.done()
+        assert desk.ordered == [Confirm(BEKOV)]
+        assert len(ear.ordered) == 2
+        assert (await engine.act(KeepAlive(BEKOV, "OP-1")))[0] == Accepted(), "and the engine goes on"
+        task.cancel()
 
     virtual_time.run(main())
 

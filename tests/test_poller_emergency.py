@@ -404,3 +404,92 @@ def test_a_set_point_that_still_waits_or_comes_later_never_leaves_during_an_emer
         assert 6 not in codes[codes.index(5) :]
 
     play(script, meter, read_only=False)
+
+
+def stuck(meter: Meter) -> Unit:
+    """A unit that keeps its output on, whatever it is told."""
+
+    def unit(frame: bytes, t: float) -> list[tuple[float, bytes]]:
+        answers = meter(frame, t)
+        meter.coils[3] = 1
+        return answers
+
+    return unit
+
+
+def test_who_joined_and_gives_up_does_not_end_the_first_wish() -> None:
+    async def script(plant: Plant) -> None:
+        await answering(plant)
+        first, second = (asyncio.create_task(plant.poller.cut_off(SWITCH, False)) for _ in range(2))
+        await asyncio.sleep(0.001)
+        second.cancel()
+        assert (await first).reason is Reason.NONE
+        assert second.cancelled()
+
+    play(script, energised(), read_only=False)
+
+
+def test_who_joined_a_wish_that_is_given_up_does_not_wait_for_ever() -> None:
+    meter = energised()
+
+    async def script(plant: Plant) -> None:
+        await answering(plant)
+        first, second = (asyncio.create_task(plant.poller.cut_off(SWITCH, False)) for _ in range(2))
+        await asyncio.sleep(1.0)
+        first.cancel()
+        _, waiting = await asyncio.wait({first, second}, timeout=5.0)
+        assert waiting == set()
+        meter.coils[3] = 1
+        done = await asyncio.wait_for(plant.poller.cut_off(SWITCH, False), 200.0)
+        assert done.reason is Reason.REFUSED, "a new wish is carried out"
+
+    play(script, stuck(meter), read_only=False)
+
+
+def test_in_a_round_each_block_is_polled_once_however_soon_it_is_due_again() -> None:
+    async def script(plant: Plant) -> None:
+        await answering(plant)
+        plant.poller.hasten(frozenset({LEVEL, PointId("m", "alone")}), 0.02)
+        asked = asyncio.get_running_loop().time()
+        await plant.poller.cut_off(SWITCH, False)
+        polls = [t - asked for t, frame in plant.line.frames if frame[1] == 3 and TRANSACTION_S < t - asked < GIVE_UP_S]
+        rounds = [len(list(own)) for _, own in groupby(polls, key=lambda t: t // BLIND_S)]
+        assert len(rounds) >= GIVE_UP_S / BLIND_S - 1
+        assert max(rounds) <= 4, "three blocks, and the one that had been held"
+
+    play(script, stuck(energised()), read_only=False)
+
+
+def test_the_line_belongs_to_a_later_emergency_off_as_to_the_first() -> None:
+    meter = energised()
+
+    async def script(plant: Plant) -> None:
+        await answering(plant)
+        assert (await plant.poller.cut_off(SWITCH, False)).reason is Reason.NONE
+        await asyncio.sleep(3 * BLIND_S + 0.5)
+        meter.mute, sent = True, len(plant.line.frames)
+        off = asyncio.create_task(plant.poller.cut_off(SWITCH, False))
+        await asyncio.sleep(BLIND_S - 1.0)
+        assert {frame[1] for _, frame in plant.line.frames[sent + 1 :]} <= {5, 1}
+        meter.mute = False
+        assert (await off).reason is Reason.NONE
+
+    play(script, meter, read_only=False)
+
+
+def test_polls_still_wait_when_one_of_two_feeds_is_off() -> None:
+    first, second = energised(), Meter(2)
+    second.coils[3], second.mute = 1, True
+
+    async def script(plant: Plant) -> None:
+        await answering(plant)
+        mute = asyncio.create_task(plant.poller.cut_off(PointId("other", "switch"), False))
+        await asyncio.sleep(0.0)
+        assert (await plant.poller.cut_off(SWITCH, False)).reason is Reason.NONE
+        sent = len(plant.line.frames)
+        await asyncio.sleep(BLIND_S - 5.0)
+        assert [frame for _, frame in plant.line.frames[sent:] if frame[0] == 1] == []
+        second.mute = False
+        assert (await mute).reason is Reason.NONE
+
+    play(script, several(first, second), Device("m", METER, Rtu(), 1), read_only=False, others=(Device("other", METER, Rtu(), 2),))

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from stationd.core.operation.orders import Way
 from stationd.core.operation.task import Ending, Energise, Part, RampTo, SwitchOff
+from stationd.core.powerfeed.entry import TRIM_MA_PER_S
 from stationd.core.powerfeed.words import FarFeed
 from stationd.sim.cable import End
 from tests.core.powerfeed.pair import Pair, energising, in_service
-from tests.core.powerfeed.plant import PLAN, POINTS, Bench, bench, far_off
+from tests.core.powerfeed.plant import PLAN, POINTS, Bench, bench, energised, far_off
 
 
 def reached(made: Bench) -> bool:
@@ -346,6 +347,34 @@ def test_in_service_a_trim_is_slow_small_and_reached_where_the_split_stays() -> 
     times = [now for now, _, _ in pair.a.put]
     assert times[-1] - times[0] >= 0.4  # 1 mA/s, whatever the rate that was asked for
     assert pair.most_v <= 520.0
+
+
+def pace_ma_per_s(steps: list[tuple[float, float]]) -> float:
+    """Return how fast the set point goes between its first and its last step."""
+    (begun, from_ma), (ended, to_ma) = steps[0], steps[-1]
+    return abs(to_ma - from_ma) / (ended - begun)
+
+
+def current_steps(bench: Bench) -> list[tuple[float, float]]:
+    return [(now, float(put.value)) for now, put, _ in bench.put if put.target == POINTS.setpoint_ma]
+
+
+@pytest.mark.parametrize(("rate", "pace"), [(10.0, TRIM_MA_PER_S), (0.5, 0.5)])
+@pytest.mark.parametrize("to_ma", [1004.0, 996.0])
+def test_a_trim_goes_no_faster_than_its_own_pace_up_and_down_whatever_rate_was_asked_for(to_ma: float, rate: float, pace: float) -> None:
+    pair = in_service(RampTo(to_ma, rate))
+    pair.begin()
+    pair.run_until(lambda: len(current_steps(pair.a)) == 3 or pair.a.phase == "held", 30.0)
+    steps = current_steps(pair.a)
+    assert len(steps) >= 2
+    assert pace_ma_per_s(steps) <= 1.2 * pace
+
+
+def test_alone_on_the_line_a_ramp_goes_at_the_rate_that_was_asked_for() -> None:
+    made = energised(RampTo(400.0, 10.0), at_ma=300.0)
+    made.begin()
+    made.run_until(lambda: made.ended is not None)
+    assert pace_ma_per_s(current_steps(made)) > 5 * TRIM_MA_PER_S
 
 
 def test_in_service_more_than_a_trim_is_not_begun() -> None:

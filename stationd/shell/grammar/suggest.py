@@ -28,14 +28,17 @@ class Next(NamedTuple):
 
 
 def following(table: Sequence[Command], words: Sequence[str], begun: str) -> list[Next]:
-    """Return what may be typed after `words` when `begun` stands there already, the more harmless first, each once."""
+    """Return what may be typed after `words` when `begun` stands there already, the more harmless first, each once.
+
+    A word that leads to one command has the help of that command.
+    """
     ways = _ways(table, words, begun)
-    ended = [Next(END, way.command.help, way.command.klass) for way in ways if way.ended and words and not begun]
-    found = [each for offer in offers(ways) for each in _nexts(offer, begun)]
-    unique: dict[str, Next] = {}
-    for each in sorted([*ended[:1], *found], key=lambda each: each.klass):
-        unique.setdefault(each.word, each)
-    return list(unique.values())
+    found = [Next(END, way.command.help, way.command.klass) for way in ways if way.ended and words and not begun][:1]
+    found += [each for offer in offers(ways) for each in _nexts(offer, begun)]
+    said: dict[str, list[Next]] = {}
+    for each in sorted(found, key=lambda each: each.klass):
+        said.setdefault(each.word, []).append(each)
+    return [several[0] if len({each.help for each in several}) == 1 else several[0]._replace(help="") for several in said.values()]
 
 
 def completions(table: Sequence[Command], words: Sequence[str], begun: str, names: Names) -> list[str]:
@@ -59,11 +62,9 @@ def _ways(table: Sequence[Command], words: Sequence[str], begun: str) -> list[Wa
 
 def _nexts(offer: Offer, begun: str) -> list[Next]:
     command = offer.way.command
-    last = offer.goes_to == len(offer.way.path)
-    help_line = command.help if last or not offer.way.at else ""
     if offer.step.what is What.SLOT:
         slot = SLOTS[offer.step.name]
         return [Next(f"<{slot.called}>", f"such as {slot.example}", command.klass, offer.step.name)]
     words = CHOICES[offer.step.name] if offer.step.what is What.CHOICE else (offer.step.name,)
     fitting = [word for word in words if word.startswith(begun)]
-    return [Next(word, "its unit" if word in UNITS else help_line, command.klass) for word in fitting]
+    return [Next(word, "its unit" if word in UNITS else command.help, command.klass) for word in fitting]

@@ -52,19 +52,30 @@ def plant_parts(status: Form, alarms: Form | None, around: Around) -> list[Part]
 
 def chosen(parts: Sequence[Part], room: int | None) -> list[str]:
     """Return what every part says and as many of their details as there is room for, none cut in two; the others are counted."""
-    details = [each for part in parts for each in part.details]
-    said = sum(len(part.said) for part in parts)
-    left = None if room is None or said + sum(map(len, details)) <= room else room - said - 1
-    lines: list[str] = []
-    hidden = 0
-    for part in parts:
-        lines += part.said
-        for each in part.details:
-            fits = left is None or (not hidden and len(each) <= left)
-            lines += each if fits else []
-            left = left - len(each) if fits and left is not None else left
-            hidden += 0 if fits else 1
-    return [*lines, left_out(hidden, "more row", "show status")] if hidden else lines
+    every = [row for part in parts for row in (*part.said, *(row for each in part.details for row in each))]
+    if room is None or len(every) <= room:
+        return every
+    left = max(room - 1, 0)
+    said, left = _as_many(list(enumerate(part.said for part in parts)), left)
+    details = [(number, each) for number, part in enumerate(parts) for each in part.details if number in said]
+    more: dict[int, list[str]] = {}
+    for number, each in details:
+        if len(each) > left:
+            break
+        left -= len(each)
+        more[number] = [*more.get(number, []), *each]
+    lines = [row for number, rows in said.items() for row in (*rows, *more.get(number, []))]
+    return [*lines, left_out(len(every) - len(lines), "more row", "show status")]
+
+
+def _as_many(blocks: Sequence[tuple[int, Sequence[str]]], room: int) -> tuple[dict[int, Sequence[str]], int]:
+    """Return the first blocks that fit, by their numbers, and the room that is left."""
+    found: dict[int, Sequence[str]] = {}
+    for number, block in blocks:
+        if len(block) > room:
+            break
+        found[number], room = block, room - len(block)
+    return found, room
 
 
 def _line(status: Form, alarms: Form | None) -> Part:
@@ -205,7 +216,7 @@ def _links(status: Form, health: Form) -> Iterator[str]:
     far, mqtt, scrape = status.get("far_end"), health.get("mqtt"), health.get("scrape")
     if isinstance(far, Mapping):
         heard = far.get("age")
-        yield f"{far.get('name') or 'far station'} {'never heard' if plain(heard) is None else f'heard {value(heard)} ago'}"
+        yield f"{far.get('name') or 'far station'} {'never heard' if plain(heard) is None else f'age {value(heard)}'}"
     if isinstance(mqtt, Mapping):
         waiting = (health.get("journal") or {}).get("outbox_records")
         yield f"MQTT {'up' if mqtt.get('connected') else 'DOWN'}{f', queue {figure(waiting)}' if waiting is not None else ''}"
@@ -213,7 +224,7 @@ def _links(status: Form, health: Form) -> Iterator[str]:
     if isinstance(sparkplug, Mapping):
         yield f"Sparkplug {'up' if sparkplug.get('connected') else 'DOWN'}"
     if isinstance(scrape, Mapping):
-        yield f"metrics fetched {figure(scrape['age'])} ago" if scrape.get("age") is not None else "metrics never fetched"
+        yield f"scraped {figure(scrape['age'])} ago" if scrape.get("age") is not None else "never scraped"
 
 
 # What the parts share.

@@ -82,7 +82,7 @@ def test_at_3_am_the_screen_is_whole_on_23_rows_and_says_each_thing_once() -> No
         "authority LOCAL a.bekov", "(03:04:12 +05)", "clock OK", "daemon up 41d02h", "data age 0.0 s", "you a.bekov (power)",
         "VERDICT LINE DOWN - THE FAULT IS NOT IN THIS STATION", "S1 Aktau - Siyazan   cable-cut for 3m04s   capacity 400 Tb/s",
         "PFE     pfe-a  ON   1000 mA   +1412 V   interlocks 9/9 OK", "loop 1000 Hz, 0 missed",
-        "LINK    Siyazan heard 0.2 s ago   MQTT up, queue 0   metrics fetched 8s ago", "HOLDS none   BYPASSES none   OPERATION none",
+        "LINK    Siyazan age 0.2 s   MQTT up, queue 0   scraped 8s ago", "HOLDS none   BYPASSES none   OPERATION none",
         "SHIFT a.bekov since 22:43:31Z",
     ):  # fmt: skip
         assert part in text, part
@@ -145,3 +145,17 @@ def test_when_much_is_wrong_every_part_still_says_its_line() -> None:
     starts = {line.split()[0] for line in lines if line[:1].isalpha()}
     assert {"VERDICT", "LINE", "PFE", "FAR", "AMPS", "OPTICAL", "LINK", "ALARMS", "HOLDS", "Next:"} <= starts
     assert any("more row" in line and "show status" in line for line in lines)
+
+
+@pytest.mark.parametrize("rows", range(19, 30))
+def test_no_part_of_the_plant_is_cut_in_two(rows: int) -> None:
+    name = "a station with a name that takes more than a row of any screen, for once"
+    status = {**NIGHT, "line": {**LINE, "name": name}, "far_end": {**FAR, "name": name}}
+    lines = status_screen(status, listing(TRIP), rows, ALL_WELL)
+    every = "\n".join(status_screen(status, listing(TRIP), None, ALL_WELL))
+    begin = next((number for number, line in enumerate(lines) if line.startswith("LINE ")), None)
+    assert fits(lines, rows)
+    if begin is not None:
+        end = next(number for number, line in enumerate(lines) if "more row" in line or (number > begin and line == typeset.RULE))
+        after = every.partition("\n".join(lines[begin:end]))[2].split("\n")[1]
+        assert not after.startswith(" " * 8)  # what comes next is no second row of what was shown last

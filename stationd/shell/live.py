@@ -120,7 +120,7 @@ def _folded(line: str, columns: int) -> list[str]:
     rest = line.rstrip()
     while len(rest) > columns:
         cut = rest.rfind(" ", 1, columns + 1)
-        cut = cut if cut > columns // 2 else columns
+        cut = cut if cut > 0 and rest[:cut].strip() else columns  # a word that is longer than a row has no better place
         rows.append(rest[:cut].rstrip())
         rest = "  " + rest[cut:].strip()
     return [*rows, rest]

@@ -114,6 +114,7 @@ def test_after_forgetting_a_frame_is_painted_as_the_first() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.text(st.sampled_from("ab12"), min_size=1, max_size=12), min_size=1), st.integers(24, 60), st.integers(4, 12))
+@example(["111", "111", "111", "111111111111"], 24, 4)
 def test_on_a_small_terminal_no_word_is_cut_and_what_does_not_fit_is_counted(words: list[str], columns: int, rows: int) -> None:
     painter, screen = Painter(rows, columns), Screen(rows, columns)
     screen.take(painter.painted([" ".join(words)]))

@@ -10,15 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stationd.shell.screens.alarms import (
-    acknowledged_line,
-    alarm_lines,
-    alarm_summary,
-    alarms_screen,
-    done_line,
-    refusal_lines,
-    why_lines,
-)
+from stationd.shell.screens.alarms import alarm_lines, alarm_summary, why_lines
 from stationd.shell.screens.folding import folded
 from stationd.shell.screens.typeset import (
     COLUMNS,
@@ -38,10 +30,7 @@ from stationd.shell.screens.typeset import (
 )
 from stationd.shell.screens.units import NOTHING_MORE, Around, Rows, chosen, plant_parts, utc_s
 
-__all__ = [
-    "ROWS", "RULE", "Around", "acknowledged_line", "alarm_lines", "alarms_screen", "done_line", "place_words", "refusal_lines",
-    "status_lines", "status_screen", "verdict_rows", "why_lines",
-]  # fmt: skip
+__all__ = ["Around", "place_words", "status_lines", "status_screen", "verdict_rows", "why_lines"]
 VERDICT = " " * 8
 HEALTHY = "healthy"
 MOST_NAMED, ALARM_ROWS = 2, 5

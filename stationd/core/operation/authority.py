@@ -6,7 +6,8 @@ is local was proved by the kernel (Person.local); nothing here rests on what a c
 
 `released` means that a person at the station has let remote ones do what can kill: by releasing the authority, or by granting it to
 a remote person. It ends with the next holder but one, and after a quarter of an hour in which nothing happens, as holding does.
-Only who has asked can be granted something: of others it is not known who they are. After a restart nobody holds anything.
+Only who has asked can be granted something: of others it is not known who they are. After a restart nobody holds anything. It is bound
+to the session in which it was gained, and is lost with it at once: whoever comes to a terminal after a hang-up inherits nothing.
 """
 
 from __future__ import annotations
@@ -113,6 +114,7 @@ class AuthorityDesk:
         self._view = AuthorityView(since_t=now)
         self._active_t: float | None = None
         self._asked: _Asked | None = None
+        self._session = ""  # in which the holder has gained it
 
     def obey(self, order: SetAuthority, key_switch: bool | None, wired: bool, now: float) -> tuple[ActOutcome, tuple[Noted, ...]]:
         """Carry out a request. `key_switch` True: at local; None with `wired`: not known, which is as good as local."""
@@ -154,6 +156,18 @@ class AuthorityDesk:
             return ()
         before, self._view, self._active_t = self._view, AuthorityView(requested_by=self._view.requested_by, since_t=now), None
         document = {"verb": "expired", "before": said(before), "after": said(self._view), "idle_s": IDLE_S}
+        return (Noted(SUBJECT, SUBJECT, now, BY_ITSELF, document),)
+
+    def leave(self, session: str, now: float) -> tuple[Noted, ...]:
+        """End what hangs on a session that has ended: the authority that was gained in it, or a request for it."""
+        if not session:
+            return ()
+        if self._asked is not None and self._asked.who.session == session:
+            self._forget_request()
+        if self._view.uid is None or self._session != session:
+            return ()
+        before, self._view, self._active_t = self._view, AuthorityView(requested_by=self._view.requested_by, since_t=now), None
+        document = {"verb": "session-ended", "before": said(before), "after": said(self._view), "session": session}
         return (Noted(SUBJECT, SUBJECT, now, BY_ITSELF, document),)
 
     def _denial(self, order: SetAuthority, act: Act, now: float) -> tuple[Refusal, ...]:
@@ -211,7 +225,7 @@ class AuthorityDesk:
     def _give(self, who: Person, released: bool, now: float) -> None:
         self._forget_request()
         self._view = AuthorityView(who.name, who.uid, who.local, released, now)
-        self._active_t = now
+        self._active_t, self._session = now, who.session
 
     def _forget_request(self) -> None:
         self._asked, self._view = None, replace(self._view, requested_by="")

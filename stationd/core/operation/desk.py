@@ -211,6 +211,7 @@ class Operations:
                 gate.lose(news)
             case SessionEnded():
                 watching.session_ended(self._book, news, now)
+                self._book.pass_on(self._book.authority.leave(news.session, now))
             case Signal() if news.key == STORAGE_FAILED:
                 gate.storage(news)
             case AlarmRecord() if gate.alarm(news):
@@ -221,7 +222,7 @@ class Operations:
     def _concerns(self, news: Event | Signal | AlarmRecord) -> bool:
         """Return whether all preconditions are to be looked at after this. What readings and the far end say was looked at already."""
         match news:
-            case LinkChanged() | WriteDone():
+            case LinkChanged() | WriteDone() | SessionEnded():
                 return True
             case Signal():
                 return news.key == STORAGE_FAILED

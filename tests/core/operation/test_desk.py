@@ -600,6 +600,7 @@ def test_upward_after_a_changed_plant_or_a_lost_session_wants_a_new_approval_dow
         rig.plant[DOOR] = True
         rig.bad.clear()
         rig.beat(2)
+        rig.authority()  # it is lost with the session
         assert rig.prepare(name, way) == Accepted((name,))
         assert rig.view(name).wants_approval is wanted
         if not wanted:

@@ -196,6 +196,7 @@ def test_a_session_that_is_lost_while_it_holds_wants_a_new_approval_for_the_way_
     rig = Rig()
     name = rig.held()
     rig.take(SessionEnded(BEKOV.session, rig.t))
+    rig.authority()  # it is lost with the session
     rig.prepare(name, Way.BACK)
     assert not rig.view(name).wants_approval
     rig.prepare(name, Way.RESUME)

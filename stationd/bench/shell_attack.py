@@ -4,8 +4,9 @@ What it is: three ways to be a bad client of the control socket, each over many 
   malformed  COUNT messages of stationd.bench.malformed over sixteen connections, from two who look and one who may act
   readers    COUNT connections that subscribe to a Monitor and never read a byte, and connect anew when they lose their place
   strangers  COUNT connections at a time from users that this station does not know, or that the kernel does not name, again and again
-It runs at the lowest priority, for it is the daemon that is measured and not who gets the machine's cores. When it is done, or SIGINT
-comes to the last two, it prints what it was answered as one JSON object. What it is not: a client that knows of the daemon's inside.
+When it is done, or SIGINT comes to the last two, it prints what it was answered as one JSON object. The benchmark gives it the lowest
+priority, for it is the daemon that is measured and not who gets the machine's cores. What it is not: a client that knows of the
+daemon's inside.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import random
 import select
 import signal
@@ -28,10 +28,9 @@ from stationd.bench.malformed import Malformed, Method, malformed, methods
 from stationd.bench.shell_users import END, Who, asked, connected
 from stationd.console.peer import Role
 
-NICE = 19
 ACTS, LOOKS, LOOKS_TOO = Who(Role.OPERATE, 6001), Who(Role.VIEW, 6002), Who(Role.VIEW, 6003)
 SENDERS = (*(ACTS,) * 4, *(LOOKS, LOOKS_TOO) * 6)
-READERS = (Who(Role.VIEW, 6004), Who(Role.VIEW, 6005), Who(Role.VIEW, 6006), Who(Role.OPERATE, 6007))
+READERS = (Who(Role.VIEW, 6004), Who(Role.VIEW, 6005), Who(Role.VIEW, 6006))  # two of them could take all thirty places
 STRANGERS = (Who(Role.NONE, 6008), Who(None, 6009))
 MONITORS = ("Status", "Alarm", "Operation", "Session")
 ANSWER_S = 60.0  # much longer than anything should take; who waits longer says so
@@ -207,7 +206,6 @@ def ask_in(own: socket.socket, answered: Answered) -> None:
 
 def main(words: Sequence[str]) -> int:
     """Attack in one way and print what came of it."""
-    os.nice(NICE)
     ended = threading.Event()
     signal.signal(signal.SIGINT, lambda *_: ended.set())
     way, path, seed, count = words[0], words[1], int(words[2]), int(words[3])

@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from stationd.console.places import Limits
 from stationd.core.alarm.type import AlarmKey
 from stationd.shell.client import main
 from stationd.shell.exits import Exit, refusal
@@ -27,7 +28,9 @@ from stationd.shell.grammar.command import CHOICES, Class, first_word
 from stationd.shell.grammar.table import COMMANDS, understood
 from stationd.shell.options import options
 from stationd.shell.wish import Kind, Usage
+from tests.console.daemon_process import daemon
 from tests.console.desk import CRITICAL, DEVICE_LOST, MINOR, VIEWER, Desk, Served, serving
+from tests.console.people import hall
 
 ORDERS = sorted({first_word(command.form) for command in COMMANDS if command.klass is not Class.READ})
 ROOT = Path(__file__).resolve().parents[2]
@@ -337,12 +340,50 @@ def test_every_error_of_the_interfaces_has_a_code_and_sentences() -> None:
         assert said.code is not Exit.FAILED or error.name.endswith("InternalError")
 
 
-def test_it_starts_without_anything_heavy() -> None:
-    names = "asyncio asyncvarlink argparse dataclasses pydantic aiohttp pymodbus prompt_toolkit structlog stationd.core stationd.config"
-    heavy = tuple(names.split())
-    program = f"import sys, stationd.shell.client; print([name for name in {heavy} if name in sys.modules])"
+HEAVY = (
+    "asyncio", "asyncvarlink", "argparse", "dataclasses", "pydantic", "aiohttp", "pymodbus", "prompt_toolkit", "structlog", "varlink",
+    "stationd.config", "stationd.console", "stationd.app",
+)  # fmt: skip
+LOADED = f"print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)"
+FREQUENT = (
+    "show status", "--json show status", "--plain show status", "show alarms", "show alarms all", "show pfe", "show operations",
+    "show line", "show health", "check", "--json check", f"ack {KEY} seen", f"explain {KEY}",
+)  # fmt: skip
+
+
+def carried_out(path: Path, line: str) -> tuple[int, str]:
+    """Return the exit code of a command, and which heavy modules it has loaded by its end."""
+    words = ["--socket", str(path), *line.split()]
+    program = f"import sys; from stationd.shell.client import main; code = main({words}); {LOADED}; sys.exit(code)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, stdin=subprocess.DEVNULL)
-    assert done.stdout.strip() == "[]", done.stderr
+    return done.returncode, (done.stderr.splitlines() or ["nothing"])[-1]
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Path]:
+    with daemon() as path:
+        yield path
+
+
+def test_it_starts_without_anything_heavy() -> None:
+    program = f"import sys, stationd.shell.client; {LOADED}; sys.exit('stationd.core' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, stdin=subprocess.DEVNULL)
+    assert (done.returncode, done.stderr.strip()) == (0, "[]")
+
+
+@pytest.mark.parametrize("line", FREQUENT)
+def test_what_is_typed_often_is_carried_out_without_anything_heavy(line: str, running: Path) -> None:
+    code, loaded = carried_out(running, line)
+    assert code not in (Exit.USAGE, Exit.NO_DAEMON)
+    assert loaded == "[]"
+
+
+@pytest.mark.parametrize("line", ["EMERGENCY-OFF pfe-a", "EMERGENCY-OFF all", "--json EMERGENCY-OFF all"])
+async def test_an_emergency_off_loads_nothing_heavy(line: str) -> None:
+    async with hall(Limits(confirmed_s=0.05)) as house:
+        _, loaded = await asyncio.to_thread(carried_out, house.path, line)
+        assert [type(order).__name__ for order in house.plant.orders] == ["EmergencyOff"]
+    assert loaded == "[]"
 
 
 def test_help_and_bad_options_need_no_daemon(capsys: pytest.CaptureFixture[str]) -> None:

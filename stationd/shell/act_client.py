@@ -14,10 +14,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
-from stationd.shell.act_words import OPERATION
 from stationd.shell.caller import Failed, Line
 from stationd.shell.denials import NOTHING_SENT, reason_lines
 from stationd.shell.exits import Exit
+from stationd.shell.methods import OPERATION
 from stationd.shell.screens import acting as act_screens
 from stationd.shell.screens.typeset import wrapped
 from stationd.shell.terminal import Pasted, Terminal
@@ -118,13 +118,15 @@ def not_here(view: Form, code: Exit, cause: str, why: str, remedy: str) -> Faile
 class Visit:
     """One person with one operation, from its arming until it has ended, holds, or is left."""
 
-    def __init__(self, line: Line, socket: str, timeout_s: float) -> None:
+    def __init__(self, line: Line, socket: str, timeout_s: float, between: Callable[[], None] = lambda: None) -> None:
         self._line = line
         self._socket = socket
         self._timeout_s = timeout_s
+        self._between = between  # called between two looks: what else is to be said is said then
         self._terminal = Terminal()
         self._name = ""
         self._own = False
+        self._stays = False
         self._feed = False
         self._executed = False
         self._shown = ""
@@ -139,6 +141,33 @@ class Visit:
         if ended is None:
             ended = self._begun()
         return self._followed() if ended is None else ended
+
+    def selected(self, wish: Wish) -> Form:
+        """Arm or prepare, and show what it is about; whoever stays in the shell begins it later. Failed when it is refused."""
+        view, code = self._selected(wish)
+        self._name = str(view["name"])
+        self._terminal.say(act_screens.arming_screen(view, code, stays=True))
+        return view
+
+    def begun(self, name: str, *, here: bool) -> Exit:
+        """Begin what was armed or prepared before, and follow it. `here` is whether that was by this session. Failed when refused."""
+        self._name, self._stays = name, True
+        view = self._look()
+        self._feed = act_screens.is_of_feed(view)
+        if not here:
+            view = self._elsewhere(view)
+        if act_screens.waits(view):
+            why = f"{name} waits for the second person: another user of the group stationd-power"
+            raise not_here(view, Exit.NOT_PERMITTED, "second-person-missing", why, f"he sees the same screen and types: approve {name}")
+        ended = self._begun() if act_screens.may_begin(view) else self._end(view)
+        return self._followed() if ended is None else ended
+
+    def left(self) -> None:
+        """Say what becomes of it while the person stays in the shell: one that runs is held, one that has not begun stays armed."""
+        if self._executed:
+            self._terminal.say(["", *act_screens.left_lines(self._name, running=True)])
+        elif self._name:
+            self._terminal.say(["", f"{self._name} was not begun. Give it up: disarm {self._name}"])
 
     def without(self, failed: Failed) -> Failed:
         """Return a failure with what becomes of the operation after it."""
@@ -201,7 +230,7 @@ class Visit:
             if not act_screens.may_begin(view):
                 return self._end(view)
             if code is None:  # the input has ended: nobody is there
-                self.leave()
+                self.left() if self._stays else self.leave()
                 return Exit.INTERRUPTED
             if code and self._execute(code):
                 return None
@@ -234,6 +263,7 @@ class Visit:
                 while (left_s := until - time.monotonic()) > 0 and not self._obeyed(self._terminal.pressed(left_s)):
                     pass
                 view = self._kept_alive()
+                self._between()
         return self._end(view)
 
     def _progress(self, view: Form) -> None:

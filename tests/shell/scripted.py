@@ -10,6 +10,7 @@ import select
 import socket
 import subprocess
 import sys
+import termios
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -65,6 +66,8 @@ class Scripted:
         self.calls: list[tuple[str, Parameters]] = []
         self.connections = 0
         self.answers: dict[str, Callable[[Parameters], Answer]] = {}
+        self.listeners: list[socket.socket] = []
+        self._open: list[socket.socket] = []
         self._news = threading.Condition()
 
     def wait_for(self, met: Callable[[], bool]) -> None:
@@ -72,19 +75,35 @@ class Scripted:
         with self._news:
             assert self._news.wait_for(met, 20), self.calls
 
+    def tells(self, **notice: Any) -> None:
+        """Send a notice to whoever listens."""
+        for listener in self.listeners:
+            listener.sendall(json.dumps({"parameters": {"notice": {"t": STAMP, **notice}}, "continues": True}).encode() + b"\0")
+
+    def hangs_up(self) -> None:
+        """End every connection, as a daemon does that ends."""
+        for connection in self._open:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
     def called(self, word: str) -> list[Parameters]:
         """Return the parameters of every call of a method."""
         return [parameters for method, parameters in self.calls if method.endswith(f".{word}")]
 
     def serve(self, connection: socket.socket) -> None:
         """Answer one connection until it ends."""
+        self._open.append(connection)
         with connection, contextlib.suppress(OSError):
             rest = b""
             while more := connection.recv(65536):
                 *messages, rest = (rest + more).split(b"\0")
                 for message in messages:
-                    connection.sendall(self._answer(json.loads(message)))
+                    call = json.loads(message)
+                    connection.sendall(self._answer(call))
+                    if call.get("more"):
+                        self.listeners.append(connection)
         with self._news:
+            self.listeners = [each for each in self.listeners if each is not connection]
             self.connections -= 1
             self._news.notify_all()
 
@@ -124,6 +143,7 @@ def scripted(path: Path) -> Iterator[Scripted]:
         yield daemon
         listener.shutdown(socket.SHUT_RDWR)
         accepting.join()
+        path.unlink(missing_ok=True)
         for thread in threads:
             thread.join()
 
@@ -135,11 +155,13 @@ CLIENT = "import sys; from stationd.shell.client import main; sys.exit(main())"
 class Sitting:
     """A person at a terminal who has typed one command."""
 
-    def __init__(self, path: Path, words: Sequence[str], term: str = "vt100", program: str = CLIENT) -> None:
+    def __init__(
+        self, path: Path, words: Sequence[str], term: str = "vt100", program: str = CLIENT, more: Mapping[str, str] | None = None
+    ) -> None:
         self._leader, follower = pty.openpty()
         self.screen = ""
         typed = [sys.executable, "-c", OWN_TERMINAL + program, "--socket", str(path), *words]
-        environment = {**os.environ, "TERM": term}
+        environment = {**os.environ, "TERM": term, **(more or {})}
         self.running = subprocess.Popen(
             typed, stdin=follower, stdout=follower, stderr=follower, cwd=ROOT, env=environment, start_new_session=True
         )
@@ -156,6 +178,20 @@ class Sitting:
         """Press keys."""
         os.write(self._leader, text.encode())
 
+    def resized(self, rows: int, columns: int) -> None:
+        """Give the terminal a size; it begins with none, like a serial console."""
+        termios.tcsetwinsize(self._leader, (rows, columns))
+
+    @property
+    def modes(self) -> list[Any]:
+        """What the terminal driver does with keys and lines."""
+        return termios.tcgetattr(self._leader)
+
+    def hangs_up(self) -> None:
+        """Close the terminal, as a modem or a lost ssh does."""
+        os.close(self._leader)
+        self._leader = -1
+
     def ended(self) -> int:
         """Return the exit code, when everything that was written is on the screen."""
         give_up = time.monotonic() + 20
@@ -167,7 +203,8 @@ class Sitting:
         """Leave nothing behind."""
         self.running.kill()
         self.running.wait()
-        os.close(self._leader)
+        if self._leader >= 0:
+            os.close(self._leader)
 
     def _read(self, give_up: float) -> bool:
         if not select.select([self._leader], [], [], max(give_up - time.monotonic(), 0))[0]:
@@ -181,9 +218,11 @@ class Sitting:
 
 
 @contextlib.contextmanager
-def sitting(path: Path, *words: str, term: str = "vt100", program: str = CLIENT) -> Iterator[Sitting]:
+def sitting(
+    path: Path, *words: str, term: str = "vt100", program: str = CLIENT, more: Mapping[str, str] | None = None
+) -> Iterator[Sitting]:
     """Somebody sits at a terminal."""
-    person = Sitting(path, words, term, program)
+    person = Sitting(path, words, term, program, more)
     try:
         yield person
     finally:

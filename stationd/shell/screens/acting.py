@@ -61,10 +61,14 @@ def shown(kind: Kind, answer: Form, now: str, rows: int | None = ROWS) -> list[s
 # One operation.
 
 
-def arming_screen(view: Form, code: str = "", rows: int = ROWS - 1) -> list[str]:
-    """Return what a person reads before saying yes. With `code` for the armer, without it for whoever approves."""
-    one_by_one = _screen(view, code, [row for each in view["checks"] for row in wrapped(_check(each), LABEL, LABEL + "  ")])
-    return one_by_one if len(one_by_one) <= rows else _screen(view, code, _in_short(view["checks"]))  # so that more of it is in sight
+def arming_screen(view: Form, code: str = "", rows: int = ROWS - 1, *, stays: bool = False) -> list[str]:
+    """Return what a person reads before saying yes. With `code` for the armer, without it for whoever approves.
+
+    `stays`: the armer is in a shell, and begins it there with a command of its own.
+    """
+    told = _what_next(view, code, stays=stays)
+    one_by_one = _screen(view, told, [row for each in view["checks"] for row in wrapped(_check(each), LABEL, LABEL + "  ")])
+    return one_by_one if len(one_by_one) <= rows else _screen(view, told, _in_short(view["checks"]))  # so that more of it is in sight
 
 
 def _in_short(checks: Sequence[Form]) -> list[str]:
@@ -75,7 +79,7 @@ def _in_short(checks: Sequence[Form]) -> list[str]:
     return [*bad, *noted, *(wrapped(f"{len(good)} OK: {'; '.join(good)}", LABEL) if good else [])]
 
 
-def _screen(view: Form, code: str, checks: Sequence[str]) -> list[str]:
+def _screen(view: Form, told: Sequence[str], checks: Sequence[str]) -> list[str]:
     lines = [*wrapped(f"{view['name']}   {view['object']}   {task_words(view['task'])}"), RULE]
     lines += _under("EFFECT", [row for each in view["effect"] for row in wrapped(each, LABEL)])
     lines += _under("CHECKS", checks)
@@ -83,7 +87,7 @@ def _screen(view: Form, code: str, checks: Sequence[str]) -> list[str]:
     lines += wrapped(view["reason"], "REASON   ")
     if not (waits(view) or may_begin(view)):
         return [*lines, RULE]
-    return [*lines, *wrapped(IF_LOST, "IF YOU LOSE THIS SESSION   "), *_going_on(view), RULE, *_what_next(view, code)]
+    return [*lines, *wrapped(IF_LOST, "IF YOU LOSE THIS SESSION   "), *_going_on(view), RULE, *told]
 
 
 def effect_again(view: Form) -> list[str]:
@@ -100,7 +104,7 @@ def _going_on(view: Form) -> list[str]:
     return wrapped(f"{at}{str(view.get('detail') or '').rstrip('.')}. {way}".strip(". "), "HELD     ")
 
 
-def _what_next(view: Form, code: str) -> list[str]:
+def _what_next(view: Form, code: str, *, stays: bool) -> list[str]:
     name, left = view["name"], _seconds(view.get("left"))
     valid = f"Valid {left}." if left else ""
     if not code:
@@ -108,8 +112,9 @@ def _what_next(view: Form, code: str) -> list[str]:
     lines = []
     if waits(view):
         lines += wrapped(f"SECOND PERSON needed: another user of the group stationd-power sees this and types: approve {name}")
-    lines += wrapped(f"{valid}  To give it up: Ctrl-C".strip())
-    return [*lines, *wrapped(f"To begin{' after approval' if waits(view) else ''}, type the code:   {ascii_only(code)}")]
+    lines += wrapped(f"{valid}  To give it up: {f'disarm {name}' if stays else 'Ctrl-C'}".strip())
+    begin, after = f"execute {name}   code" if stays else "type the code:  ", " after approval" if waits(view) else ""
+    return [*lines, *wrapped(f"To begin{after}, {begin} {ascii_only(code)}")]
 
 
 def waits(view: Form) -> bool:

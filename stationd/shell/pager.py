@@ -1,0 +1,107 @@
+"""One screen after the other of a long answer: `--More-- (SPACE, q, /text)`. Only plain characters, so that every terminal can.
+
+It stands where `less` would: that one is not on every station, and speaks to terminals that are not there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from stationd.shell.dress import bare
+from stationd.shell.outlet import Outlet
+from stationd.shell.settings import Size
+from stationd.shell.terminal import Terminal
+from stationd.shell.typing_in import Idle
+
+MORE = "--More-- (SPACE, q, /text)"
+LEAVE = "qQ\x03\x04"
+ERASE = "\b\x7f"
+
+
+class Pager:
+    """Shows lines that are more than the screen has rows."""
+
+    def __init__(self, outlet: Outlet, terminal: Terminal, size: Size, idle_s: float | None) -> None:
+        self._outlet = outlet
+        self._terminal = terminal
+        self._size = size
+        self._idle_s = idle_s
+        self._sought = ""
+
+    def show(self, lines: Sequence[str]) -> None:
+        """Write lines; with a stop after each screen, if they are more than one. Idle where nobody goes on."""
+        if self._rows(lines) < self._size.rows:
+            self._outlet.say(lines)
+            return
+        with self._outlet.held(), self._terminal.keys():
+            at = self._page(lines, 0)
+            while at < len(lines):
+                at = self._further(lines, at)
+
+    def _further(self, lines: Sequence[str], at: int) -> int:
+        """Do what the next key says; return where the rest begins."""
+        self._outlet.write(MORE)
+        key = self._key()
+        self._over(MORE)
+        match key:
+            case " ":
+                return self._page(lines, at)
+            case "\r" | "\n":
+                self._outlet.say(lines[at : at + 1])
+                return at + 1
+            case "/":
+                self._sought = self._asked() or self._sought
+                return self._found(lines, at)
+            case "n":
+                return self._found(lines, at)
+        return len(lines) if key in LEAVE else at
+
+    def _page(self, lines: Sequence[str], at: int) -> int:
+        room, end = self._size.rows - 1, at
+        while end < len(lines) and (end == at or self._rows(lines[at : end + 1]) <= room):
+            end += 1
+        self._outlet.say(lines[at:end])
+        return end
+
+    def _found(self, lines: Sequence[str], at: int) -> int:
+        """Go on at the next line in which the text stands."""
+        for number in range(at, len(lines)):
+            if self._sought and self._sought.casefold() in bare(lines[number]).casefold():
+                if number > at:
+                    self._outlet.say([f"... {number - at} lines skipped"])
+                return self._page(lines, number)
+        self._outlet.say([f"... nothing more with: {self._sought}"])
+        return at
+
+    def _asked(self) -> str:
+        """Return what is typed after the stroke, with Enter."""
+        text = ""
+        self._outlet.write("/")
+        while (key := self._key()) not in "\r\n":
+            if key in "\x03\x04":
+                text = ""
+                break
+            shorter = text[:-1] if key in ERASE else text + key if key.isprintable() else text
+            self._over(f"/{text}")
+            text = shorter
+            self._outlet.write(f"/{text}")
+        self._over(f"/{text}")
+        return text
+
+    def _key(self) -> str:
+        until = None if self._idle_s is None else time.monotonic() + self._idle_s
+        try:
+            while not (keys := self._terminal.pressed(1.0)):
+                if until is not None and time.monotonic() > until:
+                    raise Idle
+        except KeyboardInterrupt:
+            return "\x03"
+        return keys[0]
+
+    def _over(self, text: str) -> None:
+        self._outlet.write(f"\r{' ' * len(text)}\r")
+
+    def _rows(self, lines: Sequence[str]) -> int:
+        """Return how many rows lines take on this terminal."""
+        return sum(max(1, -(-len(bare(line)) // self._size.columns)) for line in lines)

@@ -142,9 +142,11 @@ def rows() -> int | None:
 
 def _utf8() -> bool:
     """Return whether this terminal shows more than 7-bit ASCII; only translations need it."""
-    from stationd.shell import dress
+    from stationd.shell import tty_facts
+    from stationd.shell.dress import dressed
 
-    return dress.of_terminal(sys.stdout).utf8
+    facts = tty_facts.of_terminal(sys.stdout.fileno())
+    return dressed(os.environ, is_tty=sys.stdout.isatty(), is_serial=facts.serial, baud=facts.baud).utf8
 
 
 def print_lines(lines: Sequence[str]) -> None:

@@ -52,7 +52,7 @@ def _looked(line: Line, wish: Wish, asked: Asked) -> Told:
     answer = line.call(wish.method, _parameters(wish), acts=wish.acts)
     answer |= _more(line, wish)
     status = line.call(f"{STATUS}.GetStatus", {})["status"]
-    if wish.kind in (Kind.FEEDS, Kind.AMPLIFIERS, Kind.OPTICAL):
+    if wish.kind in (Kind.FEEDS, Kind.AMPLIFIERS):
         answer = status
     lines = [] if asked.json else showing.shown(wish.kind, answer, status, asked)
     as_of = str(answer["asOf"]["t"]) if wish.kind is Kind.ALARMS else ""
@@ -79,8 +79,10 @@ def _more(line: Line, wish: Wish) -> dict[str, object]:
         case Kind.AMPLIFIER:
             from stationd.shell.glance import alarms_of
 
-            listing = alarms_of(line, {"filter": {"resource": wish.parameters["device"]}})
+            listing = alarms_of(line, {"filter": {"shown": "all", "resource": wish.parameters["device"]}})
             return {"alarms": listing["alarms"] if listing is not None else []}
+        case Kind.OPTICAL:
+            return {"health": line.call(f"{DIAGNOSTICS}.GetHealth", {})["health"]}
     return {}
 
 

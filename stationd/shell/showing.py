@@ -46,7 +46,7 @@ def _plant(kind: Kind, answer: Form, status: Form, rows: int | None) -> list[str
         case Kind.AMPLIFIERS:
             return plant.amplifiers_screen(status, rows)
         case Kind.OPTICAL:
-            return plant.optical_screen(status, rows)
+            return plant.optical_screen(status, rows, answer["health"])
         case Kind.AMPLIFIER:
             return plant.amplifier_screen(answer["device"], answer["alarms"], rows)
     return []

@@ -10,8 +10,8 @@ only their armer is told. Follows the approach of IEC 61850's select before oper
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
 
 from asyncvarlink import TypedVarlinkErrorReply, VarlinkInterface, varlinkmethod
 from asyncvarlink.serviceinterface import InvalidParameter
@@ -34,6 +34,7 @@ from stationd.core.operation.words import Accepted, CutOffState, Refused
 KEPT_S = 0.25  # how often a change is looked for, and for how long many screens share one look
 CUT_OFF_S = 0.05  # how often it is looked whether an EMERGENCY-OFF is confirmed
 MOST_OBJECTS = 64
+NO_SESSION = ""  # of somebody who gives one command after the other, each in a session of its own: authority outlasts these
 ALL = "all"
 LONGEST_CODE = 16
 
@@ -51,12 +52,14 @@ class Look:
 class SharedOperations:
     """One look at the operations for all who want it within a quarter of a second.
 
-    `anew` asks what the groups of a user allow now; without it what they allowed at login counts.
+    `anew` asks what the groups of a user allow now; without it what they allowed at login counts. `lasts` says of a session
+    whether a person sits at it as long as it stands: the authority that is gained there ends with it.
     """
 
-    def __init__(self, door: OperationDoor, anew: Anew | None = None) -> None:
+    def __init__(self, door: OperationDoor, anew: Anew | None = None, lasts: Callable[[str], bool] = lambda _: False) -> None:
         self.door = door
         self.anew = anew
+        self.lasts = lasts
         self._look = Look()
         self._until = 0.0
 
@@ -323,7 +326,8 @@ class OperationInterface(VarlinkInterface, name=refusal.OPERATION):
         return {"operation": self._after(order.operation), "detail": done.detail, "durable": durable}
 
     async def _authority(self, verb: AuthorityVerb, to: str = "", reason: str = "") -> act_forms.Done:
-        return await self._done(orders.SetAuthority(self._who, verb, to, reason))
+        who = self._who if self._shared.lasts(self._peer.session) else replace(self._who, session=NO_SESSION)
+        return await self._done(orders.SetAuthority(who, verb, to, reason))
 
     async def _cut_off(self, devices: frozenset[str]) -> list[CutOffState]:
         """Return how far it has come when all of it is confirmed or given up, or when that takes too long."""

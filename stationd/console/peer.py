@@ -1,7 +1,8 @@
 """Who is at the other end of the control socket, and what they may do. The kernel says it, never the client.
 
 Identity is SO_PEERCRED (user, process) and SO_PEERGROUPS (groups at the moment of connecting). Roles follow from three groups
-of the machine; who arms, approves, executes or prepares is looked up once more (`Accounts.role_now`, stationd.console.anew). Root and the service's own user are nobody in particular, so that they may never do what a person answers for
+of the machine; who arms, approves, executes or prepares is looked up once more (`Accounts.role_now`, stationd.console.anew). Root
+and the service's own user are nobody in particular, so that they may never do what a person answers for
 (classes 3 and 4). No right is given by a name; one is taken: an account that several people share is nobody in particular either,
 and may look, take notes and switch off in an emergency.
 

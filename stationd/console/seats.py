@@ -72,6 +72,11 @@ class Seats:
         """Return one seat."""
         return self._seats.get(session)
 
+    def is_shell(self, session: str) -> bool:
+        """Return whether a session has announced that a person sits at it, command after command."""
+        seat = self._seats.get(session)
+        return seat is not None and seat.shell
+
     def every(self) -> tuple[Seat, ...]:
         """Return all seats, who came first standing first."""
         return tuple(self._seats.values())

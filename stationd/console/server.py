@@ -87,9 +87,10 @@ class Doors:
 def interfaces(doors: Doors, limits: Limits, anew: Anew | None = None, seats: Seats | None = None) -> Interfaces:
     """Return how to make the interfaces of one peer. What peers share is made once. `seats` are those of the control socket."""
     shared, persons = SharedStatus(doors.status), TwoPersons()
-    acting = SharedOperations(doors.operations, anew) if doors.operations is not None else None
+    there = seats or Seats()
+    acting = SharedOperations(doors.operations, anew, there.is_shell) if doors.operations is not None else None
     behind = (doors.alarms, doors.operations, doors.setpoints, doors.audit)
-    sessions = Sessions(doors.session, seats or Seats(), *behind) if doors.session is not None else None
+    sessions = Sessions(doors.session, there, *behind) if doors.session is not None else None
 
     def made(peer: Peer) -> Sequence[VarlinkInterface]:
         every: list[VarlinkInterface] = [StatusInterface(shared, peer)]

@@ -21,6 +21,7 @@ from stationd.console.peer import Locality
 from stationd.console.places import Limits
 from stationd.console.prompt import SHAPE
 from stationd.console.session import SessionInterface
+from stationd.core.operation.orders import SetAuthority
 from stationd.core.operation.views import AuthorityView, Phase
 from tests.console.acting import SHARED, operation
 from tests.console.desk import BEGIN_UTC_S, CRITICAL, DEVICE_LOST, OPERATOR, POWER, POWER_TOO, ROOT, VIEWER, until
@@ -120,6 +121,15 @@ async def test_a_seat_is_free_with_the_last_connection_and_idle_counts_from_the_
         second.close()
         await until(lambda: house.server.connections == 1)
         assert [seat["uid"] for seat in (await asked(first, "List"))["sessions"]] == [4242]
+
+
+async def test_only_authority_that_is_gained_at_a_shell_hangs_on_its_session() -> None:
+    async with hall() as house:
+        at_a_shell, one_shot = await house.caller(), await house.caller(POWER)
+        await asked(at_a_shell, "Announce", {"shell": True})
+        for caller in (at_a_shell, one_shot):
+            await caller.call("io.stationd.Operation.RequestAuthority")
+        assert [order.who.session for order in house.plant.orders if isinstance(order, SetAuthority)] == ["4242:1", ""]
 
 
 async def test_the_signs_of_life_of_a_program_do_not_make_a_person_present() -> None:

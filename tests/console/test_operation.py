@@ -36,6 +36,7 @@ TASK = {"verb": "energise", "toMilliamperes": 1000, "rateMilliamperesPerSecond":
 ARM = {"object": "pfe-a", "task": TASK, "reason": "repair done"}
 OP = {"operation": "OP-42"}
 WHO = replace(OPERATOR, name="").orderer  # this machine knows no user of that number
+ONE_SHOT = replace(WHO, session="")  # what one command gains hangs on no session
 
 ORDERS: list[tuple[str, dict[str, Any], core.ActOrder]] = [
     ("Approve", OP, core.Approve(WHO, "OP-42")),
@@ -49,10 +50,10 @@ ORDERS: list[tuple[str, dict[str, Any], core.ActOrder]] = [
     ("AddHold", {"object": "line", "reason": "ship on\x1b[2J cable"}, core.AddHold(WHO, "line", "ship on [2J cable")),
     ("DropHold", {"hold": "H-7"}, core.DropHold(WHO, "H-7")),
     ("EndBypass", {"interlock": "io1.di4"}, core.EndBypass(WHO, PointId("io1", "di4"))),
-    ("RequestAuthority", {}, core.SetAuthority(WHO, AuthorityVerb.REQUEST)),
-    ("GrantAuthority", {"to": "n.aliyeva"}, core.SetAuthority(WHO, AuthorityVerb.GRANT, "n.aliyeva")),
-    ("ReleaseAuthority", {}, core.SetAuthority(WHO, AuthorityVerb.RELEASE)),
-    ("TakeAuthority", {"reason": "shift change"}, core.SetAuthority(WHO, AuthorityVerb.TAKE, reason="shift change")),
+    ("RequestAuthority", {}, core.SetAuthority(ONE_SHOT, AuthorityVerb.REQUEST)),
+    ("GrantAuthority", {"to": "n.aliyeva"}, core.SetAuthority(ONE_SHOT, AuthorityVerb.GRANT, "n.aliyeva")),
+    ("ReleaseAuthority", {}, core.SetAuthority(ONE_SHOT, AuthorityVerb.RELEASE)),
+    ("TakeAuthority", {"reason": "shift change"}, core.SetAuthority(ONE_SHOT, AuthorityVerb.TAKE, reason="shift change")),
 ]
 EVERY_ORDER = [(method, parameters) for method, parameters, _ in ORDERS] + [
     ("Arm", ARM),

@@ -55,7 +55,8 @@ def history_screen(series: Form, rows: int | None = ROWS) -> list[str]:
     columns = _narrowed([each if isinstance(each, Mapping) else None for each in _items(series.get("columns"))])
     unit = ascii_only(series.get("u") or "")
     top = wrapped(f"{series.get('point') or '--'}{f', {unit}' if unit else ''}   now {value(series.get('now'))}")
-    reached = [each for column in columns if column is not None for each in (column.get("min"), column.get("max")) if _known(each)]
+    ends = [each for column in columns if column is not None for each in (column.get("min"), column.get("max"))]
+    reached: list[float] = [each for each in ends if isinstance(each, int | float) and _known(each)]
     if reached:
         body = _chart(columns, min(reached), max(reached), _height(rows), all(isinstance(each, bool) for each in reached))
     else:

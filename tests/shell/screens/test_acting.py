@@ -13,8 +13,8 @@ from stationd.console import act_forms, audit
 from stationd.core.operation.task import Ending
 from stationd.core.operation.words import Cause
 from stationd.shell import denials, emergency
-from stationd.shell.act_words import AUDIT, OPERATION, SETPOINT
 from stationd.shell.exits import Exit
+from stationd.shell.methods import AUDIT, OPERATION, SETPOINT
 from stationd.shell.screens import acting as act_screens
 from stationd.shell.wish import Kind
 from tests.console.desk import value

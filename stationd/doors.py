@@ -16,7 +16,7 @@ from stationd.console.peer import Peer
 from stationd.core.alarm.desk import Alarms
 from stationd.core.alarm.flood import Figures
 from stationd.core.alarm.type import AlarmKey
-from stationd.core.alarm.words import AlarmRecord, AlarmView, Order
+from stationd.core.alarm.words import AlarmRecord, AlarmView, Annunciate, Order
 from stationd.core.verdict.told import BaselineTaken, TakeBaseline
 from stationd.engine import Engine, Kept
 from stationd.outputs.alarm_document import AlarmDocuments
@@ -99,6 +99,10 @@ class StationAlarms:
     def subscribe(self, deliver: Callable[[AlarmRecord], None]) -> Callable[[], None]:
         """Have every record of an alarm delivered from now on."""
         return self._recorder.subscribe(deliver)
+
+    def subscribe_messages(self, deliver: Callable[[Annunciate], None]) -> Callable[[], None]:
+        """Have every message of an alarm to people delivered from now on."""
+        return self._recorder.subscribe_messages(deliver)
 
     def now(self) -> float:
         """Return the monotonic time of views and records."""

@@ -13,7 +13,7 @@ from typing import Protocol
 from stationd.console.peer import Peer
 from stationd.core.alarm.flood import Figures
 from stationd.core.alarm.type import AlarmKey
-from stationd.core.alarm.words import AlarmRecord, AlarmView, Order, Outcome
+from stationd.core.alarm.words import AlarmRecord, AlarmView, Annunciate, Order, Outcome
 from stationd.core.operation.orders import ActOrder, Person
 from stationd.core.operation.plan import ActingPlan
 from stationd.core.operation.task import Task
@@ -126,6 +126,9 @@ class AlarmDoor(Protocol):
 
     def subscribe(self, deliver: Callable[[AlarmRecord], None]) -> Callable[[], None]:
         """Have `deliver` called for every record of the desk from now on; return how to end that. `deliver` never waits or fails."""
+
+    def subscribe_messages(self, deliver: Callable[[Annunciate], None]) -> Callable[[], None]:
+        """Have `deliver` called whenever people are to be told, which is later than the record and only of what no cause explains."""
 
     def now(self) -> float:
         """Return the monotonic time of views and records."""

@@ -1,7 +1,9 @@
 """What is said at prompts of what has happened: one English sentence with ids and numbers for each event that concerns people. Pure.
 
-The events are the records of the alarm desk and of the desk of operations, whose words stand in stationd.core; a number that is not in
-the record is left out and never filled in. What is only a step on the way (an intent, a passed hold point) is for the audit alone.
+The events are the messages and records of the alarm desk and the records of the desk of operations, whose words stand in
+stationd.core; a number that is not in the record is left out and never filled in. What is only a step on the way (an intent, a passed
+hold point) is for the audit alone. That an alarm has come is said when the alarm core tells people, and not when it is recorded: what
+one cause explains is one message (alarms.md section 5). What became of it later is said only of what people were told.
 """
 
 from __future__ import annotations
@@ -13,13 +15,19 @@ from dataclasses import dataclass
 from stationd.console.notices import Kind, Notice, Ring
 from stationd.console.text import LONGEST_NOTE, TooLong, one_line
 from stationd.core.alarm.machine import Event, Letter
-from stationd.core.alarm.type import Severity
-from stationd.core.alarm.words import BY_ITSELF, AlarmRecord
+from stationd.core.alarm.type import AlarmKey, Severity
+from stationd.core.alarm.words import BY_ITSELF, AlarmRecord, Annunciate, Why
 from stationd.core.operation.words import Noted
 
-UNSEEN = frozenset({Letter.NEW, Letter.LATCHED_NEW})
-NEWS = frozenset({Event.RAISE, Event.ESCALATE, Event.RELEASE})  # of these a critical alarm is new to people
-SHOWING = NEWS | {Event.UNSHELVE, Event.RETURN}
+HOW = {
+    Why.RAISED: "raised",
+    Why.ESCALATED: "got worse",
+    Why.UNSHELVED: "shown again",
+    Why.RELEASED: "remains, its cause is gone",
+    Why.RETURNED: "shown again",
+}
+KNOWN = frozenset({Why.UNSHELVED, Why.RETURNED})  # people had hidden it themselves: it is not new to them and ends no silence
+GONE = frozenset({Letter.GONE, Letter.LATCHED_NEW})
 HIDDEN = {Event.SHELVE: "is shelved", Event.OUT_OF_SERVICE: "is taken out of service"}
 VERBS = {"request": "asked for", "grant": "granted", "release": "released", "take": "taken"}  # of core.operation.orders.AuthorityVerb
 
@@ -28,30 +36,44 @@ VERBS = {"request": "asked for", "grant": "granted", "release": "released", "tak
 class Said:
     """What a sentence is made with: the text of an alarm, what an operation is about, and a monotonic time as people read it."""
 
-    alarm_text: Callable[[AlarmRecord], str]
+    alarm_text: Callable[[AlarmKey], str]
     about: Callable[[str], str]
     clock: Callable[[float], str]
 
 
-def of_alarm(record: AlarmRecord, said: Said) -> Notice | None:
-    """Return what is said of a record of an alarm: critical ones only."""
+def of_message(message: Annunciate, said: Said) -> Notice | None:
+    """Return what is said when the alarm core tells people: critical alarms only. The bell is that of the message, quiet in a flood."""
+    if message.severity is not Severity.CRITICAL:
+        return None
+    text = tidy(f"CRITICAL {message.key} {_how(message)}: {said.alarm_text(message.key)}")
+    return Notice(Kind.ALARM, message.t, text, "critical", BY_ITSELF, _ring(message))
+
+
+def _how(message: Annunciate) -> str:
+    if message.letter not in GONE:
+        return HOW[message.why]
+    return "raised and gone again" if message.why is Why.RAISED else "is gone, and waits for a person"
+
+
+def _ring(message: Annunciate) -> Ring:
+    if message.why in KNOWN:
+        return Ring.USUAL if message.audible else Ring.NO
+    return Ring.ALARM if message.audible else Ring.FLOOD
+
+
+def of_alarm(record: AlarmRecord, *, told: bool) -> Notice | None:
+    """Return what is said of what became of a critical alarm. `told`: people were told of it; what they never heard of ends unheard.
+
+    That two persons took it out of service is said in any case.
+    """
     if record.severity is not Severity.CRITICAL:
         return None
-    if record.after in UNSEEN and record.event in SHOWING:
-        return _raised(record, said)
+    if not (told and record.before is not Letter.SUPPRESSED) and record.event is not Event.OUT_OF_SERVICE:
+        return None
     words = _calmer(record)
     if not words:
         return None
     return Notice(Kind.ALARM, record.t, tidy(f"{record.key} {words}"), "critical", record.who, answered=record.who != BY_ITSELF)
-
-
-def _raised(record: AlarmRecord, said: Said) -> Notice | None:
-    if record.before in UNSEEN and record.event is not Event.ESCALATE:
-        return None
-    how = "got worse" if record.event is Event.ESCALATE else "raised" if record.event in NEWS else "shown again"
-    detail = f" ({record.note})" if record.note else ""
-    text = tidy(f"CRITICAL {record.key} {how}: {said.alarm_text(record)}{detail}")
-    return Notice(Kind.ALARM, record.t, text, "critical", record.who, Ring.ALARM if record.event in NEWS else Ring.USUAL)
 
 
 def _calmer(record: AlarmRecord) -> str:
@@ -59,7 +81,7 @@ def _calmer(record: AlarmRecord) -> str:
     match record.event:
         case Event.ACK:
             return f"is acknowledged by {record.who}{note}"
-        case Event.CLEAR if record.before not in (Letter.SHELVED, Letter.SUPPRESSED, Letter.OUT_OF_SERVICE):
+        case Event.CLEAR if record.before not in (Letter.SHELVED, Letter.OUT_OF_SERVICE):
             return "is gone" if record.after is Letter.NORMAL else "is gone, and waits for a person"
         case Event.RESET:
             return f"is reset by {record.who}{note}"

@@ -1,8 +1,8 @@
 """What people at prompts are told while they do something else: whole lines, few, to each client through a bounded queue of its own.
 
 A client that does not read costs no more than its queue: what it misses is counted, the oldest first, and the count is told in its
-place. The bell is decided here: it is quiet while somebody has silenced it, until a new critical alarm comes, and in a flood of alarms
-only the first one rings. Follows the approach of ISA-18.2 for floods. Times are monotonic seconds.
+place. The bell is decided here: it is quiet while somebody has silenced it, until a new critical alarm comes; that an alarm of a flood
+is quiet was decided by the alarm core (stationd.core.alarm.flood). Times are monotonic seconds.
 """
 
 from __future__ import annotations
@@ -36,11 +36,19 @@ class Kind(Enum):
 
 
 class Ring(Enum):
-    """Whether a notice wants the bell: never, unless it is silenced, or as a new critical alarm does, which ends the silence."""
+    """Whether a notice wants the bell: never, unless it is silenced, or as a new critical alarm does, which ends the silence.
+
+    FLOOD: a new critical alarm in a flood, of which only the first rings. It ends a silence too, and then it rings: who silences the
+    bell is promised to hear of the next one.
+    """
 
     NO = "no"
     USUAL = "usual"
     ALARM = "alarm"
+    FLOOD = "flood"
+
+
+NEW_CRITICAL = frozenset({Ring.ALARM, Ring.FLOOD})
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +111,9 @@ class Mailbox:
 
 
 class Notices:
-    """The hub: every notice of the station goes through `say`. `flooding` tells whether the alarm system is in a flood."""
+    """The hub: every notice of the station goes through `say`."""
 
-    def __init__(self, flooding: Callable[[], bool] = lambda: False) -> None:
-        self._flooding = flooding
-        self._rung_in_flood = False
+    def __init__(self) -> None:
         self._boxes: list[Mailbox] = []
         self._number = 0
         self._silence: Silence | None = None
@@ -136,7 +142,7 @@ class Notices:
         """Tell everybody whom `to` picks, but for who has just been answered."""
         ended = self._end_silence(notice)
         self._number += 1
-        told = replace(notice, number=self._number, bell=self._rings(notice))
+        told = replace(notice, number=self._number, bell=ended is not None or self._rings(notice))
         for box in self._boxes:
             if to(box.peer) and not (told.answered and told.by == box.peer.called):
                 box.put(told)
@@ -159,20 +165,13 @@ class Notices:
 
     def _end_silence(self, notice: Notice) -> Silence | None:
         """End a silence before a new critical alarm; return what was ended."""
-        if notice.ring is not Ring.ALARM or self.silent_until(notice.t) is None:
+        if notice.ring not in NEW_CRITICAL or self.silent_until(notice.t) is None:
             return None
         ended, self._silence = self._silence, None
-        self._rung_in_flood = False
         return ended
 
     def _rings(self, notice: Notice) -> bool:
-        if notice.ring is Ring.NO or self.silent_until(notice.t) is not None:
-            return False
-        if notice.ring is not Ring.ALARM:
-            return True
-        quiet = self._flooding() and self._rung_in_flood
-        self._rung_in_flood = self._flooding()
-        return not quiet
+        return notice.ring in (Ring.USUAL, Ring.ALARM) and self.silent_until(notice.t) is None
 
 
 def counted(count: int, what: str) -> str:

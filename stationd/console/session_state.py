@@ -1,7 +1,7 @@
 """What all sessions of a station share: who is here, what is told to them, the silence of the bell, and the facts of prompt and handover.
 
-Made once for a control socket. It hears every record of the alarm desk and of the desk of operations and tells people what concerns
-them; a mistake in a sentence is written to the log and stops nothing.
+Made once for a control socket. It hears the alarm desk, every record of it and every message to people, and every record of the desk
+of operations, and tells people what concerns them; a mistake in a sentence is written to the log and stops nothing.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from stationd.console.prompt import Seen, span
 from stationd.console.seats import Seat, Seats
 from stationd.console.session_door import SessionDoor
 from stationd.core.alarm.machine import Letter
-from stationd.core.alarm.type import Severity
-from stationd.core.alarm.words import AlarmRecord, AlarmView
+from stationd.core.alarm.type import AlarmKey, Severity
+from stationd.core.alarm.words import AlarmRecord, AlarmView, Annunciate
 from stationd.core.operation.sentences import task_words
 from stationd.core.operation.views import AuthorityView, OperationView, Phase
 from stationd.core.operation.words import Noted
@@ -54,7 +54,7 @@ class Sessions:
     ) -> None:
         self.door = door
         self.seats = seats
-        self.notices = Notices(lambda: alarms is not None and alarms.figures().flood)
+        self.notices = Notices()
         self._alarms = alarms
         self._operations = operations
         self._setpoints = setpoints
@@ -65,13 +65,17 @@ class Sessions:
         door.subscribe(self._heard_act)
         if alarms is not None:
             alarms.subscribe(self._heard_alarm)
+            alarms.subscribe_messages(self._heard_message)
 
     # What happened.
 
     def _heard_alarm(self, record: AlarmRecord) -> None:
+        self._tell(lambda: notice_sentences.of_alarm(record, told=self._was_told(record.key)))
+
+    def _heard_message(self, message: Annunciate) -> None:
         if self._sampling is None:
             self._sampling = asyncio.get_running_loop().call_later(SAMPLE_S, self._sample)
-        self._tell(lambda: notice_sentences.of_alarm(record, self._said))
+        self._tell(lambda: notice_sentences.of_message(message, self._said))
 
     def _heard_act(self, noted: Noted) -> None:
         self._tell(lambda: notice_sentences.of_act(noted, self._said))
@@ -89,9 +93,15 @@ class Sessions:
         if self._alarms is not None:
             self._peak = max(self._peak, self._alarms.figures().rate_10min)
 
-    def _alarm_text(self, record: AlarmRecord) -> str:
-        view = self._alarms.view(record.key) if self._alarms is not None else None
-        return view.type.text if view is not None else record.key.type
+    def _was_told(self, key: AlarmKey) -> bool:
+        view = self._alarms.view(key) if self._alarms is not None else None
+        return view is not None and view.told
+
+    def _alarm_text(self, key: AlarmKey) -> str:
+        view = self._alarms.view(key) if self._alarms is not None else None
+        if view is None:
+            return key.type
+        return f"{view.type.text} ({view.note})" if view.note else view.type.text
 
     def _about(self, name: str) -> str:
         view = self._operations.operation(name) if self._operations is not None else None

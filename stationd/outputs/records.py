@@ -105,8 +105,7 @@ class Recorder:
         self._look_at_machine = machine or Machine.now
         self._machine = self._look_at_machine()
         self._clock = clock
-        self._listeners: list[Callable[[AlarmRecord], None]] = []
-        self._judged: list[Callable[[VerdictChanged], None]] = []
+        self._listeners: list[tuple[type, Callable[[Any], None]]] = []  # what each wants to hear of, and where to tell it
         self._began = self._late = self._gap = False
         self._taken_up: Kept = asyncio.get_running_loop().create_future()
         self.ordered = 0
@@ -144,12 +143,9 @@ class Recorder:
 
     def _tell(self, told: Sequence[Told]) -> None:
         for each in told:
-            if isinstance(each, AlarmRecord):
-                for listener in tuple(self._listeners):
-                    listener(each)
-            elif isinstance(each, VerdictChanged):
-                for judged in tuple(self._judged):
-                    judged(each)
+            for kind, deliver in tuple(self._listeners):
+                if isinstance(each, kind):
+                    deliver(each)
 
     def remember(self, readings: Sequence[Reading]) -> None:
         """Hand readings over for the history."""
@@ -157,13 +153,20 @@ class Recorder:
 
     def subscribe(self, deliver: Callable[[AlarmRecord], None]) -> Callable[[], None]:
         """Have every record of an alarm delivered from now on; return how to end that."""
-        self._listeners.append(deliver)
-        return lambda: self._listeners.remove(deliver)
+        return self._listen(AlarmRecord, deliver)
+
+    def subscribe_messages(self, deliver: Callable[[Annunciate], None]) -> Callable[[], None]:
+        """Have every message to people delivered from now on: what no cause explains; return how to end that."""
+        return self._listen(Annunciate, deliver)
 
     def subscribe_verdicts(self, deliver: Callable[[VerdictChanged], None]) -> Callable[[], None]:
         """Have every change of the verdict delivered from now on; return how to end that."""
-        self._judged.append(deliver)
-        return lambda: self._judged.remove(deliver)
+        return self._listen(VerdictChanged, deliver)
+
+    def _listen(self, kind: type, deliver: Callable[[Any], None]) -> Callable[[], None]:
+        wanted = (kind, deliver)
+        self._listeners.append(wanted)
+        return lambda: self._listeners.remove(wanted)
 
     # ------------------------------------------------------------------ over a restart
 

@@ -21,9 +21,10 @@ from stationd.console.places import USUAL, Limits
 from stationd.console.server import ControlSocket, Doors, interfaces
 from stationd.core.alarm.desk import Alarms
 from stationd.core.alarm.flood import Figures
+from stationd.core.alarm.inhibit import Link
 from stationd.core.alarm.plan import Plan, rule
 from stationd.core.alarm.type import AlarmKey
-from stationd.core.alarm.words import AlarmRecord, AlarmView, Order, Signal
+from stationd.core.alarm.words import AlarmRecord, AlarmView, Annunciate, Order, Signal
 from stationd.core.model import Tick
 from tests.console.own import Own
 
@@ -92,11 +93,13 @@ class Desk:
     orders: list[tuple[Order, Peer]] = field(default_factory=list)
     past: list[Happening] = field(default_factory=list)
     listeners: list[Callable[[AlarmRecord], None]] = field(default_factory=list)
+    hearers: list[Callable[[Annunciate], None]] = field(default_factory=list)
     held: asyncio.Event | None = None
     durable: bool = True
+    links: Sequence[Link] = ()
 
     def __post_init__(self) -> None:
-        self.alarms = Alarms(Plan({key: rule(key) for key in self.keys}), self.time_s)
+        self.alarms = Alarms(Plan({key: rule(key) for key in self.keys}, tuple(self.links)), self.time_s)
 
     def signal(self, key: AlarmKey, active: bool | None, *, after_s: float = 10.0) -> None:
         self._handle(Signal(key, active, self.time_s))
@@ -118,6 +121,9 @@ class Desk:
                 self.past.append(self._happening(effect))
                 for listener in tuple(self.listeners):
                     listener(effect)
+            elif isinstance(effect, Annunciate):
+                for hearer in tuple(self.hearers):
+                    hearer(effect)
 
     def _happening(self, record: AlarmRecord) -> Happening:
         return Happening(
@@ -159,6 +165,10 @@ class Desk:
     def subscribe(self, deliver: Callable[[AlarmRecord], None]) -> Callable[[], None]:
         self.listeners.append(deliver)
         return lambda: self.listeners.remove(deliver)
+
+    def subscribe_messages(self, deliver: Callable[[Annunciate], None]) -> Callable[[], None]:
+        self.hearers.append(deliver)
+        return lambda: self.hearers.remove(deliver)
 
     def now(self) -> float:
         return self.time_s

@@ -127,9 +127,11 @@ async def heard(caller: Caller) -> dict[str, Any]:
 
 
 @contextlib.asynccontextmanager
-async def hall(limits: Limits = USUAL, *, quiet: bool = True, usual: Peer = OPERATOR) -> AsyncIterator[Hall]:
+async def hall(
+    limits: Limits = USUAL, *, quiet: bool = True, usual: Peer = OPERATOR, desk: Desk | None = None
+) -> AsyncIterator[Hall]:
     """`quiet`: nothing is open, held or waits to be confirmed."""
-    folder, plant, desk = Path(tempfile.mkdtemp(prefix="console")), Plant(), Desk()
+    folder, plant, desk = Path(tempfile.mkdtemp(prefix="console")), Plant(), desk or Desk()
     if quiet:
         plant.shown, plant.held, plant.sent, plant.waiting = [], [], [], []
     porter, seats, one = Porter(plant), Seats(lambda: plant.time_s), list[Hall]()

@@ -9,14 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stationd.console.notice_sentences import Said, measured, of_act, of_alarm, tidy
+from stationd.console.notice_sentences import Said, measured, of_act, of_alarm, of_message, tidy
 from stationd.console.notices import MOST_WAITING, Kind, Notice, Notices, Ring
 from stationd.console.peer import Peer
-from stationd.core.alarm.words import AlarmRecord
+from stationd.core.alarm.machine import Letter
+from stationd.core.alarm.type import Severity
+from stationd.core.alarm.words import AlarmRecord, Annunciate, Why
 from stationd.core.operation.words import Noted
 from tests.console.desk import CRITICAL, MINOR, OPERATOR, POWER, Desk
 
-SAID = Said(lambda record: "Power feed has tripped", lambda name: ": pfe-a energise to 1000 mA", lambda t: "22:10Z")
+SAID = Said(lambda key: "Power feed has tripped", lambda name: ": pfe-a energise to 1000 mA", lambda t: "22:10Z")
 
 
 def say(hub: Notices, ring: Ring, t: float = 0.0) -> bool:
@@ -45,15 +47,12 @@ def test_a_silence_is_over_at_its_time() -> None:
     assert (say(hub, Ring.USUAL, 99.9), say(hub, Ring.USUAL, 100.0)) == (False, True)
 
 
-def test_in_a_flood_of_alarms_only_the_first_one_rings() -> None:
-    flooding: list[bool] = [False]
-    hub = Notices(lambda: flooding[0])
-    assert say(hub, Ring.ALARM)
-    flooding[0] = True
-    assert [say(hub, Ring.ALARM) for _ in range(4)] == [True, False, False, False]
-    assert say(hub, Ring.USUAL), "what is no alarm is not part of the flood"
-    flooding[0] = False
-    assert say(hub, Ring.ALARM)
+def test_an_alarm_of_a_flood_is_quiet_but_ends_a_silence_and_rings_then() -> None:
+    hub = Notices()
+    assert [say(hub, ring) for ring in (Ring.FLOOD, Ring.USUAL)] == [False, True]
+    hub.silence(100.0, "a.bekov")
+    assert [say(hub, Ring.FLOOD, 50.0) for _ in range(2)] == [True, False]
+    assert hub.silent_until(50.0) is None
 
 
 @given(st.integers(0, 3 * MOST_WAITING), st.integers(0, 50))
@@ -86,25 +85,63 @@ def test_who_has_his_answer_is_not_told_again_and_everybody_else_is() -> None:
     assert ([each.text for each in own.waiting], [each.text for each in other.waiting]) == (["for all"], ["answered", "for all"])
 
 
-def records(desk: Desk) -> list[AlarmRecord]:
-    found: list[AlarmRecord] = []
-    desk.subscribe(found.append)
+def heard_of(desk: Desk, *, told: bool = True) -> list[Notice | None]:
+    """Return what is said of all that happens on a desk from now on; `told`: people were told of each alarm when it came."""
+    found: list[Notice | None] = []
+
+    def record(one: AlarmRecord) -> None:
+        found.append(of_alarm(one, told=told))
+
+    def message(one: Annunciate) -> None:
+        found.append(of_message(one, SAID))
+
+    desk.subscribe(record)
+    desk.subscribe_messages(message)
     return found
 
 
 async def test_a_critical_alarm_has_a_sentence_for_each_turn_of_its_life_and_another_has_none() -> None:
     desk = Desk()
-    found = records(desk)
+    found = heard_of(desk)
     desk.signal(MINOR, True)
-    assert [of_alarm(record, SAID) for record in found] == [None] * len(found)
-    found.clear()
+    assert found
+    assert set(found) == {None}
     desk.signal(CRITICAL, True)
     desk.signal(CRITICAL, False)
-    texts = [(notice.text, notice.ring) for record in found if (notice := of_alarm(record, SAID)) is not None]
+    texts = [(notice.text, notice.ring) for notice in found if notice is not None]
     assert texts == [
         ("CRITICAL pfe-a/PFE-TRIP raised: Power feed has tripped", Ring.ALARM),
         ("pfe-a/PFE-TRIP is gone, and waits for a person", Ring.NO),
     ]
+
+
+async def test_the_end_of_what_nobody_was_told_of_is_told_to_nobody() -> None:
+    desk = Desk()
+    found = heard_of(desk, told=False)
+    desk.signal(CRITICAL, True)
+    desk.signal(CRITICAL, False)
+    assert [notice.text.partition(":")[0] for notice in found if notice is not None] == ["CRITICAL pfe-a/PFE-TRIP raised"]
+
+
+@pytest.mark.parametrize(
+    ("why", "letter", "audible", "how", "ring"),
+    [
+        (Why.RAISED, Letter.NEW, True, "raised", Ring.ALARM),
+        (Why.RAISED, Letter.NEW, False, "raised", Ring.FLOOD),
+        (Why.RAISED, Letter.GONE, True, "raised and gone again", Ring.ALARM),
+        (Why.ESCALATED, Letter.NEW, True, "got worse", Ring.ALARM),
+        (Why.RELEASED, Letter.NEW, True, "remains, its cause is gone", Ring.ALARM),
+        (Why.RELEASED, Letter.LATCHED_NEW, True, "is gone, and waits for a person", Ring.ALARM),
+        (Why.RETURNED, Letter.NEW, True, "shown again", Ring.USUAL),
+        (Why.UNSHELVED, Letter.NEW, False, "shown again", Ring.NO),
+    ],
+)
+def test_a_message_says_why_it_comes_and_rings_as_the_alarm_core_says(
+    why: Why, letter: Letter, audible: bool, how: str, ring: Ring
+) -> None:
+    notice = of_message(Annunciate(CRITICAL, letter, why, Severity.CRITICAL, 1, audible, 5.0), SAID)
+    assert notice is not None
+    assert (notice.text, notice.ring, notice.t) == (f"CRITICAL pfe-a/PFE-TRIP {how}: Power feed has tripped", ring, 5.0)
 
 
 SENTENCES: list[tuple[str, str, str, dict[str, Any], str]] = [

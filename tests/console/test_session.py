@@ -21,12 +21,17 @@ from stationd.console.peer import Locality
 from stationd.console.places import Limits
 from stationd.console.prompt import SHAPE
 from stationd.console.session import SessionInterface
+from stationd.core.alarm.inhibit import Link
+from stationd.core.alarm.type import AlarmKey
+from stationd.core.alarm.words import Acknowledge, Target
 from stationd.core.operation.orders import SetAuthority
 from stationd.core.operation.views import AuthorityView, Phase
 from tests.console.acting import SHARED, operation
-from tests.console.desk import BEGIN_UTC_S, CRITICAL, DEVICE_LOST, OPERATOR, POWER, POWER_TOO, ROOT, VIEWER, until
+from tests.console.desk import BEGIN_UTC_S, CRITICAL, DEVICE_LOST, OPERATOR, POWER, POWER_TOO, ROOT, VIEWER, Desk, until
 from tests.console.people import SESSION, asked, failed, hall, heard
 
+DARK = [AlarmKey(f"fp{pair}-rx", "LIGHT-LOST") for pair in range(1, 9)]
+LINE_DOWN = AlarmKey("line", "LINE-DOWN")
 ARMER = replace(OPERATOR, locality=Locality.LOCAL, place="ttyS0")
 ORDERS: list[tuple[str, dict[str, Any]]] = [
     ("Message", {"to": "all", "text": "hello"}),
@@ -201,6 +206,55 @@ async def test_a_critical_alarm_is_told_to_everybody_at_a_prompt_and_a_lesser_on
         assert notice["text"].startswith("CRITICAL pfe-a/PFE-TRIP raised: ")
         house.desk.signal(CRITICAL, False)
         assert (await heard(listener))["text"].startswith("pfe-a/PFE-TRIP is gone")
+
+
+def cable() -> Desk:
+    """Return a desk of a line whose eight fibres are dark when it is cut; no trip explains anything there."""
+    return Desk([*DARK, LINE_DOWN, CRITICAL], links=[Link(LINE_DOWN, dark) for dark in DARK])
+
+
+async def test_a_cut_cable_is_one_line_and_one_bell_and_its_eight_dark_fibres_are_none_when_they_come_or_go() -> None:
+    desk = cable()
+    async with hall(desk=desk) as house:
+        listener = await house.monitor(VIEWER)
+        for dark in DARK:
+            desk.signal(dark, True, after_s=0.001)
+        desk.signal(LINE_DOWN, True)
+        for dark in DARK:
+            desk.signal(dark, False)
+        desk.signal(LINE_DOWN, False, after_s=120.0)
+        desk.signal(CRITICAL, True)
+        told = [await heard(listener) for _ in range(3)]
+        assert [notice["text"].partition(":")[0] for notice in told] == [
+            "CRITICAL line/LINE-DOWN raised", "line/LINE-DOWN is gone, and waits for a person", "CRITICAL pfe-a/PFE-TRIP raised",
+        ]  # fmt: skip
+        assert [notice["bell"] for notice in told] == [True, False, True]
+
+
+async def test_one_dark_fibre_is_told_when_the_time_for_its_cause_is_over_and_what_outlasts_its_cause_is_told_then() -> None:
+    desk = cable()
+    async with hall(desk=desk) as house:
+        listener = await house.monitor(VIEWER)
+        desk.signal(DARK[0], True, after_s=5.0)
+        assert (await heard(listener))["text"].startswith("CRITICAL fp1-rx/LIGHT-LOST raised: Light is lost at a tap")
+        await desk.obey(Acknowledge((Target(DARK[0]),), "a.bekov"), OPERATOR)
+        assert (await heard(listener))["text"] == "fp1-rx/LIGHT-LOST is acknowledged by a.bekov"
+        desk.signal(LINE_DOWN, True, after_s=1.0)
+        desk.signal(DARK[1], True, after_s=1.0)
+        desk.signal(LINE_DOWN, False, after_s=120.0)
+        texts = [(await heard(listener))["text"] for _ in range(3)]
+        assert texts[0] == "CRITICAL line/LINE-DOWN raised: All watched fibres of the line are dark"
+        assert texts[2] == "CRITICAL fp2-rx/LIGHT-LOST remains, its cause is gone: Light is lost at a tap"
+
+
+async def test_in_a_flood_of_alarms_the_bell_is_that_of_the_alarm_core() -> None:
+    keys = [AlarmKey(f"pfe-{number}", "PFE-TRIP") for number in range(14)]
+    desk = Desk(keys)
+    async with hall(desk=desk) as house:
+        listener = await house.monitor(VIEWER)
+        for key in keys:
+            desk.signal(key, True, after_s=1.0)
+        assert [(await heard(listener))["bell"] for _ in keys] == [*[True] * 11, *[False] * 3]
 
 
 async def test_what_somebody_has_done_is_told_to_the_others_and_what_holds_to_everybody() -> None:

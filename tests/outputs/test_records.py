@@ -18,7 +18,7 @@ from stationd.core.alarm.desk import Alarms
 from stationd.core.alarm.machine import Letter
 from stationd.core.alarm.plan import Plan, rule
 from stationd.core.alarm.type import AlarmKey
-from stationd.core.alarm.words import Acknowledge, AlarmRecord, Shelve, Signal, Target
+from stationd.core.alarm.words import Acknowledge, AlarmRecord, Annunciate, Shelve, Signal, Target, Why
 from stationd.core.model import GOOD, Announce, LightEvent, LightKind, PointId, Reading, Tick
 from stationd.engine import Ordered
 from stationd.outputs.alarm_document import AlarmDocuments
@@ -198,6 +198,17 @@ async def test_listeners_hear_every_record_until_they_leave(tmp_path: Path) -> N
         leave()
         await one.signal(REBUILT, False)
         assert [record.event.value for record in heard] == ["raise"]
+
+
+async def test_who_wants_the_messages_to_people_hears_them_and_no_record(tmp_path: Path) -> None:
+    async with run(tmp_path) as one:
+        heard: list[Annunciate] = []
+        leave = one.recorder.subscribe_messages(heard.append)
+        await one.signal(REBUILT, True)
+        await one.signal(REBUILT, False)
+        leave()
+        await one.signal(REBUILT, True)
+        assert [(message.key, message.why) for message in heard] == [(REBUILT, Why.RAISED)]
 
 
 async def test_the_document_of_an_alarm_is_there_as_long_as_it_stands(tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ class Standing:
         return AlarmView(
             self.key, self.rule.type, self.letter, self.severity, self.worst, self.flags.active, self.unknown, self.occurrence,
             self.count, self.onset, self.changed_t, self.value, self.quality, self.note, self.first_out,
-            tuple(sorted(self.causes)), hides, self.shelf, self.outage, self.seen,
+            tuple(sorted(self.causes)), hides, self.shelf, self.outage, self.seen, self.told_t is not None,
         )  # fmt: skip
 
 

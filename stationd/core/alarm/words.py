@@ -255,7 +255,8 @@ class AlarmView:
 
     `occurrence` is what an acknowledgement names: it grows whenever the alarm comes and whenever it gets worse; `count` are
     its comings alone. `unknown` marks an alarm whose source gives no news: it is neither raised nor cleared. `hides` counts the
-    alarms that are folded under it now. `severity` is that of now, `worst` that of what nobody has acknowledged yet.
+    alarms that are folded under it now. `severity` is that of now, `worst` that of what nobody has acknowledged yet. `told`: people
+    were told of this coming of it.
     """
 
     key: AlarmKey
@@ -278,3 +279,4 @@ class AlarmView:
     shelf: Shelf | None
     outage: Outage | None
     seen: Seen | None
+    told: bool = False

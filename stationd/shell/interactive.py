@@ -95,7 +95,7 @@ class Shell:
     def until_left(self) -> Exit:
         """Show the station, then obey until the person leaves."""
         prompt = self._prompt()
-        self._obey(FIRST)
+        self._obey(FIRST, typed=False)
         notices = Notices(self._daemon.socket, self._heard, there=self._there)
         notices.start()
         try:
@@ -149,14 +149,15 @@ class Shell:
             return False
         return self._obey(line)
 
-    def _obey(self, line: str) -> bool:
-        """Carry a line out; False where it is no command."""
+    def _obey(self, line: str, *, typed: bool = True) -> bool:
+        """Carry a line out; False where it is no command. Only what was typed is remembered."""
         order = None
         try:
             order = carrying.ordered(line)
             if order is None:
                 return True
-            self._remember(line.strip(), order)
+            if typed:
+                self._remember(line.strip(), order)
             if not carrying.at_once(order.wish):
                 self._prompt()  # whether the connection still stands is known before an order leaves, not after it
             self._carrier.carry_out(order)

@@ -17,6 +17,7 @@ from stationd.shell.typing_in import Idle
 MORE = "--More-- (SPACE, q, /text)"
 LEAVE = "qQ\x03\x04"
 ERASE = "\b\x7f"
+LOOK_S = 1.0
 
 
 class Pager:
@@ -28,6 +29,7 @@ class Pager:
         self._size = size
         self._idle_s = idle_s
         self._sought = ""
+        self._keys = ""  # that were pressed already
 
     def show(self, lines: Sequence[str]) -> None:
         """Write lines; with a stop after each screen, if they are more than one. Idle where nobody goes on."""
@@ -82,22 +84,26 @@ class Pager:
             if key in "\x03\x04":
                 text = ""
                 break
-            shorter = text[:-1] if key in ERASE else text + key if key.isprintable() else text
-            self._over(f"/{text}")
-            text = shorter
-            self._outlet.write(f"/{text}")
+            if key in ERASE:
+                self._outlet.write("\b \b" if text else "")
+                text = text[:-1]
+            elif key.isprintable():
+                self._outlet.write(key)
+                text += key
         self._over(f"/{text}")
         return text
 
     def _key(self) -> str:
         until = None if self._idle_s is None else time.monotonic() + self._idle_s
         try:
-            while not (keys := self._terminal.pressed(1.0)):
-                if until is not None and time.monotonic() > until:
+            while not self._keys:
+                self._keys = self._terminal.pressed(LOOK_S)
+                if not self._keys and until is not None and time.monotonic() > until:
                     raise Idle
         except KeyboardInterrupt:
             return "\x03"
-        return keys[0]
+        key, self._keys = self._keys[0], self._keys[1:]
+        return key
 
     def _over(self, text: str) -> None:
         self._outlet.write(f"\r{' ' * len(text)}\r")

@@ -55,7 +55,7 @@ def may_follow(text: str) -> list[str]:
     found = suggest.following(at.table, at.words, at.begun)
     if not found:
         return wrapped(_why_nothing(at))
-    return [row for each in found for row in _row(each.word, each.help)]
+    return [row for each in found for row in _row(each.word, each.help or _alone(at, each.word))]
 
 
 def completed(text: str, names: suggest.Names) -> Completed:
@@ -87,6 +87,14 @@ def _row(word: str, help_line: str) -> list[str]:
     if len(first) > COLUMNS // 2:
         return [first.rstrip(), *wrapped(help_line, " " * (WORD + 3))]
     return wrapped(help_line, first) if help_line else [first.rstrip()]
+
+
+def _alone(at: Place, word: str) -> str:
+    """Return what a word does that more may follow, when nothing follows; nothing where it cannot stand alone."""
+    try:
+        return read(at.table, [*at.words, word]).command.help
+    except Usage:
+        return ""
 
 
 def _why_nothing(at: Place) -> str:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from stationd.shell.caller import Failed, Form, Line
 from stationd.shell.exits import ALARM, SERVICE, STATUS
 from stationd.shell.screens.typeset import age, ascii_only
+from stationd.shell.screens.unjudged import sentence, unjudged
 
 LONGEST_S = 10.0  # what a check may take: shell.md, story 12
 DOWN = frozenset({"cable-cut", "insulated-open", "both-feeds-off"})
@@ -96,6 +97,9 @@ def line_is_down(status: Form, alarms: Form | None) -> bool | None:
 
 def _findings(status: Form, listed: list[Form]) -> Iterator[Finding]:
     yield from _of_verdict(status, listed)
+    new = unjudged(status, {"alarms": listed})
+    if new is not None:
+        yield Finding(Code.WARNING, sentence(status, new))
     worst = [each for each in listed if each["severity"] == "critical" and not _is_of_line(each)]
     if worst:
         yield Finding(Code.CRITICAL, f"critical: {_keys(worst)}")

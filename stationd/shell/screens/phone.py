@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from stationd.shell.screens.status import place_words
 from stationd.shell.screens.typeset import COLUMNS, age, ascii_only, clock, is_value
+from stationd.shell.screens.unjudged import AGAIN, sentence, unjudged
 
 Form = Mapping[str, Any]
 Texts = Sequence[str]
@@ -187,7 +188,7 @@ def worst_first(alarms: Iterable[Form]) -> list[Form]:
 def living(answers: Answers) -> list[str]:
     """Return the page of what the daemon answered."""
     status = answers.status
-    topics: dict[str, Texts] = {**answers.machine, **_head(status, answers.machine), **_verdict(status)}
+    topics: dict[str, Texts] = {**answers.machine, **_head(status, answers.machine), **_verdict(status, answers.alarms)}
     topics |= {"feed": _feeds(status), "far": _far(status), "amplifiers": _amplifiers(status), "light": _light(status)}
     topics |= {"buses": _buses(status), "values": _values(status), "acting": _acting(answers)}
     if answers.alarms is not None:
@@ -225,8 +226,10 @@ def _head(status: Form, machine: Mapping[str, Texts]) -> dict[str, Texts]:
     return {"station": name, "time": [_when(status.get("t"))], "source": ["answers", who, *machine.get("source", ())]}
 
 
-def _verdict(status: Form) -> dict[str, Texts]:
-    verdict = status.get("verdict")
+def _verdict(status: Form, alarms: Form | None) -> dict[str, Texts]:
+    verdict, new = status.get("verdict"), unjudged(status, alarms)
+    if new is not None:
+        return {"verdict": [sentence(status, new)], "whose": ["cannot be told yet", AGAIN]}
     return verdict_topics(verdict, str(status.get("t"))) if isinstance(verdict, Mapping) else {}
 
 

@@ -23,10 +23,11 @@ from stationd.shell.screens.typeset import (
     number,
     offered,
     plain,
+    utc_s,
     value,
     wrapped,
 )
-from stationd.shell.screens.units import far_rows, feed_rows, loop_words, troubles, utc_s
+from stationd.shell.screens.units import far_rows, feed_rows, loop_words, troubles
 
 Form = Mapping[str, Any]
 AMPLIFIER_COLUMNS = (14, 8, 4, 16, 16)  # name, role, pair, input, output

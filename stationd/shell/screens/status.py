@@ -25,14 +25,15 @@ from stationd.shell.screens.typeset import (
     is_value,
     named,
     plain,
+    utc_s,
     value,
     wrapped,
 )
-from stationd.shell.screens.units import NOTHING_MORE, Around, Rows, chosen, plant_parts, utc_s
+from stationd.shell.screens.units import NOTHING_MORE, Around, Rows, chosen, plant_parts
+from stationd.shell.screens.unjudged import HEALTHY, sentence, unjudged
 
 __all__ = ["Around", "place_words", "status_lines", "status_screen", "verdict_rows", "why_lines"]
 VERDICT = " " * 8
-HEALTHY = "healthy"
 MOST_NAMED, ALARM_ROWS = 2, 5
 FRESH = ("good", "sim", "uncertain")
 NOT_AN_ISOLATION = "NOT AN ISOLATION"
@@ -44,7 +45,7 @@ Form = Mapping[str, Any]
 
 def status_screen(status: Form, alarms: Form | None = None, rows: int | None = ROWS, around: Around = NOTHING_MORE) -> list[str]:
     """Return the station at a glance; without `rows` as long as it is. `alarms` is the answer to List, where there is an alarm desk."""
-    told = verdict_rows(status.get("verdict"))
+    told = _told_rows(status, alarms)
     top, end = [*_head(status, alarms, around), *([RULE, *told] if told else [])], [RULE, *wrapped(_next(status, alarms, around))]
     people = _people(status, around)
     alarm_rows = [] if alarms is None else alarm_summary(alarms, None if rows is None else ALARM_ROWS)
@@ -56,8 +57,10 @@ def status_screen(status: Form, alarms: Form | None = None, rows: int | None = R
 def status_lines(status: Form, alarms: Form | None = None) -> list[str]:
     """Return the station as plain lines, one for each value, for those who read them one after the other."""
     lines = [ascii_only(f"station {status.get('station')} {status.get('mode')} {status.get('t')}")]
-    verdict = status.get("verdict")
-    if isinstance(verdict, Mapping):
+    verdict, new = status.get("verdict"), unjudged(status, alarms)
+    if new is not None:
+        lines.append(ascii_only(f"verdict {sentence(status, new)}"))
+    elif isinstance(verdict, Mapping):
         lines += [ascii_only(f"verdict {name} {verdict.get(name)}") for name in ("sentence", "ours", "confidence", "where", "since")]
     for group in ("power_feeds", "amplifiers", "taps"):
         for name, device in named(status.get(group)):
@@ -140,6 +143,12 @@ def _poor(status: Form) -> str:
 # The verdict.
 
 
+def _told_rows(status: Form, alarms: Form | None) -> list[str]:
+    """Return the verdict, or what an alarm says that is newer than a verdict of a healthy line."""
+    new = unjudged(status, alarms)
+    return verdict_rows(status.get("verdict")) if new is None else wrapped(f"VERDICT {sentence(status, new)}", following=VERDICT)
+
+
 def verdict_rows(verdict: object) -> list[str]:
     """Return the answer to "is it ours?": the sentence with its confidence, then where and since when. No rows without a line."""
     if not isinstance(verdict, Mapping):
@@ -192,12 +201,12 @@ def _some(texts: Sequence[str]) -> str:
 
 def _next(status: Form, alarms: Form | None, around: Around) -> str:
     verdict = status.get("verdict")
-    told = isinstance(verdict, Mapping) and verdict.get("kind") not in (None, HEALTHY)
+    told, new = isinstance(verdict, Mapping) and verdict.get("kind") not in (None, HEALTHY), unjudged(status, alarms) is not None
     held = [str(each["name"]) for each in around.operations or () if each["phase"] == "held"]
     waiting = folded(alarm for alarm in (alarms or {}).get("alarms", ()) if alarm["letter"] in "BDE")
     acked = f"  |  ack {' '.join(str(alarm['key']) for alarm in waiting[0][:2])}" if waiting else ""
     first = f"show operations {held[0]}  |  " if held else ""
-    return "Next:  " + first + ("show fault  |  support fault  |  " if told else "") + "show alarms" + acked
+    return "Next:  " + first + ("show fault  |  support fault  |  " if told else "show status  |  " if new else "") + "show alarms" + acked
 
 
 def _word(up: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 COLUMNS = 79
@@ -65,6 +66,14 @@ def clock(stamp: object, today: str) -> str:
     text = ascii_only(stamp["t"])
     mark = "~" if stamp.get("synchronised") is False else ""
     return mark + (text[11:19] if text[:10] == today[:10] else f"{text[5:10]} {text[11:16]}")
+
+
+def utc_s(text: object) -> float | None:
+    """Return the Unix time of an RFC 3339 text; None for anything else."""
+    try:
+        return datetime.fromisoformat(str(text)).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return None
 
 
 def wrapped(text: str, first: str = "", following: str | None = None) -> list[str]:

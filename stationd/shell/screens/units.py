@@ -6,10 +6,10 @@ A part says its line before any part has details: what does not answer, is dark 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any, NamedTuple
 
-from stationd.shell.screens.typeset import age, ascii_only, counted, figure, left_out, named, offered, plain, value, wrapped
+from stationd.shell.screens.typeset import age, ascii_only, counted, figure, left_out, named, offered, plain, utc_s, value, wrapped
+from stationd.shell.screens.unjudged import down_words, unjudged
 
 LABEL = 8
 MOST_FEEDS, MOST_AMPLIFIERS, MOST_TAPS = 4, 3, 2
@@ -84,19 +84,14 @@ def _line(status: Form, alarms: Form | None) -> Part:
     if not isinstance(line, Mapping):
         return Part()
     ends = " - ".join(str(each) for each in (line.get("ends") or {}).values())
-    said = [" ".join(filter(None, (str(line.get("name") or "--").upper(), ends))), _standing(alarms)]
-    if isinstance(verdict, Mapping):
+    down = down_words(status, alarms)
+    said = [" ".join(filter(None, (str(line.get("name") or "--").upper(), ends))), down]
+    if isinstance(verdict, Mapping) and unjudged(status, alarms) is None:
         now, since = utc_s(status.get("t")), utc_s(verdict.get("since"))
-        lasting = f" for {age(now - since)}" if now is not None and since is not None else ""
+        lasting = f" for {age(now - since)}" if now is not None and since is not None and not down else ""
         said.append(f"{verdict.get('kind') or '--'}{lasting}")
     said.append(f"capacity {value(line['capacity'])}" if line.get("capacity") is not None else "")
     return Part(wrapped("   ".join(filter(None, said)), f"{'LINE':{LABEL}}"))
-
-
-def _standing(alarms: Form | None) -> str:
-    """Return DOWN where an alarm of the line says so. That none does is no proof that light comes through: the verdict says what is."""
-    down = [alarm for alarm in (alarms or {}).get("alarms", ()) if str(alarm["key"]).partition("/")[2].startswith("LINE-DOWN")]
-    return "DOWN" if any(alarm["letter"] in "BC" for alarm in down) else ""
 
 
 def _feeds(status: Form, around: Around) -> list[Part]:
@@ -228,14 +223,6 @@ def _links(status: Form, health: Form) -> Iterator[str]:
 
 
 # What the parts share.
-
-
-def utc_s(text: object) -> float | None:
-    """Return the Unix time of an RFC 3339 text; None for anything else."""
-    try:
-        return datetime.fromisoformat(str(text)).timestamp()
-    except (ValueError, OverflowError, OSError):
-        return None
 
 
 def _label(group: str, name: str) -> str:

@@ -18,8 +18,8 @@ from stationd.shell.caller import Failed, Line
 from stationd.shell.denials import NOTHING_SENT, reason_lines
 from stationd.shell.exits import Exit
 from stationd.shell.methods import OPERATION
+from stationd.shell.running_view import InLines, View, clock
 from stationd.shell.screens import acting as act_screens
-from stationd.shell.screens.typeset import wrapped
 from stationd.shell.terminal import Pasted, Terminal
 from stationd.shell.wish import Kind, Wish
 
@@ -30,7 +30,6 @@ HOLD_KEYS, LEAVE_KEYS = " ", "\x04q"
 HOLD_WORD = "hold"
 NO_AUTHORITY = "no-access-authority"
 UNDER_WAY = frozenset({"starting", "running"})
-UNDER_CLOCK = " " * 10
 PASTE_REFUSED = "REFUSED: what is pasted is not taken here. Read the screen above, and type it."
 NOT_SELECTED, LOCKED = "object-not-selected", "locked-by-other-client"
 
@@ -118,18 +117,17 @@ def not_here(view: Form, code: Exit, cause: str, why: str, remedy: str) -> Faile
 class Visit:
     """One person with one operation, from its arming until it has ended, holds, or is left."""
 
-    def __init__(self, line: Line, socket: str, timeout_s: float, between: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, line: Line, socket: str, timeout_s: float, view: View | None = None) -> None:
         self._line = line
         self._socket = socket
         self._timeout_s = timeout_s
-        self._between = between  # called between two looks: what else is to be said is said then
         self._terminal = Terminal()
+        self._view = view or InLines(self._terminal.say)
         self._name = ""
         self._own = False
         self._stays = False
         self._feed = False
         self._executed = False
-        self._shown = ""
         self._typed = ""
 
     def through(self, wish: Wish) -> Exit:
@@ -255,22 +253,15 @@ class Visit:
     def _followed(self) -> Exit:
         """Watch it to its end, or until it holds."""
         view = self._look()
-        self._terminal.say(act_screens.running_lines(view))
+        self._view.begins(view)
         with self._terminal.keys():
             while view["phase"] in UNDER_WAY:
-                self._progress(view)
+                self._view.shows(view)
                 until = time.monotonic() + LOOK_S
                 while (left_s := until - time.monotonic()) > 0 and not self._obeyed(self._terminal.pressed(left_s)):
                     pass
                 view = self._kept_alive()
-                self._between()
         return self._end(view)
-
-    def _progress(self, view: Form) -> None:
-        text = act_screens.progress_text(view)
-        if text != self._shown:
-            self._shown = text
-            self._terminal.say(wrapped(text, f"{_clock()} ", UNDER_CLOCK))
 
     def _obeyed(self, keys: str) -> bool:
         """Do what keys say; True when that changes something. The space bar holds, as does the word with Enter; q leaves."""
@@ -290,7 +281,7 @@ class Visit:
         except Failed as failed:
             if failed.code is Exit.OUTCOME_UNKNOWN:
                 raise
-            self._terminal.say([f"REFUSED  hold {self._name}", *failed.lines])
+            self._view.says([f"REFUSED  hold {self._name}", *failed.lines])
 
     def _kept_alive(self) -> Form:
         """Say that somebody is there; return how far it is. A refusal means that it does not run any more: look how it ended."""
@@ -305,7 +296,7 @@ class Visit:
     # What both share.
 
     def _end(self, view: Form) -> Exit:
-        self._terminal.say(act_screens.ending_lines(view, f"{_clock()} "))
+        self._terminal.say(act_screens.ending_lines(view, f"{clock()} "))
         return act_screens.exit_of(view)
 
     def _look(self) -> Form:
@@ -316,7 +307,3 @@ class Visit:
         """Ask the daemon. Once it was executed, no answer at all means that the outcome is unknown."""
         self._line.renew(min(self._timeout_s, LONGEST_CALL_S))
         return self._line.call(f"{OPERATION}.{method}", parameters, acts=acts or self._executed)
-
-
-def _clock() -> str:
-    return time.strftime("%H:%M:%SZ", time.gmtime())

@@ -167,14 +167,15 @@ class Carrier:
                 self._outlet.say([""])
 
     def _face_to_face(self, wish: Wish) -> None:
-        from stationd.shell import act_client
+        from stationd.shell import act_client, running_view
 
         line = self._daemon.keep()
         with self._outlet.held():
             if wish.kind is Kind.APPROVE:
                 act_client.SecondPerson(line, wish, self._daemon.timeout_s).reads()
                 return
-            visit = act_client.Visit(line, self._daemon.socket, self._daemon.timeout_s, self._outlet.flush)
+            view = running_view.of_shell(self._outlet, self._size, self._outlet.say, plain=self._settings.plain)
+            visit = act_client.Visit(line, self._daemon.socket, self._daemon.timeout_s, view)
             try:
                 self._visited(visit, wish)
             except KeyboardInterrupt:

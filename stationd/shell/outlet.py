@@ -52,6 +52,11 @@ class Outlet:
         """True when something waits to be said."""
         return bool(self._waiting)
 
+    def seen(self) -> str:
+        """Return what waits, which goes on waiting."""
+        with self._lock:
+            return "".join(self._waiting)
+
     def taken(self) -> str:
         """Take what waits away, to write it somewhere else."""
         with self._lock:

@@ -80,6 +80,11 @@ class Scripted:
         for listener in self.listeners:
             listener.sendall(json.dumps({"parameters": {"notice": {"t": STAMP, **notice}}, "continues": True}).encode() + b"\0")
 
+    @property
+    def opened(self) -> int:
+        """How many connections there were in all."""
+        return len(self._open)
+
     def hangs_up(self) -> None:
         """End every connection, as a daemon does that ends."""
         for connection in self._open:

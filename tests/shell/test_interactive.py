@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import termios
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -251,7 +252,8 @@ def running(daemon: Scripted, person: Person) -> None:
     person.orders("execute OP-42")
     person.sees(ASKS)
     person.types(f"{CODE}\n")
-    person.sees("measured 0 mA")
+    person.sees("measured")
+    person.sees("SPACE")
 
 
 def test_who_arms_has_his_prompt_back_and_begins_later_with_the_code(daemon: Scripted) -> None:
@@ -262,6 +264,49 @@ def test_who_arms_has_his_prompt_back_and_begins_later_with_the_code(daemon: Scr
         person.prompted()
     assert daemon.called("Execute") == [{"operation": "OP-42", "code": CODE}]
     assert daemon.called("KeepAlive")
+
+
+def test_the_running_view_is_painted_once_and_then_only_its_figures_change(daemon: Scripted) -> None:
+    with at_shell(daemon) as person:
+        running(daemon, person)
+        daemon.tells(kind="alarm", text="C MINOR ENV-DOOR open", bell=True, id=1)
+        at = person.at
+        move(daemon, "running", progress=progress(418.0))
+        person.sees("ENV-DOOR open")
+        person.sees("418")
+        assert person.seat.screen.count("EFFECT") == 2
+        assert person.seat.screen[at:].count("keep-alive") == 0
+        assert person.seat.screen[at:].count("OP-42") == 0
+        person.types("q")
+        person.sees("OP-42 HOLDS")
+        person.sees("C MINOR ENV-DOOR open")
+        person.prompted()
+
+
+def test_a_dumb_terminal_gets_the_running_view_line_by_line(daemon: Scripted) -> None:
+    lets_run(daemon)
+    move(daemon, "armed")
+    with at_shell(daemon, "dumb") as person:
+        slowly(person, ARM)
+        person.sees("execute OP-42   code K7Q4")
+        person.prompted()
+        slowly(person, "execute OP-42")
+        person.sees(ASKS)
+        person.types(f"{CODE}\n")
+        person.sees("measured 0 mA")
+        move(daemon, "closed", ending="reached", detail="1000 mA, stable 5 s")
+        person.sees("OP-42 reached")
+        person.prompted()
+        assert "\x1b" not in person.seat.screen
+
+
+def slowly(person: Person, line: str) -> None:
+    """Type a line as a person does: what comes faster is refused."""
+    for begin in range(0, len(line), 6):
+        person.types(line[begin : begin + 6])
+        person.sees(line[begin : begin + 6].rstrip())
+        time.sleep(6 / 20.0)
+    person.types("\n")
 
 
 def test_nothing_is_begun_before_the_second_person_has_agreed(daemon: Scripted) -> None:
@@ -344,7 +389,7 @@ def test_a_held_operation_goes_on_with_a_new_code_at_once_where_nobody_else_is_n
         person.orders(f"{way} OP-42")
         person.sees(ASKS)
         person.types(f"{CODE}\n")
-        person.sees("measured 0 mA")
+        person.sees("measured")
     assert daemon.called("Prepare") == [{"operation": "OP-42", "way": way}]
 
 
@@ -360,17 +405,23 @@ def test_the_second_person_types_the_name_below_the_same_screen(daemon: Scripted
     assert len(daemon.called("Approve")) == 1
 
 
+@pytest.mark.parametrize(("word", "method"), [("EMERGENCY-OFF pfe a", "EmergencyOff"), ("hold-ramp", "Hold")])
 @pytest.mark.parametrize("term", ["vt100", "dumb"])
-def test_emergency_off_goes_out_while_the_shells_own_connection_is_stuck(daemon: Scripted, term: str) -> None:
+def test_what_stops_something_goes_out_before_anything_else_on_a_connection_of_its_own(
+    daemon: Scripted, term: str, word: str, method: str
+) -> None:
     daemon.answers["EmergencyOff"] = lambda _: off(True)
     with at_shell(daemon, term) as person:
-        before = daemon.connections
-        person.types("EMERGENCY-OFF pfe a\r")
-        person.sees("EMERGENCY-OFF pfe-a")
-        person.sees("OFF confirmed by read-back")
-        person.sees("NOT SAFE TO TOUCH")
+        daemon.wait_for(lambda: daemon.listeners != [])
+        before = len(daemon.calls)
+        stood = daemon.connections
+        person.types(f"{word}\r")
+        daemon.wait_for(lambda: daemon.called(method) != [])
+        assert daemon.calls[before][0].endswith(f".{method}")
+        assert daemon.opened > stood
+        person.sees("NOT SAFE TO TOUCH" if method == "EmergencyOff" else "held")
         person.prompted()
-        assert daemon.connections == before
+        daemon.wait_for(lambda: daemon.connections == stood)
 
 
 def test_a_refusal_says_what_was_refused(daemon: Scripted) -> None:

@@ -81,7 +81,8 @@ class Shell:
         self._daemon = Daemon(options.socket, options.timeout_s)
         self._owned = Owned(self._daemon)
         self._carrier = Carrier(self._daemon, self._outlet, self._settings, self._owned, self._worn, self._size, self._idle_s)
-        self._remembered = remembered.Remembered(remembered.place(environ), lambda line: is_at_most(line, Class.READ))
+        self._history = remembered.place(environ)
+        self._remembered = remembered.Remembered(None, _only_reads)
         self._term = environ.get("TERM", "")
         self._plain_keyboard = PlainKeyboard(self._outlet, self._idle_s)
         self._known: Form = {"station": re.sub(r"\..*", "", socket.gethostname()), "mode": "LIVE", "place": "view"}
@@ -96,6 +97,7 @@ class Shell:
         """Show the station, then obey until the person leaves."""
         prompt = self._prompt()
         self._obey(FIRST, typed=False)
+        self._remembered = remembered.Remembered(self._history, _only_reads)  # after the station is on the screen: a long file takes time
         notices = Notices(self._daemon.socket, self._heard, there=self._there)
         notices.start()
         try:
@@ -216,6 +218,10 @@ class Shell:
         self._outlet.say(self._owned.given_up())
         notices.stop()
         self._daemon.drop()
+
+
+def _only_reads(line: str) -> bool:
+    return is_at_most(line, Class.READ)
 
 
 def _harmless(line: str, *, pasted: bool) -> bool:

@@ -271,8 +271,8 @@ def test_the_running_view_is_painted_once_and_then_only_its_figures_change(daemo
         running(daemon, person)
         daemon.tells(kind="alarm", text="C MINOR ENV-DOOR open", bell=True, id=1)
         at = person.at
-        move(daemon, "running", progress=progress(418.0))
         person.sees("ENV-DOOR open")
+        move(daemon, "running", progress=progress(418.0))
         person.sees("418")
         assert person.seat.screen.count("EFFECT") == 2
         assert person.seat.screen[at:].count("keep-alive") == 0

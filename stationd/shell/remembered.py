@@ -57,7 +57,7 @@ class Remembered:
                 return
             file.seek(max(0, os.fstat(file.fileno()).st_size - MOST_LINES * LONGEST_LINE))
             found = file.read().decode("utf-8", "replace").splitlines()
-        fits = {line: self._fits(line) for line in dict.fromkeys(found[-MOST_LINES:])}  # people type the same few lines: each is judged once
+        fits = {line: self._fits(line) for line in set(found[-MOST_LINES:])}  # people type the same few lines: each is judged once
         self.lines = [line for line in found[-MOST_LINES:] if fits[line]]
         if len(self.lines) != len(found):
             self._written(path, "".join(f"{line}\n" for line in self.lines), os.O_TRUNC)

@@ -43,6 +43,15 @@ def test_lost_light_is_dated_by_its_own_samples(end: End) -> None:
     assert all(0.0 <= each.t - at <= 0.005 for each in received_no_more(end))
 
 
+@pytest.mark.parametrize("end", End)
+def test_what_our_boosters_darken_because_they_shut_off_is_folded_too_and_the_break_says_its_place_once(end: End) -> None:
+    sent = [str(each.key) for each in cut().raised(end, "LIGHT-LOST") if each.key.resource.endswith("-tx")]
+    hidden = {str(each.key) for each in cut().alarms[end] if each.cause is not None}
+    assert set(sent) <= hidden
+    (broken,) = cut().raised(end, "line/LINE-BREAK")
+    assert broken.note.count(" km from ") == 1
+
+
 def again(seed: int) -> Played:
     return play_through("cable-cut", 25.0, seed)
 

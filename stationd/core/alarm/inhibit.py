@@ -9,6 +9,11 @@ to come back. What is folded and holds stays folded until then. Each new coming 
 what was folded only because everything was coming back is judged anew when the cause comes back instead. A link that takes over
 explains also what began long before its cause, if something else hides it at that moment: nothing is shown for a change of reasons.
 
+A link that `follows` is stricter: the effect is brought about by the cause, as a booster shuts off because its pair has gone dark.
+It is never seen before its cause, so that what began before is our own fault and is told; it begins soon or does not belong to it;
+and once it has followed, it may go and come as often as it likes while the cause stands (such a booster sends a pulse now and then).
+What has gone brings about nothing more.
+
     cause:  unseen --began--> explains --ended--> fades --hold_off--> unseen          fades --began--> explains
 
 The graph must have no cycle, and nothing that protects people may be an effect. Both are reported as values, so that a
@@ -34,7 +39,8 @@ class Link:
 
     `hold_back_s` is the longest time by which the effect may be seen before the cause, `within_s` the longest by which it may
     begin after it. With `takes_over` it explains also what another cause hides already. `intended`: people bring the cause about,
-    and it may hide what is graver than itself.
+    and it may hide what is graver than itself. `follows`: the effect is brought about by the cause, see above; `hold_back_s` is not
+    used then.
     """
 
     cause: AlarmKey
@@ -44,6 +50,7 @@ class Link:
     within_s: float = inf
     takes_over: bool = False
     intended: bool = False
+    follows: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +58,8 @@ class Graph:
     """The links, followed to the end: a cause explains also what its effects explain.
 
     `causes[effect][cause]` and `effects[cause][effect]` hold the hold-back of the pair, `within_s[cause][effect]` how long after
-    the cause the effect may begin; `hold_off_s[cause]` is the longest of its links; `takes_over` are the pairs that do.
+    the cause the effect may begin; `hold_off_s[cause]` is the longest of its links; `takes_over` and `follows` are the pairs that do.
+    A way ends at what follows: what that explains itself is not explained by what it follows from.
     """
 
     causes: Mapping[AlarmKey, Mapping[AlarmKey, float]]
@@ -59,6 +67,7 @@ class Graph:
     within_s: Mapping[AlarmKey, Mapping[AlarmKey, float]]
     hold_off_s: Mapping[AlarmKey, float]
     takes_over: frozenset[tuple[AlarmKey, AlarmKey]] = frozenset()
+    follows: frozenset[tuple[AlarmKey, AlarmKey]] = frozenset()
 
     def hold_back_s(self, effect: AlarmKey) -> float:
         """Return how long an effect waits for its causes before it is told; 0 for an alarm that has none."""
@@ -110,15 +119,36 @@ def graph(links: Iterable[Link]) -> Graph:
     links = tuple(links)
     by_cause: dict[AlarmKey, list[Link]] = {}
     for link in links:
-        by_cause.setdefault(link.cause, []).append(link)
+        if not link.follows:
+            by_cause.setdefault(link.cause, []).append(link)
     effects = {cause: _reached(cause, by_cause, lambda link: link.hold_back_s, max) for cause in by_cause}
     within = {cause: _reached(cause, by_cause, lambda link: link.within_s, min) for cause in by_cause}
+    follows = _follow(links, effects, within)
     causes: dict[AlarmKey, dict[AlarmKey, float]] = {}
     for cause, reached in effects.items():
         for effect, hold_back_s in reached.items():
             causes.setdefault(effect, {})[cause] = hold_back_s
-    hold_off_s = {cause: max(each.hold_off_s for each in own) for cause, own in by_cause.items()}
-    return Graph(causes, effects, within, hold_off_s, frozenset((link.cause, link.effect) for link in links if link.takes_over))
+    hold_off_s = dict[AlarmKey, float]()
+    for link in links:
+        hold_off_s[link.cause] = max(link.hold_off_s, hold_off_s.get(link.cause, 0.0))
+    taking = frozenset((link.cause, link.effect) for link in links if link.takes_over)
+    return Graph(causes, effects, within, hold_off_s, taking, follows)
+
+
+def _follow(
+    links: tuple[Link, ...], effects: dict[AlarmKey, dict[AlarmKey, float]], within: dict[AlarmKey, dict[AlarmKey, float]]
+) -> frozenset[tuple[AlarmKey, AlarmKey]]:
+    """Add what follows to what its causes, and theirs, explain; return the pairs. A pair that is explained otherwise too stays that."""
+    found: set[tuple[AlarmKey, AlarmKey]] = set()
+    for link in links:
+        if link.follows:
+            before = [cause for cause, reached in effects.items() if link.cause in reached]
+            for cause in (link.cause, *before):
+                if link.effect not in effects.setdefault(cause, {}):
+                    effects[cause][link.effect] = 0.0
+                    within.setdefault(cause, {})[link.effect] = link.within_s
+                    found.add((cause, link.effect))
+    return frozenset(found)
 
 
 def _reached(
@@ -192,8 +222,13 @@ class Inhibitor:
         if known is None or onset < known.onset - hold_back_s:
             return False
         if known.ended is not None and onset >= known.ended:
-            return True
+            return (cause, effect) not in self.graph.follows
         return onset <= known.onset + self.graph.within_s[cause][effect]
+
+    def goes_on(self, effect: AlarmKey, causes: frozenset[AlarmKey]) -> frozenset[AlarmKey]:
+        """Return those of the causes that hide an effect already which it follows from, and which still hold."""
+        held = {cause for cause in causes if (known := self._now.get(cause)) is not None and known.ended is None}
+        return frozenset(cause for cause in held if (cause, effect) in self.graph.follows)
 
     def known(self, cause: AlarmKey) -> Explanation | None:
         """Return since when a cause explains, or None when it does not."""

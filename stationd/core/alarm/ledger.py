@@ -90,7 +90,7 @@ class Ledger:
         self.last_raise_t = news.t
         if alarm.shelf is not None:
             alarm.shelf = replace(alarm.shelf, used=True)
-        causes = self.inhibitor.explained_by(alarm.key, news.onset)
+        causes = self.inhibitor.explained_by(alarm.key, news.onset) | self.inhibitor.goes_on(alarm.key, alarm.causes)
         self.fold(alarm, causes, news.t)
         if stale := alarm.causes - causes:
             self.uncause(alarm, stale, news.t)

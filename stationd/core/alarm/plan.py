@@ -22,6 +22,7 @@ LINE = "line"  # resource of alarms of the sea cable
 SAMPLER = "sampler"  # resource of alarms of the optical sampler
 LIT_BY_LINE = frozenset({Reach.PAIR, Reach.FEED, Reach.LINE})
 RETRY_S = 0.5  # one repeated question after a bad answer (assumption)
+SHUT_OFF_S = 3.5  # a booster whose pair receives nothing is off within 1 s, by the widest of published procedures 3 s; and some room
 WITH_IT_S = 60.0  # what a fault of a unit brings in the same unit is read by then: slow points come every 10 s (assumption)
 
 
@@ -148,8 +149,9 @@ def links_of(rules: Mapping[AlarmKey, Rule], facts: Facts, own: Iterable[Suppres
             for found in places.causes(each.key, cause.type, cause.reach):
                 over = cause.lasting or cause.intended
                 links[found, each.key] = Link(
-                    found, each.key, places.hold_back_s(found), within_s=_within_s(cause), takes_over=over, intended=cause.intended
-                )
+                    found, each.key, places.hold_back_s(found), within_s=_within_s(cause), takes_over=over, intended=cause.intended,
+                    follows=cause.reach is Reach.RETURN,
+                )  # fmt: skip
     for added in own:
         for effect in places.of_type(added.effect):
             for found in places.causes(effect, added.cause, added.reach):
@@ -160,6 +162,8 @@ def links_of(rules: Mapping[AlarmKey, Rule], facts: Facts, own: Iterable[Suppres
 
 def _within_s(cause: Cause) -> float:
     """Return how long after a cause its effects may begin."""
+    if cause.reach is Reach.RETURN:
+        return SHUT_OFF_S
     if cause.reach in LIT_BY_LINE:
         return WITHIN_S
     return WITH_IT_S if cause.reach is Reach.SAME and not cause.lasting else inf
@@ -219,6 +223,9 @@ class _Places:
                 return here is not None and cause.resource == here.bus
             case Reach.PAIR:
                 return here is not None and there is not None and lit_by_line and there.receives and _same_pair(here, there)
+            case Reach.RETURN:
+                sends = here is not None and not here.receives
+                return sends and here is not None and there is not None and there.receives and _same_pair(here, there)
             case Reach.FEED:
                 return self._facts.repeatered and lit_by_line and there is not None and there.kind == "pfe"
             case Reach.LINE:

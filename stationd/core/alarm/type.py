@@ -57,12 +57,14 @@ def alarm_key(text: str) -> AlarmKey | None:
 class Reach(Enum):
     """Where the cause of an alarm is to be looked for, seen from the resource of the effect.
 
-    PAIR, FEED and LINE reach only what receives its light from the line: a booster does not go dark with the cable.
+    PAIR, FEED and LINE reach only what receives its light from the line: a booster does not go dark with the cable. RETURN reaches
+    only what sends: many boosters shut themselves off for people's eyes when their pair receives nothing any more.
     """
 
     SAME = "the same resource"
     BUS = "the bus that it is on"
     PAIR = "equipment and taps of the same fibre pair"
+    RETURN = "what receives on the same fibre pair, seen from what sends"
     FEED = "the power feeds of a line with repeaters"
     LINE = "the sea cable"
     SAMPLER = "the optical sampler"

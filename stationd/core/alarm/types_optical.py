@@ -20,6 +20,10 @@ DARK_LINE = (
     Cause("LINE-OVER-VOLTAGE-LIMIT", Reach.FEED),
 )
 DARK_TAP = (*DARK_LINE, Cause("LIGHT-LOST", Reach.SAME, lasting=True))
+# A tap of a sending fibre goes dark when the booster before it shuts off because its pair receives nothing; the times of taps are those of
+# samples, so that a transmitter of ours that failed first is told first. What a booster says itself (PUMP-OFF) is read every second or
+# five: which of the two came first cannot be told from that, and so nothing hides it.
+SHUT_OFF = Cause("LIGHT-LOST", Reach.RETURN)
 DARK_INPUT = (*DARK_LINE, Cause("LIGHT-LOST", Reach.PAIR))
 NO_INPUT = (*DARK_INPUT, Cause("AMP-LOS", Reach.SAME, lasting=True))
 PUMPS = (Cause("AMP-INTERLOCK", Reach.SAME), Cause("AMP-FAULT", Reach.SAME))
@@ -53,7 +57,7 @@ OPTICAL_TYPES = (
     AlarmType(
         "LIGHT-LOST", CRITICAL, "Light is lost at a tap", "The traffic of this fibre is lost",
         "Look whether other pairs are dark too: show line; one alone is a fibre or an amplifier, all are cable or feed",
-        delays=Delays(0.0, 2.0), service_affecting=True, suppressed_by=DARK_LINE,
+        delays=Delays(0.0, 2.0), service_affecting=True, suppressed_by=(*DARK_LINE, SHUT_OFF),
         limits="los_dbm and clear_dbm of the channel, compared in the sampling loop",
     ),
     AlarmType(

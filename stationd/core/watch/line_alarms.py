@@ -72,4 +72,10 @@ def _of_line(e: Evidence, verdict: Verdict) -> Iterator[tuple[AlarmKey, Found]]:
         holds = verdict.kind in kinds and (name != "FAR-FEED-OFF" or e.electric.sign is Sign.FAR_TRIP)
         electrical = name in ("LINE-SHUNT", "FAR-FEED-OFF", "BALANCE-DRIFT", "EARTH-POTENTIAL")
         unknown = (not holds and (unsure or (electrical and (blind or e.electric.sign is Sign.UNCLEAR)))) or (holds and unsure)
-        yield AlarmKey(LINE, name), (None if unknown else holds, f"{verdict.sentence}; {verdict.where}" if holds else "")
+        yield AlarmKey(LINE, name), (None if unknown else holds, _note(verdict) if holds else "")
+
+
+def _note(verdict: Verdict) -> str:
+    """Return what happened and where, the kilometre once: most sentences say it already."""
+    where, _, place = verdict.where.partition(", ")
+    return f"{verdict.sentence}; {where if place and place in verdict.sentence else verdict.where}"

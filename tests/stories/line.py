@@ -9,19 +9,21 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from tests.stories.people import BEKOV, PLACE, USER, Person, Place
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_S = 90.0  # for what comes by itself; the machine of a test may be busy
+PATIENCE_S = float(os.environ.get("STATIOND_STORY_PATIENCE_S", "60"))  # for what comes by itself; the machine of a test may be busy
 LOOK_S = 0.1
 CLIENT = "stationd.shell.client"
 
@@ -70,6 +72,19 @@ class Line:
         assert answer.code == 0, answer
         return answer.out
 
+    def is_sound_for(self, seconds: float) -> None:
+        """Wait until both stations have found the line healthy for so long."""
+        give_up = time.monotonic() + PATIENCE_S + seconds
+        while min(self._healthy_s(station) for station in self.sockets) < seconds:
+            assert time.monotonic() < give_up, [self.shows(station, "show", "status") for station in self.sockets]
+            time.sleep(LOOK_S)
+
+    def _healthy_s(self, station: str) -> float:
+        status = json.loads(self.shows(station, "--json", "show", "status"))["data"]
+        verdict = status.get("status", status)["verdict"]
+        now, since = (datetime.fromisoformat(text) for text in (status.get("status", status)["t"], verdict["since"]))
+        return (now - since).total_seconds() if verdict["kind"] == "healthy" else 0.0
+
     def until(self, station: str, command: str, *texts: str) -> str:
         """Wait until all these texts stand in the answer to a command at a station; return it."""
         give_up = time.monotonic() + PATIENCE_S
@@ -78,6 +93,16 @@ class Line:
             if all(text in answer.out for text in texts):
                 return answer.out
             assert time.monotonic() < give_up, f"{command} never showed {texts}:\n{answer.out}{answer.err}"
+            time.sleep(LOOK_S)
+
+    def until_matches(self, station: str, command: str, pattern: str) -> str:
+        """Wait until a pattern is found in one of the lines of the answer to a command at a station; return the answer."""
+        give_up = time.monotonic() + PATIENCE_S
+        while True:
+            answer = one_shot(self.sockets[station], *command.split(), home=self.folder)
+            if re.search(pattern, answer.out):
+                return answer.out
+            assert time.monotonic() < give_up, f"{command} never showed {pattern}:\n{answer.out}{answer.err}"
             time.sleep(LOOK_S)
 
     def _answer(self) -> Any:

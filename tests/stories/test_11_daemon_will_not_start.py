@@ -14,7 +14,7 @@ import pytest
 
 from tests.stories.line import ROOT, Answer, one_shot
 
-SECRET = "hunter2-of-the-station"  # noqa: S105 - a word that must not be found again
+SECRET = "hunter2-of-the-station"
 BROKEN = f"""
 [station]
 name = "aktau"

@@ -41,8 +41,8 @@ def test_a_value_that_is_older_than_its_limit_has_an_exit_code_of_its_own(line: 
 
 @pytest.mark.parametrize("command", ["check", "show status", "show alarms", "show alarms types", "show audit", "show config", "help"])
 def test_nothing_is_paged_coloured_or_asked_whatever_the_terminal_is_said_to_be(line: Line, command: str) -> None:
-    around = {"TERM": "xterm-256color", "LANG": "C.UTF-8", "CLICOLOR_FORCE": "1"}
-    answer = one_shot(line.sockets["aktau"], *command.split(), person=CRON, **around)
+    socket_path = line.sockets["aktau"]
+    answer = one_shot(socket_path, *command.split(), person=CRON, TERM="xterm-256color", LANG="C.UTF-8", CLICOLOR_FORCE="1")
     assert answer.code in (0, 1)
     assert answer.out
     assert "\x1b" not in answer.out + answer.err

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 import sys
 import tomllib
 from collections.abc import AsyncIterator, Callable
@@ -31,17 +32,18 @@ from tests.integration.brokers import running_broker
 
 # A ramp that the simulated supplies follow at the speed of their serial lines, and how far the current may be off it meanwhile.
 FAST = "ramp_ma_per_s = 100.0\nramp_down_ma_per_s = 200.0\ndeviation_ma = 50.0\n"
+BOOSTER = "output_dbm = [5.0, 18.0]"  # round the 17 dBm at which the simulated boosters stand: what is set can go back there
 STOP_S = 5.0
 
 
 def named_feed(text: str, end: End) -> str:
-    """Return a station file whose one feed has the name of the end that it stands at, and ramps fast."""
+    """Return a station file whose one feed has the name of the end that it stands at, and ramps fast; its boosters may go back."""
     name = f"pfe-{end.value}"
     for before, after in (("[bus.pfe]", f"[bus.{name}]"), ('bus = "pfe"', f'bus = "{name}"'), ("[device.pfe]", f"[device.{name}]"),
                           ("[device.pfe.ratings]", f"[device.{name}.ratings]"), ("[pfe.pfe]\n", f"[pfe.{name}]\n{FAST}")):  # fmt: skip
         assert text.count(before) == 1, before
         text = text.replace(before, after)
-    return text
+    return re.sub(r"(?m)^output_dbm = \[5\.0, .*\]$", BOOSTER, text)
 
 
 @dataclass(slots=True)
@@ -145,18 +147,23 @@ async def opened(folder: Path, pairs: int) -> AsyncIterator[World]:
         yield World(simulation, Before.of(simulation), daemons)
 
 
+def _say(answer: dict[str, object]) -> None:
+    sys.stdout.write(f"{json.dumps(answer)}\n")
+    sys.stdout.flush()
+
+
 async def main(folder: Path, pairs: int) -> None:
     """Serve until the input ends."""
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     async with opened(folder, pairs) as world:
-        print(json.dumps({"ok": world.sockets()}), flush=True)
+        _say({"ok": world.sockets()})
         while line := await reader.readline():
             try:
-                answer = {"ok": world.obey(line.decode().split())}
+                answer: dict[str, object] = {"ok": world.obey(line.decode().split())}
             except (KeyError, ValueError, TypeError) as wrong:
                 answer = {"wrong": f"{line.decode().strip()}: {wrong!r}"}
-            print(json.dumps(answer), flush=True)
+            _say(answer)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """The connection of `stationctl` to the daemon: calls out, answers or one sentence of failure back. Standard library only.
 
 Every call has a deadline, and a lost answer of an order is not a failed order: nobody knows what became of it, which has its own
-exit code. Follows varlink.org for the bytes on the socket.
+exit code. A daemon that is too busy to take a connection is asked again until the time is over: connect(2) on a Unix socket whose
+queue is full fails at once with EAGAIN, and that is no answer. Follows varlink.org for the bytes on the socket.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import contextlib
 import json
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from stationd.shell import denials
@@ -19,6 +20,7 @@ from stationd.shell.screens import status as screens
 
 SOCKET = "/run/stationd/io.stationd"
 LONGEST_ANSWER_BYTES = 16 * 1024 * 1024
+KNOCKS_EVERY_S = 0.02  # nobody notices so short a time, and it costs no processor (assumption)
 Form = dict[str, Any]
 
 
@@ -34,16 +36,22 @@ class Failed(Exception):
 
 
 class Line:
-    """The connection to the daemon, with one deadline for everything until it is renewed."""
+    """The connection to the daemon, with one deadline for everything until it is renewed.
 
-    def __init__(self, path: str, timeout_s: float) -> None:
+    `waiting` is called once if the daemon does not take the connection at once.
+    """
+
+    def __init__(self, path: str, timeout_s: float, waiting: Callable[[], None] | None = None) -> None:
         self.timeout_s = timeout_s
         self._until = time.monotonic() + timeout_s
         self._rest = b""
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            self._socket.settimeout(timeout_s)
-            self._socket.connect(path)
+            self._connect(path, waiting)
+        except BlockingIOError:
+            self.close()
+            lines = (f"the daemon has taken no connection within {timeout_s:g} s: it is stopped or too busy",)
+            raise Failed(Exit.NO_DAEMON, *lines, "look at it: systemctl status stationd") from None
         except PermissionError as error:
             self.close()
             raise Failed(Exit.NOT_PERMITTED, f"{path}: {error.strerror}", "ask for the group stationd-view, then log in anew") from None
@@ -51,6 +59,21 @@ class Line:
             self.close()
             lines = (f"no daemon answers at {path}: {error.strerror or error}", "look at it: systemctl status stationd")
             raise Failed(Exit.NO_DAEMON, *lines) from None
+
+    def _connect(self, path: str, waiting: Callable[[], None] | None) -> None:
+        """Connect as soon as there is room. BlockingIOError when there is none until the time is over."""
+        self._socket.setblocking(False)
+        while True:
+            try:
+                self._socket.connect(path)
+                return
+            except BlockingIOError:
+                if waiting is not None:
+                    waiting()
+                    waiting = None
+                if time.monotonic() >= self._until:
+                    raise
+            time.sleep(KNOCKS_EVERY_S)
 
     def close(self) -> None:
         """Hang up."""

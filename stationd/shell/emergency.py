@@ -21,6 +21,7 @@ from stationd.shell.screens.typeset import ascii_only, value, wrapped
 from stationd.shell.wish import Wish
 
 Form = Mapping[str, Any]
+CONNECT_S = 60.0  # so long it goes on being tried at a daemon that takes no connection; the red button is named at once (assumption)
 ANSWER_S = 15.0  # the daemon answers after 10 s at most, and says so if it goes on after that
 LOOK_S, LOOK_EVERY_S = 3.0, 0.3  # for a reading that was made after the OFF: a feed is read every second (assumption)
 LOOK_KEPT = timedelta(seconds=0.25)  # so old may the daemon's look at the station be (stationd.console.status)
@@ -37,10 +38,11 @@ def off(wish: Wish, socket: str, *, as_json: bool) -> Exit:
     """De-energise. Failed when that was refused, or when nobody knows; what to press then stands in its lines."""
     started = time.monotonic()
     try:
-        line = Line(socket, ANSWER_S)
+        line = Line(socket, CONNECT_S, _not_taken)
     except Failed as failed:
         raise _failed(failed, "Nothing was sent.") from None
     with contextlib.closing(line):
+        line.renew(ANSWER_S)
         try:
             lost = line.send(wish.method, wish.parameters, acts=True)
             if not as_json:
@@ -50,6 +52,14 @@ def off(wish: Wish, socket: str, *, as_json: bool) -> Exit:
             named = failed.parameters.get("cause") == INCONSISTENT
             raise _failed(failed, *(forms(_looked(line)) if named else [])) from None
         return _shown(line, answer, time.monotonic() - started, as_json)
+
+
+def _not_taken() -> None:
+    """Say at once that it is not sent yet, on standard error: scripts have their document on the other."""
+    rows = wrapped(f"NOT SENT YET: the daemon takes no connection; it goes on being tried for {CONNECT_S:.0f} s. {RED_BUTTON}")
+    with contextlib.suppress(OSError):
+        sys.stderr.write("".join(f"{row}\n" for row in rows))
+        sys.stderr.flush()
 
 
 def _failed(failed: Failed, *sent: str) -> Failed:

@@ -20,6 +20,7 @@ from stationd.shell.screens import status as screens
 
 SOCKET = "/run/stationd/io.stationd"
 LONGEST_ANSWER_BYTES = 16 * 1024 * 1024
+NOT_IN_TIME = "the daemon did not answer in time"
 KNOCKS_EVERY_S = 0.02  # nobody notices so short a time, and it costs no processor (assumption)
 Form = dict[str, Any]
 
@@ -66,13 +67,14 @@ class Line:
         while True:
             try:
                 self._socket.connect(path)
-                return
             except BlockingIOError:
                 if waiting is not None:
                     waiting()
                     waiting = None
                 if time.monotonic() >= self._until:
                     raise
+            else:
+                return
             time.sleep(KNOCKS_EVERY_S)
 
     def close(self) -> None:
@@ -89,6 +91,8 @@ class Line:
 
     def send(self, method: str, parameters: Mapping[str, object], *, acts: bool = False) -> Lost:
         """Send a call; return what to say if its answer, which is the next one to be taken, never comes."""
+        if time.monotonic() >= self._until:  # what was asked before it has taken all the time
+            raise Lost(Exit.NO_DAEMON, method).because(NOT_IN_TIME)
         lost = Lost(Exit.OUTCOME_UNKNOWN if acts else Exit.NO_DAEMON, method)
         message = json.dumps({"method": method, "parameters": parameters}).encode() + b"\0"
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it may have said why before it closed: read that
@@ -121,7 +125,7 @@ class Line:
             try:
                 more = self._within(lost).recv(65536)
             except TimeoutError:
-                raise lost.because("the daemon did not answer in time") from None
+                raise lost.because(NOT_IN_TIME) from None
             except OSError as error:
                 raise lost.because(f"the connection was lost: {error.strerror}") from None
             if not more:
@@ -134,7 +138,7 @@ class Line:
         """Return the socket with the time that is left as its time-out."""
         left_s = self._until - time.monotonic()
         if left_s <= 0:
-            raise lost.because("the daemon did not answer in time")
+            raise lost.because(NOT_IN_TIME)
         self._socket.settimeout(left_s)
         return self._socket
 

@@ -63,8 +63,13 @@ def _told(asked: Options) -> int:
         return failed.code
     except (KeyError, TypeError, ValueError, AttributeError) as strange:
         say(f"stationctl: the answer of the daemon is not understood ({strange!r})", "is it of another version? stationd version")
-        return Exit.NO_DAEMON if asked.words[:1] == ("show",) else Exit.OUTCOME_UNKNOWN
+        return Exit.OUTCOME_UNKNOWN if _acts(asked) else Exit.NO_DAEMON
     return code
+
+
+def _acts(asked: Options) -> bool:
+    """Return whether a command that was understood before changes something."""
+    return understood(staged(list(asked.words)).words).acts
 
 
 def _carry_out(asked: Options) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from stationd.shell.exits import Exit
-from stationd.shell.methods import AUDIT, OPERATION, SETPOINT
+from stationd.shell.methods import AUDIT, DIAGNOSTICS, OPERATION, SESSION, SETPOINT
 from stationd.shell.screens.typeset import wrapped
 
 WHY, TO_DO = " why     ", " to do   "
@@ -33,6 +33,28 @@ ACT_CAUSES = {
     "object-already-selected": Exit.CONFLICT,
     "1-of-n-control": Exit.CONFLICT,
     "command-already-in-execution": Exit.CONFLICT,
+}
+# Which screen shows what has become of an order: by its method, or else by its interface.
+LOOK = {
+    f"{OPERATION}.AddHold": "show holds",
+    f"{OPERATION}.DropHold": "show holds",
+    f"{OPERATION}.RequestAuthority": "show authority",
+    f"{OPERATION}.GrantAuthority": "show authority",
+    f"{OPERATION}.ReleaseAuthority": "show authority",
+    f"{OPERATION}.TakeAuthority": "show authority",
+    f"{OPERATION}.EndBypass": "show interlocks",
+    f"{OPERATION}.EmergencyOff": "show pfe",
+    f"{SETPOINT}.Stage": "show diff",
+    f"{SETPOINT}.Discard": "show diff",
+    f"{SETPOINT}.Rollback": "show diff",
+    f"{SESSION}.Message": "show audit",
+    f"{SESSION}.Silence": "show audit",
+    f"{DIAGNOSTICS}.TakeBaseline": "show baseline",
+    f"{DIAGNOSTICS}.MakeBundle": "show faults",
+    OPERATION: "show operations",
+    SETPOINT: "show applied",
+    SESSION: "show handover",
+    DIAGNOSTICS: "show log",
 }
 Form = Mapping[str, object]
 
@@ -67,7 +89,7 @@ def reason_lines(reasons: Sequence[tuple[str, str, str]]) -> list[str]:
 
 def unknown(method: str) -> list[str]:
     """Return what to say when an order was sent and its answer is lost."""
-    look = {OPERATION: "show operations", SETPOINT: "show applied"}.get(method.rpartition(".")[0], "show alarms all")
+    look = LOOK.get(method) or LOOK.get(method.rpartition(".")[0], "show alarms all")
     return wrapped(f"OUTCOME UNKNOWN: the order may have been carried out; look at the state first: stationctl {look}")
 
 

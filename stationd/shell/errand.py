@@ -5,11 +5,14 @@ What a person has to answer meanwhile is in stationd.shell.act_client, EMERGENCY
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Iterator
 
 from stationd.shell import showing
 from stationd.shell.caller import Failed, Line
 from stationd.shell.daemon import Daemon
+from stationd.shell.denials import NOTHING_SENT
 from stationd.shell.exits import Exit, of_outcome, qualities
 from stationd.shell.grammar.noting import ALL_VISIBLE
 from stationd.shell.methods import ALARM, DIAGNOSTICS, STATUS
@@ -51,7 +54,7 @@ def _looked(line: Line, wish: Wish, asked: Asked) -> Told:
     line.renew(max(line.timeout_s, LONG_S.get(wish.kind, 0.0)))
     answer = line.call(wish.method, _parameters(wish), acts=wish.acts)
     answer |= _more(line, wish)
-    status = line.call(f"{STATUS}.GetStatus", {})["status"]
+    status = _station(line, wish)
     if wish.kind in (Kind.FEEDS, Kind.AMPLIFIERS):
         answer = status
     lines = [] if asked.json else showing.shown(wish.kind, answer, status, asked)
@@ -101,10 +104,34 @@ def _tap(line: Line, wish: Wish, asked: Asked) -> Told:
 # Orders.
 
 
+def _station(line: Line, wish: Wish) -> Form:
+    """Return the station as it stands. What was ordered before is done, whether or not the station can be looked at after it."""
+    try:
+        status: Form = line.call(f"{STATUS}.GetStatus", {})["status"]
+    except Failed:
+        if not wish.acts:
+            raise
+        return {}
+    return status
+
+
+@contextlib.contextmanager
+def _before_it_is_sent() -> Iterator[None]:
+    """While an order needs to know something first: whatever fails here, the order itself has not left."""
+    try:
+        yield
+    except Failed as failed:
+        if failed.error:
+            raise
+        raise Failed(failed.code, *failed.lines, NOTHING_SENT) from None
+    except (KeyError, TypeError, ValueError, AttributeError) as strange:
+        raise Failed(Exit.NO_DAEMON, f"the answer of the daemon is not understood ({strange!r})", NOTHING_SENT) from None
+
+
 def _acted(line: Line, wish: Wish, asked: Asked) -> Told:
     """Give an order, before anything else is asked, and say what it has done."""
     answer = line.call(wish.method, wish.parameters, acts=True)
-    status = line.call(f"{STATUS}.GetStatus", {})["status"] if asked.json else {}
+    status = _station(line, wish) if asked.json else {}
     code, beside = _durable(answer)
     if wish.kind is Kind.SAY:
         from stationd.shell.screens import said
@@ -118,8 +145,9 @@ def _acted(line: Line, wish: Wish, asked: Asked) -> Told:
 def _ordered(line: Line, wish: Wish) -> Told:
     from stationd.shell.screens import alarms as screens
 
-    status = line.call(f"{STATUS}.GetStatus", {})["status"]
-    keys = _keys(line, wish)
+    with _before_it_is_sent():
+        status = line.call(f"{STATUS}.GetStatus", {})["status"]
+        keys = _keys(line, wish)
     if not keys:
         raise Failed(Exit.NO_SUCH_THING, "no alarm waits for an acknowledgement")
     named = {wish.parameter: keys if wish.several else keys[0]}

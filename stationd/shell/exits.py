@@ -7,6 +7,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 ALARM, STATUS, DIAGNOSTICS, SERVICE = "io.stationd.Alarm.", "io.stationd.Status.", "io.stationd.Diagnostics.", "org.varlink.service."
+SESSION = "io.stationd.Session."
 Json = Mapping[str, object]
 
 
@@ -61,6 +62,10 @@ CODES = {
     DIAGNOSTICS + "NoSuchPoint": Exit.NO_SUCH_THING,
     DIAGNOSTICS + "NoSuchDevice": Exit.NO_SUCH_THING,
     DIAGNOSTICS + "NotSaved": Exit.REFUSED,
+    SESSION + "NobodyThere": Exit.NO_SUCH_THING,
+    SESSION + "NotAllowed": Exit.NOT_PERMITTED,
+    SESSION + "Refused": Exit.REFUSED,
+    SESSION + "OutcomeUnknown": Exit.OUTCOME_UNKNOWN,
     SERVICE + "InvalidParameter": Exit.USAGE,
     SERVICE + "PermissionDenied": Exit.NOT_PERMITTED,
     SERVICE + "InterfaceNotFound": Exit.NO_SUCH_THING,
@@ -94,7 +99,7 @@ class Refusal(NamedTuple):
 def refusal(error: str, parameters: Json) -> Refusal:
     """Return how an error of the daemon is said, and with which code it ends."""
     cause, code = str(parameters.get("cause", "")), CODES.get(error, Exit.FAILED)
-    if error in (ALARM + "Refused", DIAGNOSTICS + "NotSaved"):
+    if error in (ALARM + "Refused", DIAGNOSTICS + "NotSaved", SESSION + "Refused"):
         code = CAUSES.get(cause, code)
     of_line = _of_line(error, parameters, code)
     if of_line is not None:
@@ -117,7 +122,8 @@ def refusal(error: str, parameters: Json) -> Refusal:
             return Refusal(code, f"the daemon does not take the value of {parameters.get('parameter')}", "shorten or correct it")
         case name:
             why = str(parameters.get("detail") or parameters.get("method") or parameters.get("interface") or name)
-            return Refusal(code, f"{cause}: {why}" if cause else f"{name}: {why}", str(parameters.get("hint", "")))
+            hint = str(parameters.get("hint", "")) or ("look first: stationctl show handover" if error == SESSION + "OutcomeUnknown" else "")
+            return Refusal(code, f"{cause}: {why}" if cause else f"{name}: {why}", hint)
 
 
 def of_outcome(outcome: Json) -> Exit:

@@ -265,6 +265,45 @@ def test_an_order_whose_answer_is_lost_has_an_unknown_outcome(last: bytes | None
         assert "OUTCOME UNKNOWN" in capsys.readouterr().err
 
 
+def silent(connection: socket.socket) -> None:
+    """Take whatever comes, and answer nothing."""
+    while connection.recv(65536):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("words", "look"),
+    [
+        ("note seen", "show handover"), ("hold-ramp", "show operations"), ("hold add pfe-x reason ship", "show holds"),
+        ("discard", "show diff"), ("confirm", "show applied"), ("authority request", "show authority"), ("baseline take", "show baseline"),
+        (f"ack {KEY}#1", None), (f"shelve {KEY} 1h reason wet", None), ("ack all-visible", None),
+    ],
+)  # fmt: skip
+def test_what_was_sent_and_not_answered_is_unknown_and_what_was_not_sent_is_not(
+    words: str, look: str | None, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with answering(folder / "s", silent):
+        code = main(["--socket", str(folder / "s"), "--timeout", "0.3", *words.split()])
+    said = capsys.readouterr().err
+    if look is None:  # these ask something first, and have sent nothing but that
+        assert (code, said.splitlines()[-1]) == (Exit.NO_DAEMON, "Nothing was sent.")
+    else:
+        assert code == Exit.OUTCOME_UNKNOWN
+        assert f"stationctl {look}" in " ".join(said.split())
+
+
+@pytest.mark.parametrize("words", ["--json hold-ramp", "baseline take"])
+def test_an_order_that_was_answered_is_done_whatever_can_be_looked_at_after_it(words: str, folder: Path) -> None:
+    def once(connection: socket.socket) -> None:
+        connection.recv(65536)
+        done = {"names": [], "detail": "", "durable": True, "baseline": {"durable": True}}
+        connection.sendall(json.dumps({"parameters": done}).encode() + b"\0")
+        silent(connection)
+
+    with answering(folder / "s", once):
+        assert main(["--socket", str(folder / "s"), "--timeout", "0.3", *words.split()]) == Exit.DONE
+
+
 @pytest.mark.parametrize("last", [b"", b"nonsense\0", None], ids=["closed", "garbage", "silent"])
 def test_a_question_whose_answer_is_lost_has_no_daemon(last: bytes | None, folder: Path) -> None:
     with answering(folder / "s", status_then(last)):
@@ -272,7 +311,10 @@ def test_a_question_whose_answer_is_lost_has_no_daemon(last: bytes | None, folde
 
 
 @pytest.mark.parametrize("answer", [b"{}", b'{"parameters": {"alarms": 7, "asOf": []}}', b'{"parameters": {"result": [{}]}}'])
-@pytest.mark.parametrize(("words", "code"), [("show alarms", Exit.NO_DAEMON), (f"ack {KEY}", Exit.OUTCOME_UNKNOWN)])
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [("show alarms", Exit.NO_DAEMON), ("sh alarms", Exit.NO_DAEMON), (f"ack {KEY}", Exit.NO_DAEMON), (f"ack {KEY}#1", Exit.OUTCOME_UNKNOWN)],
+)
 def test_an_answer_of_another_shape_is_no_traceback(
     answer: bytes, words: str, code: Exit, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -331,9 +373,10 @@ def test_without_a_daemon_it_says_what_to_look_at(folder: Path, capsys: pytest.C
 
 def test_every_error_of_the_interfaces_has_a_code_and_sentences() -> None:
     from stationd.console.alarm import AlarmInterface
+    from stationd.console.session import SessionInterface
     from stationd.console.status import StatusInterface
 
-    for error in (*AlarmInterface.errors, *StatusInterface.errors):
+    for error in (*AlarmInterface.errors, *StatusInterface.errors, *SessionInterface.errors):
         said = refusal(error.name, {"cause": "some-cause", "detail": "some detail", "hint": "some hint", "key": KEY, "why": "why"})
         assert said.why
         assert said.code is not Exit.DONE
@@ -347,7 +390,7 @@ HEAVY = (
 LOADED = f"print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)"
 FREQUENT = (
     "show status", "--json show status", "--plain show status", "show alarms", "show alarms all", "show pfe", "show operations",
-    "show line", "show health", "check", "--json check", f"ack {KEY} seen", f"explain {KEY}",
+    "show line", "show health", "check", "--json check", f"ack {KEY} seen",
 )  # fmt: skip
 
 
@@ -376,6 +419,11 @@ def test_what_is_typed_often_is_carried_out_without_anything_heavy(line: str, ru
     code, loaded = carried_out(running, line)
     assert code not in (Exit.USAGE, Exit.NO_DAEMON)
     assert loaded == "[]"
+
+
+def test_an_explanation_loads_the_texts_of_the_core_which_are_dataclasses_and_nothing_else_that_is_heavy(running: Path) -> None:
+    """The English texts of alarms stand in the core alone; reading them there costs that one module, and only who explains pays it."""
+    assert carried_out(running, f"explain {KEY}") == (Exit.DONE, "['dataclasses']")
 
 
 @pytest.mark.parametrize("line", ["EMERGENCY-OFF pfe-a", "EMERGENCY-OFF all", "--json EMERGENCY-OFF all"])

@@ -150,6 +150,22 @@ def test_9_somebody_else_was_first(daemon: Scripted, cause: str) -> None:
     assert ends(daemon, "hold-ramp")[0] == 9
 
 
+@pytest.mark.parametrize(
+    ("words", "method", "error", "cause", "code"),
+    [
+        ("silence 99h", "Silence", "Refused", "step-limit", 5), ("handover write x", "WriteHandover", "Refused", "no-access-authority", 4),
+        ("handover take", "TakeHandover", "Refused", "second-person-missing", 4),
+        ("message aliya hi", "Message", "NobodyThere", "object-not-selected", 7), ("note x", "Note", "NotAllowed", "no-access-authority", 4),
+        ("note x", "Note", "OutcomeUnknown", "", 6),
+    ],
+)  # fmt: skip
+def test_refusals_of_what_is_between_people_have_the_same_codes(
+    daemon: Scripted, words: str, method: str, error: str, cause: str, code: int
+) -> None:
+    says(daemon, method, f"io.stationd.Session.{error}", cause=cause, detail="why it is", hint="")
+    assert ends(daemon, *words.split())[0] == code
+
+
 def test_130_it_was_interrupted(daemon: Scripted) -> None:
     daemon.view = view("held")
     program = [sys.executable, "-c", CLOSED, "--socket", str(daemon.path), "wait", "operation", "OP-42"]

@@ -7,7 +7,6 @@ holds up nobody else. The self-test reads on every station and moves nothing on 
 from __future__ import annotations
 
 import asyncio
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -29,6 +28,7 @@ from stationd.outputs.figures import Figures
 from stationd.outputs.health_document import HealthDocuments, Parts
 from stationd.outputs.journal import JournalSettings, Sample, Tier, Verified, Wanted
 from stationd.outputs.kept_files import Unfit, save_text, write_report
+from stationd.outputs.near_names import NearNames
 from stationd.outputs.strip import Strip, utc
 
 DISK_S = 3.0  # what a look at the disk may take before it counts as not answering: free space is then not known
@@ -38,7 +38,6 @@ PIECE = 7200  # records that are fetched and folded at a time: some 5 ms of the 
 FRAME_S = JournalSettings().history.frame_s
 BEHIND_S = {Tier.SECONDS: FRAME_S, Tier.MINUTES: FRAME_S + 60.0}  # readings come to the disk so much later
 TOO_MANY = 3  # charts that are being made; more wait
-NEAR = 5
 LOG_BYTES = 48 << 10  # of one answer
 
 
@@ -82,7 +81,8 @@ class StationDiagnostics:
         self._parts = kept.parts
         self._documents = HealthDocuments(kept.parts)
         self._disk = DiskWorker(threads=kept.threads)
-        self._names = [str(point) for point in kept.parts.board.points]
+        self._names = NearNames(str(point) for point in kept.parts.board.points)
+        self._subjects = NearNames(kept.events.subjects())
         self._charts = asyncio.Semaphore(TOO_MANY)
         self._test: asyncio.Task[Document] | None = None
 
@@ -139,7 +139,7 @@ class StationDiagnostics:
         device, _, name = point.partition(".")
         board, asked = self._parts.board, PointId(device, name)
         if asked not in board.points:
-            raise Unknown(What.POINT, point, difflib.get_close_matches(point, self._names, NEAR, 0.5))
+            raise Unknown(What.POINT, point, self._names.of(point))
         end = self._parts.clock().utc_s
         tier = Tier.SECONDS if seconds <= FINE_S else Tier.MINUTES
         strip = Strip(end - seconds, end, columns)
@@ -180,7 +180,7 @@ class StationDiagnostics:
         """Return what the journal has about a unit or resource."""
         found = await self._kept.events.of(subject, since_utc_s, most)
         if found is None:
-            raise Unknown(What.DEVICE, subject, difflib.get_close_matches(subject, self._kept.events.subjects(), NEAR, 0.5))
+            raise Unknown(What.DEVICE, subject, self._subjects.of(subject))
         return {**self._documents.head(self._figures()), **found}
 
     # ------------------------------------------------------------------ a power feed

@@ -6,7 +6,6 @@ login within an address, is withheld. What the document says is what was loaded,
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,9 +17,9 @@ from pydantic import BaseModel
 
 from stationd.config.machines import Amplifier, PowerFeed
 from stationd.config.model import StationConfig
+from stationd.outputs.near_names import NearNames
 
 WITHHELD = "(withheld)"
-NEAR = 5
 _SECRET = re.compile(r"pass|secret|token|pwd|^key$", re.IGNORECASE)
 _REFERENCE = re.compile(r"(credential:[^/\s]+|file:/\S+)")
 _LOGIN = re.compile(r"//[^/@\s]*@")
@@ -37,10 +36,11 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Effective:
-    """The whole configuration as plain JSON values, and the dotted keys that stand at their default."""
+    """The whole configuration as plain JSON values, the dotted keys that stand at their default, and all keys for who mistypes one."""
 
     tree: Mapping[str, object]
     defaults: tuple[str, ...]
+    names: NearNames
     source: Source | None = None
 
     def below(self, path: str) -> tuple[object, list[str]]:
@@ -49,17 +49,10 @@ class Effective:
         for part in path.split(".") if path else ():
             inner = _inner(found)
             if part not in inner:
-                raise KeyError(*self.near(path))
+                raise KeyError(*self.names.of(path))
             found = inner[part]
         begin = f"{path}." if path else ""
         return found, [key for key in self.defaults if key == path or key.startswith(begin)]
-
-    def near(self, path: str) -> list[str]:
-        """Return the paths that were probably meant."""
-        known = list(paths(self.tree))
-        last = path.rpartition(".")[2]
-        same = [each for each in known if each.rpartition(".")[2] == last]
-        return list(dict.fromkeys([*difflib.get_close_matches(path, known, NEAR, 0.6), *same]))[:NEAR]
 
 
 def effective(
@@ -73,7 +66,7 @@ def effective(
     )
     defaults: list[str] = []
     tree = {each.name: _plain(getattr(whole, each.name), each.name, each.name, defaults) for each in fields(whole)}
-    return Effective(tree, tuple(defaults), source)
+    return Effective(tree, tuple(defaults), NearNames(paths(tree)), source)
 
 
 def source_of(path: Path, utc_s: float) -> Source | None:

@@ -51,8 +51,8 @@ class Line:
             self._connect(path, waiting)
         except BlockingIOError:
             self.close()
-            lines = (f"the daemon has taken no connection within {timeout_s:g} s: it is stopped or too busy",)
-            raise Failed(Exit.NO_DAEMON, *lines, "look at it: systemctl status stationd") from None
+            why = f"the daemon has taken no connection within {timeout_s:g} s: it is stopped or too busy"
+            raise Failed(Exit.NO_DAEMON, why, "look at it: systemctl status stationd") from None
         except PermissionError as error:
             self.close()
             raise Failed(Exit.NOT_PERMITTED, f"{path}: {error.strerror}", "ask for the group stationd-view, then log in anew") from None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
+from typing import Any
 
 from stationd.shell import showing
 from stationd.shell.caller import Failed, Line
@@ -104,10 +105,10 @@ def _tap(line: Line, wish: Wish, asked: Asked) -> Told:
 # Orders.
 
 
-def _station(line: Line, wish: Wish) -> Form:
+def _station(line: Line, wish: Wish) -> dict[str, Any]:
     """Return the station as it stands. What was ordered before is done, whether or not the station can be looked at after it."""
     try:
-        status: Form = line.call(f"{STATUS}.GetStatus", {})["status"]
+        status: dict[str, Any] = line.call(f"{STATUS}.GetStatus", {})["status"]
     except Failed:
         if not wish.acts:
             raise

@@ -82,6 +82,7 @@ CAUSES = {
     "command-already-in-execution": Exit.CONFLICT,
     "occurrence-passed": Exit.CONFLICT,
     "out-of-service": Exit.CONFLICT,
+    "not-latched": Exit.CONFLICT,
     "name-taken": Exit.CONFLICT,
     "bad-name": Exit.USAGE,
     "too-large": Exit.USAGE,
@@ -122,7 +123,8 @@ def refusal(error: str, parameters: Json) -> Refusal:
             return Refusal(code, f"the daemon does not take the value of {parameters.get('parameter')}", "shorten or correct it")
         case name:
             why = str(parameters.get("detail") or parameters.get("method") or parameters.get("interface") or name)
-            hint = str(parameters.get("hint", "")) or ("look first: stationctl show handover" if error == SESSION + "OutcomeUnknown" else "")
+            look = "look first: stationctl show handover" if error == SESSION + "OutcomeUnknown" else ""
+            hint = str(parameters.get("hint") or look)
             return Refusal(code, f"{cause}: {why}" if cause else f"{name}: {why}", hint)
 
 

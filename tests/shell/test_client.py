@@ -313,8 +313,11 @@ def test_a_question_whose_answer_is_lost_has_no_daemon(last: bytes | None, folde
 @pytest.mark.parametrize("answer", [b"{}", b'{"parameters": {"alarms": 7, "asOf": []}}', b'{"parameters": {"result": [{}]}}'])
 @pytest.mark.parametrize(
     ("words", "code"),
-    [("show alarms", Exit.NO_DAEMON), ("sh alarms", Exit.NO_DAEMON), (f"ack {KEY}", Exit.NO_DAEMON), (f"ack {KEY}#1", Exit.OUTCOME_UNKNOWN)],
-)
+    [
+        ("show alarms", Exit.NO_DAEMON), ("sh alarms", Exit.NO_DAEMON),
+        (f"ack {KEY}", Exit.NO_DAEMON), (f"ack {KEY}#1", Exit.OUTCOME_UNKNOWN),
+    ],
+)  # fmt: skip
 def test_an_answer_of_another_shape_is_no_traceback(
     answer: bytes, words: str, code: Exit, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

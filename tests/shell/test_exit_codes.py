@@ -155,7 +155,8 @@ def test_9_somebody_else_was_first(daemon: Scripted, cause: str) -> None:
     [
         ("silence 99h", "Silence", "Refused", "step-limit", 5), ("handover write x", "WriteHandover", "Refused", "no-access-authority", 4),
         ("handover take", "TakeHandover", "Refused", "second-person-missing", 4),
-        ("message aliya hi", "Message", "NobodyThere", "object-not-selected", 7), ("note x", "Note", "NotAllowed", "no-access-authority", 4),
+        ("message aliya hi", "Message", "NobodyThere", "object-not-selected", 7),
+        ("note x", "Note", "NotAllowed", "no-access-authority", 4),
         ("note x", "Note", "OutcomeUnknown", "", 6),
     ],
 )  # fmt: skip

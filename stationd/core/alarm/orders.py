@@ -31,6 +31,7 @@ from stationd.core.alarm.words import (
 )
 
 REASON_CHARACTERS = 8
+NOT_LATCHED = "not-latched"
 
 
 def obey(ledger: Ledger, order: Order, now: float) -> tuple[Outcome, ...]:
@@ -77,6 +78,9 @@ def _reset(ledger: Ledger, alarm: Standing, order: Reset, now: float) -> Outcome
     refused = _reason(order.key, order.note)
     if refused is not None:
         return refused
+    if not (alarm.flags.latched or alarm.flags.active or alarm.flags.hidden):
+        detail = f"{order.key} is not latched: its state is {alarm.letter.value}, and there is nothing to reset"
+        return Refused(order.key, Refusal.REFUSED, NOT_LATCHED, detail, "look at what stands: show alarms")
     denial = ledger.apply(alarm, Event.RESET, now, By(order.who, order.note))
     return _done(alarm) if denial is None else _denied(alarm, denial)
 

@@ -214,7 +214,10 @@ class SetPoints:
     def _confirm(self, order: Confirm) -> Step:
         sending = self._sending
         apply = sending.open() or next(iter(sending.applies), None)
-        reasons = (*checks.person(order.who), *_denied(apply, Event.CONFIRM), *((_busy(sending.job),) if sending.job is not None else ()))
+        own = apply is not None and apply.uid == order.who.uid  # who has applied it may say that it stays; anybody else acts
+        others = () if own else checks.held_authority(self._plan, sending.evidence, order.who)
+        busy = (_busy(sending.job),) if sending.job is not None else ()
+        reasons = (*checks.person(order.who), *others, *_denied(apply, Event.CONFIRM), *busy)
         if apply is None or reasons:
             return Refused(asked(order), reasons), []
         return Accepted((apply.name,), "it stays"), sending.confirm(apply, order.who)

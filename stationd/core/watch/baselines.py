@@ -13,7 +13,10 @@ from stationd.core.verdict.told import BaselineOutcome, BaselineRefused, Baselin
 from stationd.core.verdict.words import Kind, Verdict
 from stationd.core.watch.feeds import BothEnds
 
-NOT_NORMAL = frozenset({Kind.CABLE_CUT, Kind.SHUNT, Kind.OPEN, Kind.BOTH_OFF, Kind.FEED_TRIP_HERE, Kind.FEED_TRIP_FAR, Kind.FIBRE_BREAK})
+NOT_NORMAL = frozenset(
+    {Kind.CABLE_CUT, Kind.SHUNT, Kind.OPEN, Kind.BOTH_OFF, Kind.FEED_TRIP_HERE, Kind.FEED_TRIP_FAR, Kind.FIBRE_BREAK, Kind.OPERATION,
+     Kind.SWITCHED_OFF, Kind.ELECTRODING, Kind.MIS_SET}
+)  # fmt: skip
 
 
 def take(

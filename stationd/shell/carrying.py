@@ -159,7 +159,7 @@ class Carrier:
     def _watch(self, wish: Wish) -> None:
         from stationd.shell import watching
 
-        place = watching.Place(self._settings.plain, self._size, self._worn.baud, self._idle_s)
+        place = watching.Place(self._settings.plain, self._size, self._worn.baud, self._idle_s, self._outlet)
         with self._outlet.held():
             try:
                 watching.Watch(wish, self._daemon.socket, place).goes_on()

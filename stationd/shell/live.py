@@ -43,10 +43,6 @@ class Painter:
         below = TO_END_OF_SCREEN if len(before) > len(frame) else ""
         return f"{changed}{_at(len(frame) + 1, 1)}{below}".encode("ascii")
 
-    def forget(self) -> None:
-        """Take the screen as unknown: the next frame is painted as the first one is, after a resize or a message of somebody."""
-        self._shown = None
-
     def _fitting(self, lines: Sequence[str]) -> list[str]:
         """Return the frame: too long lines go on in the next row, what finds no row is counted, and no value is cut in two."""
         frame = [row for line in lines for row in _folded(ascii_only(line), self._columns - 1)]

@@ -1,6 +1,7 @@
 """One screen after the other of a long answer: `--More-- (SPACE, q, /text)`. Only plain characters, so that every terminal can.
 
-It stands where `less` would: that one is not on every station, and speaks to terminals that are not there.
+It stands where `less` would: that one is not on every station, and speaks to terminals that are not there. What the station tells
+meanwhile stands above the question at once: nobody knows for how long a page is left standing.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from stationd.shell.typing_in import Idle
 MORE = "--More-- (SPACE, q, /text)"
 LEAVE = "qQ\x03\x04"
 ERASE = "\b\x7f"
-LOOK_S = 1.0
+LOOK_S = 0.25  # between two looks for what the station tells: nobody notices so short a time (assumption)
 
 
 class Pager:
@@ -44,7 +45,7 @@ class Pager:
     def _further(self, lines: Sequence[str], at: int) -> int:
         """Do what the next key says; return where the rest begins."""
         self._outlet.write(MORE)
-        key = self._key()
+        key = self._key(MORE)
         self._over(MORE)
         match key:
             case " ":
@@ -80,7 +81,7 @@ class Pager:
         """Return what is typed after the stroke, with Enter."""
         text = ""
         self._outlet.write("/")
-        while (key := self._key()) not in "\r\n":
+        while (key := self._key(f"/{text}")) not in "\r\n":
             if key in "\x03\x04":
                 text = ""
                 break
@@ -93,10 +94,15 @@ class Pager:
         self._over(f"/{text}")
         return text
 
-    def _key(self) -> str:
+    def _key(self, standing: str) -> str:
+        """Return the next key. `standing` is what the last row shows; whatever the station tells meanwhile goes above it."""
         until = None if self._idle_s is None else time.monotonic() + self._idle_s
         try:
             while not self._keys:
+                if self._outlet.waiting:
+                    self._over(standing)
+                    self._outlet.flush()
+                    self._outlet.write(standing)
                 self._keys = self._terminal.pressed(LOOK_S)
                 if not self._keys and until is not None and time.monotonic() > until:
                     raise Idle

@@ -23,6 +23,7 @@ from stationd.shell.grammar.table import COMMANDS
 from stationd.shell.grammar.typed import staged, words_of
 from stationd.shell.live import Appender, Painter, period_s
 from stationd.shell.methods import OPERATION
+from stationd.shell.outlet import Outlet
 from stationd.shell.screens import acting as act_screens
 from stationd.shell.screens.typeset import ascii_only, wrapped
 from stationd.shell.settings import Size
@@ -32,6 +33,8 @@ from stationd.shell.typing_in import Idle
 from stationd.shell.wish import Kind, Usage, Wish
 
 USUAL_S = 1.0
+LOOK_S = 0.25  # between two looks for what the station tells: nobody notices so short a time (assumption)
+LATEST = 4  # lines of it that stand above the view; all of it stands above the next prompt
 ANSWER_S = 3.0  # of one look; longer, and the keys would wait for it (assumption)
 HOLDS = frozenset({Kind.FEED, Kind.FEEDS, Kind.OPERATION, Kind.OPERATIONS})
 LEAVE_KEYS, HOLD_KEY = "q\x04", " "
@@ -39,13 +42,13 @@ OLD = "? "
 
 
 class Place(NamedTuple):
-    """Where it is shown. `size` is asked again for each frame, a terminal may be resized. `between`: called after each frame."""
+    """Where it is shown. `size` is asked again for each frame, a terminal may be resized. `outlet`: of a shell, which tells things."""
 
     plain: bool
     size: Callable[[], Size]
     baud: int = 0
     idle_s: float | None = None
-    between: Callable[[], None] = lambda: None
+    outlet: Outlet | None = None
 
 
 def watched(wish: Wish, daemon: Daemon, *, plain: bool) -> Exit:
@@ -99,7 +102,7 @@ class Watch:
 
     def _look(self, *, first: bool = False) -> None:
         """Ask. Without an answer the lines stay, marked. A refusal ends the view: it would be the same each time."""
-        rows = None if self._place.plain else max(self._place.size().rows - 3, 5)
+        rows = None if self._place.plain else max(self._place.size().rows - 3 - len(self._told()), 5)
         try:
             self._daemon.keep()
             told = errand.told(self._wish, self._daemon, Asked(self._command, plain=self._place.plain, rows=rows))
@@ -121,6 +124,11 @@ class Watch:
             return [f"NO ANSWER since {self._silent_since[11:19]}Z", *self._said, *rest, *old]
         return [*self._lines, *self._said, *([] if self._place.plain else [self._help()])]
 
+    def _told(self) -> list[str]:
+        """Return what the station has told meanwhile, the newest of it: it stands first, since what is last may find no row."""
+        outlet = self._place.outlet
+        return [] if outlet is None or self._place.plain else outlet.seen().splitlines()[-LATEST:]
+
     def _help(self) -> str:
         hold = "SPACE: hold what runs   " if self._wish.kind in HOLDS else ""
         return f"-- watch {ascii_only(self._command)}   {hold}q: leave"[:79]
@@ -131,21 +139,33 @@ class Watch:
         if now != self._size and not self._place.plain:
             self._size, self._painter = now, Painter(now.rows, now.columns)
         painter = self._painter
-        sent = painter.painted(self._frame(), _now()) if isinstance(painter, Appender) else painter.painted(self._frame())
-        sys.stdout.write(sent.decode("ascii"))
-        sys.stdout.flush()
-        self._place.between()
+        frame = self._frame()
+        sent = painter.painted(frame, _now()) if isinstance(painter, Appender) else painter.painted([*self._told(), *frame])
+        self._write(sent.decode("ascii"))
+        if self._place.plain and self._place.outlet is not None:
+            self._place.outlet.flush()
         return len(sent)
+
+    def _write(self, text: str) -> None:
+        if self._place.outlet is not None:
+            self._place.outlet.write(text)
+            return
+        sys.stdout.write(text)
+        sys.stdout.flush()
 
     # What is pressed.
 
     def _left(self, terminal: Terminal | None, until: float) -> bool:
         """Wait until the next look, or until something is held; True when it is left."""
+        before = self._told()
         while (left_s := until - time.monotonic()) > 0:
             if terminal is None:
                 time.sleep(left_s)
                 continue
-            for key in terminal.pressed(left_s):
+            if self._told() != before or (self._place.plain and self._place.outlet is not None and self._place.outlet.waiting):
+                self._shown()
+                before = self._told()
+            for key in terminal.pressed(min(left_s, LOOK_S)):
                 self._touched = time.monotonic()
                 if key in LEAVE_KEYS:
                     return True

@@ -105,13 +105,6 @@ def test_runs_that_nearly_touch_are_one_and_those_far_apart_are_two() -> None:
     assert sent.count(b"H") == 3  # the two that nearly touch, the far one, and where the cursor stays
 
 
-def test_after_forgetting_a_frame_is_painted_as_the_first() -> None:
-    painter = Painter()
-    first = painter.painted(["a"])
-    painter.forget()
-    assert painter.painted(["a"]) == first
-
-
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.text(st.sampled_from("ab12"), min_size=1, max_size=12), min_size=1), st.integers(24, 60), st.integers(4, 12))
 @example(["111", "111", "111", "111111111111"], 24, 4)

@@ -114,3 +114,20 @@ def test_who_leaves_a_page_standing_on_a_console_is_logged_out(daemon: Scripted)
     with at_shell(daemon, STATIONCTL_IDLE_S="0.5") as person:
         person.types("show amp\r")
         person.sees("logged out")
+
+
+def test_what_the_station_tells_and_its_bell_come_through_a_page_that_stands(daemon: Scripted) -> None:
+    with at_shell(daemon) as person:
+        daemon.wait_for(lambda: daemon.listeners != [])
+        at_more(person)
+        daemon.tells(kind="alarm", severity="critical", text="B! PFE-TRIP of pfe-a", bell=True, id=1)
+        person.sees("B! PFE-TRIP of pfe-a")
+        person.sees(MORE)
+        assert person.seat.screen.count("\x07") == 1
+        person.types("/fp5")
+        person.sees("/fp5")
+        daemon.tells(kind="alarm", text="and another one", bell=False, id=2)
+        person.sees("and another one")
+        person.sees("/fp5")
+        person.types("0\r")
+        person.sees("fp50-amp")

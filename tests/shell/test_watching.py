@@ -15,6 +15,7 @@ from tests.console.desk import STATUS, value
 from tests.shell.scripted import OPERATION, Scripted, progress, refused, scripted, sitting, view
 from tests.shell.shelling import at_shell, furnish
 
+AMPLIFIERS = {f"fp{number:02}-amp": {"up": True, "input_power": value(-18.31, "dBm")} for number in range(60)}
 EVERY = pytest.mark.parametrize("term", ["xterm", "vt100", "dumb"])
 
 
@@ -155,3 +156,35 @@ def test_who_leaves_a_watch_standing_on_a_console_is_logged_out(daemon: Scripted
         person.sees("q: leave")
         assert person.seat.ended() == Exit.DONE
         assert "logged out" in person.read
+
+
+@EVERY
+def test_what_the_station_tells_and_its_bell_come_through_a_watch_at_once(daemon: Scripted, term: str) -> None:
+    with at_shell(daemon, term) as person:
+        daemon.wait_for(lambda: daemon.listeners != [])
+        person.types("watch show pfe every 1h\r")
+        person.sees("1000" if term == "dumb" else "q: leave")
+        daemon.tells(kind="alarm", severity="critical", text="B! PFE-TRIP of pfe-a", bell=True, id=1)
+        at = person.at
+        person.sees("B! PFE-TRIP of pfe-a")
+        person.seat.until("\x07", after=at)
+        person.types("q")
+        if term != "dumb":
+            person.sees("B! PFE-TRIP of pfe-a")  # and stays above the prompt, where the view is over
+        person.prompted()
+        assert person.seat.screen.count("\x07") == 1
+
+
+def test_what_was_told_has_its_rows_above_a_view_that_fills_the_screen(daemon: Scripted) -> None:
+    daemon.answers["GetStatus"] = lambda _: ("", {"status": {**STATUS, "amplifiers": AMPLIFIERS}})
+    with at_shell(daemon) as person:
+        daemon.wait_for(lambda: daemon.listeners != [])
+        person.types("watch show amp\r")
+        person.sees("q: leave")
+        for number in range(9):
+            daemon.tells(kind="alarm", text=f"notice {number}", bell=False, id=number)
+        person.sees("notice 8")
+        person.types("q")
+        for number in range(9):
+            person.sees(f"notice {number}")
+        person.prompted()

@@ -34,12 +34,16 @@ PASTE_REFUSED = "REFUSED: what is pasted is not taken here. Read the screen abov
 NOT_SELECTED, LOCKED = "object-not-selected", "locked-by-other-client"
 
 
-def face_to_face(line: Line, wish: Wish, socket: str, timeout_s: float) -> Exit:
-    """Carry out a command that needs a person at a terminal. Failed where there is none."""
+def person_at_terminal() -> None:
+    """Failed where nobody sits at a terminal. Asked before the daemon is called."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         why = "this needs a person at a terminal: standard input and output have to be one"
         lines = reason_lines([(NO_AUTHORITY, why, "log in to the station and type it there")])
         raise Failed(Exit.NOT_PERMITTED, *lines, NOTHING_SENT, error=f"{OPERATION}.Refused", parameters={"cause": NO_AUTHORITY})
+
+
+def face_to_face(line: Line, wish: Wish, socket: str, timeout_s: float) -> Exit:
+    """Carry out a command for the person at this terminal. Failed when the daemon refuses or falls silent."""
     if wish.kind is Kind.APPROVE:
         return SecondPerson(line, wish, timeout_s).reads()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl-C, so that the terminal is left as it was

@@ -174,6 +174,11 @@ class Carrier:
             if wish.kind is Kind.APPROVE:
                 act_client.SecondPerson(line, wish, self._daemon.timeout_s).reads()
                 return
+            if wish.kind is Kind.OUT_OF_SERVICE:
+                from stationd.shell import out_of_service
+
+                out_of_service.asked(line, wish, self._daemon.timeout_s)
+                return
             view = running_view.of_shell(self._outlet, self._size, self._outlet.say, plain=self._settings.plain)
             visit = act_client.Visit(line, self._daemon.socket, self._daemon.timeout_s, view)
             try:

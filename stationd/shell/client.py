@@ -17,12 +17,13 @@ from stationd.shell import errand, stages
 from stationd.shell.caller import SOCKET, Failed, Line
 from stationd.shell.daemon import Daemon
 from stationd.shell.exits import Exit
-from stationd.shell.grammar.table import stage, understood
+from stationd.shell.grammar.command import IN_PERSON
+from stationd.shell.grammar.table import recognised, stage, understood
 from stationd.shell.grammar.typed import staged
 from stationd.shell.options import Options, options
 from stationd.shell.screens.typeset import ascii_only, fitting, wrapped
 from stationd.shell.told import Asked, Told
-from stationd.shell.wish import FACE_TO_FACE, OF_SHELL, Kind, Usage, Wish
+from stationd.shell.wish import OF_SHELL, Kind, Usage, Wish
 
 TIMEOUT_S = 10.0
 ROWS = 23  # of a terminal with 24, whose last one is for the next prompt
@@ -81,7 +82,8 @@ def _carry_out(asked: Options) -> int:
     if not asked.words:
         return _shell(asked)
     line = staged(list(asked.words))
-    wish = understood(line.words)
+    found = recognised(line.words)
+    wish = found.wish
     if wish.kind is Kind.EMERGENCY:
         from stationd.shell import emergency
 
@@ -89,16 +91,16 @@ def _carry_out(asked: Options) -> int:
     through = stages.checked([stage(words) for words in line.stages])
     if wish.kind in OF_SHELL:
         raise Usage(f"{asked.words[0]} is for the shell: type stationctl alone")
-    if wish.kind in FACE_TO_FACE or wish.kind is Kind.WATCH:
+    if found.command.klass in IN_PERSON or wish.kind is Kind.WATCH:
         return _face_to_face(wish, asked, piped=bool(through))
     as_json = asked.json or stages.named(through, "json") is not None
     explains = wish.kind in (Kind.EXPLAIN, Kind.LAMP)
     language = os.environ.get("STATIONCTL_LANG", "en")
     how = Asked(" ".join(line.words), as_json, asked.plain, asked.strict, None if through else rows(), language, explains and _utf8())
     daemon = Daemon(asked.socket, asked.timeout_s)
-    found = errand.told(wish, daemon, how)
-    _print(found, daemon, through, as_json=as_json)
-    return found.code
+    told = errand.told(wish, daemon, how)
+    _print(told, daemon, through, as_json=as_json)
+    return told.code
 
 
 def _print(found: Told, daemon: Daemon, through: Sequence[Wish], *, as_json: bool) -> None:
@@ -131,7 +133,12 @@ def _face_to_face(wish: Wish, asked: Options, *, piped: bool) -> int:
         return watching.watched(wish, Daemon(asked.socket, asked.timeout_s), plain=asked.plain)
     from stationd.shell import act_client  # the modules of the terminal are not needed by anything else
 
+    act_client.person_at_terminal()  # before anybody is called: without a person it is refused, whether or not a daemon answers
     with contextlib.closing(Line(asked.socket, asked.timeout_s)) as line:
+        if wish.kind is Kind.OUT_OF_SERVICE:
+            from stationd.shell import out_of_service
+
+            return out_of_service.asked(line, wish, asked.timeout_s)
         return act_client.face_to_face(line, wish, asked.socket, asked.timeout_s)
 
 

@@ -148,7 +148,7 @@ def _ordered(line: Line, wish: Wish) -> Told:
 
     with _before_it_is_sent():
         status = line.call(f"{STATUS}.GetStatus", {})["status"]
-        keys = _keys(line, wish)
+        keys = keys_of(line, wish)
     if not keys:
         raise Failed(Exit.NO_SUCH_THING, "no alarm waits for an acknowledgement")
     named = {wish.parameter: keys if wish.several else keys[0]}
@@ -169,7 +169,7 @@ def _durable(answer: Form) -> tuple[Exit, list[str]]:
     return Exit.OUTCOME_UNKNOWN, ["NOT ON DISK: this is lost if stationd restarts", "look at the disk: stationctl show alarms"]
 
 
-def _keys(line: Line, wish: Wish) -> list[str]:
+def keys_of(line: Line, wish: Wish) -> list[str]:
     """Return the keys that are meant, each with the coming that was seen where the daemon had to be asked for it."""
     if wish.several and wish.keys == (ALL_VISIBLE,):
         alarms = line.call(f"{ALARM}.List", {})["alarms"]

@@ -87,13 +87,14 @@ class Kind(Enum):
     ARM = "arm"
     GO_ON = "go on"
     EXECUTE = "execute"
+    OUT_OF_SERVICE = "out of service"
 
 
-ACTING = frozenset({Kind.ORDER, Kind.TAKE, Kind.ACT, Kind.SAY, Kind.EMERGENCY, Kind.APPROVE, Kind.ARM, Kind.GO_ON, Kind.EXECUTE})
+FACE_TO_FACE = frozenset({Kind.APPROVE, Kind.ARM, Kind.GO_ON, Kind.EXECUTE, Kind.OUT_OF_SERVICE})
+ACTING = frozenset({Kind.ORDER, Kind.TAKE, Kind.ACT, Kind.SAY, Kind.EMERGENCY}) | FACE_TO_FACE
 ACT_SHOWN = frozenset(
     {Kind.OPERATIONS, Kind.OPERATION, Kind.HOLDS, Kind.INTERLOCKS, Kind.AUTHORITY, Kind.DIFF, Kind.APPLIED, Kind.AUDIT, Kind.VERIFY}
 )
-FACE_TO_FACE = frozenset({Kind.APPROVE, Kind.ARM, Kind.GO_ON, Kind.EXECUTE})
 BY_ITSELF = frozenset(
     {Kind.ALARM_TYPES, Kind.WATCH, Kind.EXPLAIN, Kind.CHECK, Kind.WAIT_ALARM, Kind.WAIT_OPERATION, Kind.WAIT_LINE, Kind.LAMP,
      Kind.SUPPORT, Kind.HELP}

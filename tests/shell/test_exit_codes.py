@@ -89,14 +89,17 @@ def test_3_no_daemon_can_be_reached(tmp_path: Path, words: str) -> None:
     [
         ["arm", "pfe", "pfe-a", "energise", "to", "1000", "mA", "rate", "10", "mA/s", "reason", "repair done WO 4711"],
         ["approve", "OP-42"], ["execute", "OP-42"], ["resume", "OP-42"], ["back", "OP-42"],
+        ["arm", "alarm", "pfe-a/PFE-TRIP", "out-of-service", "until", "2026-11-30", "reason", "being repaired"],
     ],
     ids=" ".join,
 )  # fmt: skip
-def test_4_what_can_kill_wants_a_person_at_a_terminal(daemon: Scripted, words: list[str]) -> None:
+def test_4_what_can_kill_wants_a_person_at_a_terminal(daemon: Scripted, tmp_path: Path, words: list[str]) -> None:
     code, _, err = ends(daemon, *words)
     assert code == 4
     assert "no-access-authority" in err
-    assert not {"Arm", "Approve", "Execute", "Prepare"} & {method.rpartition(".")[2] for method, _ in daemon.calls}
+    assert (daemon.calls, daemon.opened) == ([], 0)
+    assert ends(tmp_path / "none", *words)[0] == 4, "whether or not a daemon answers"
+    assert ends(daemon, "--json", *words)[0] == ends(daemon, "--plain", *words)[0] == ends(daemon, *words, "|", "count")[0] == 2
 
 
 @pytest.mark.parametrize("cause", ["no-access-authority", "blocked-by-switching-hierarchy", "second-person-missing"])

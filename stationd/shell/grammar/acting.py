@@ -68,7 +68,7 @@ def _bypass(filled: Filled) -> Wish:
 
 def _out_of_service(filled: Filled) -> Wish:
     parameters = {"until": {"t": filled["UNTIL"]}, "reason": filled["REASON"]}
-    return Wish(Kind.ORDER, f"{ALARM}.TakeOutOfService", parameters, (filled["KEY"],), "key", "out of service")
+    return Wish(Kind.OUT_OF_SERVICE, f"{ALARM}.TakeOutOfService", parameters, (filled["KEY"],), "key", "out of service")
 
 
 def _go_on(way: str) -> Ask:

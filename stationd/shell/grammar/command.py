@@ -30,6 +30,9 @@ class Class(IntEnum):
     EMERGENCY = 5
 
 
+IN_PERSON = frozenset({Class.OPERATE, Class.LETHAL})  # a person at a terminal reads, and types an answer; no script, no pipe
+
+
 class Command(NamedTuple):
     """A row: its form, its class, one line of help, and what it asks for once its slots are filled."""
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from stationd.shell.grammar.command import CHOICES, UNITS, Class, Command, Filled, Path, Step, What, first_word, paths
 from stationd.shell.grammar.slots import SLOTS
-from stationd.shell.wish import Usage
+from stationd.shell.wish import Usage, Wish
 
 EMERGENCY_OFF = "EMERGENCY-OFF"
 MOST_FORMS = 4  # that an error shows
@@ -56,6 +56,11 @@ class Read(NamedTuple):
 
     command: Command
     filled: Filled
+
+    @property
+    def wish(self) -> Wish:
+        """What it asks for. Usage where that is not clear."""
+        return self.command.ask(self.filled)
 
 
 def read(table: Sequence[Command], words: Sequence[str]) -> Read:

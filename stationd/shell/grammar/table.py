@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from stationd.shell.grammar.acting import ACTS
 from stationd.shell.grammar.asked import alone
 from stationd.shell.grammar.command import Class, Command
-from stationd.shell.grammar.match import read
+from stationd.shell.grammar.match import Read, read
 from stationd.shell.grammar.noting import NOTING
 from stationd.shell.grammar.reading import READING
 from stationd.shell.wish import Kind, Wish
@@ -37,13 +37,16 @@ PIPES: Sequence[Command] = (
 )
 
 
+def recognised(words: Sequence[str]) -> Read:
+    """Return the command that the words are. Usage when they are none."""
+    return read(COMMANDS, words)
+
+
 def understood(words: Sequence[str]) -> Wish:
     """Return what is wished. Usage when that is not clear."""
-    command, filled = read(COMMANDS, words)
-    return command.ask(filled)
+    return recognised(words).wish
 
 
 def stage(words: Sequence[str]) -> Wish:
     """Return what a stage behind a bar does with the lines before it. Usage when that is not clear."""
-    command, filled = read(PIPES, words)
-    return command.ask(filled)
+    return read(PIPES, words).wish

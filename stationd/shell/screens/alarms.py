@@ -28,6 +28,7 @@ from stationd.shell.screens.typeset import (
     is_value,
     moment,
     plain,
+    utc_s,
     value,
     whole_blocks,
     wrapped,
@@ -102,6 +103,30 @@ def done_line(key: str, done: str, answer: Form) -> str:
     """Return the sentence for another order that was carried out."""
     until = answer.get("until")
     return ascii_only(f"{key} {done}" + (f" until {until['t']}" if isinstance(until, Mapping) else ""))
+
+
+def taking_out_screen(key: str, alarm: Form | None, order: Form) -> list[str]:
+    """Return what a person reads before he takes an alarm out of service; `alarm` is None where it does not stand now."""
+    lines = [*wrapped(f"OUT OF SERVICE   {key}"), RULE]
+    if alarm is None:
+        lines += _labelled("ALARM", "it does not stand now")
+    else:
+        lines += _labelled("ALARM", f"{alarm['letter']} {alarm['severity']} since {moment(_since(alarm))}   {alarm['text']}")
+        lines += _labelled("MEANS", str(alarm["consequence"]))
+    until = str(order["until"]["t"]).replace("T", " ")
+    lines += _labelled("EFFECT", f"Until {until} NOBODY HEARS OF IT: no bell, no row among what is wrong, no message.")
+    lines += _labelled("REASON", str(order["reason"]))
+    lines += _labelled("PERSONS", "Two of the group stationd-power type this line within 3 minutes; nothing changes before the second one.")
+    return [*lines, RULE]
+
+
+def taken_out_lines(key: str, alarm: Form | None, order: Form) -> list[str]:
+    """Return what has become of an alarm that was asked to be taken out of service, by how it stands after that."""
+    until, outage = str(order["until"]["t"]), alarm.get("outage") if alarm is not None else None
+    if isinstance(outage, Mapping) and utc_s(outage["review"]["t"]) == utc_s(until):
+        said = f"{key} is out of service until {until.replace('T', ' ')}, by {outage['by']} and {outage['second']}"
+        return [*wrapped(said), *wrapped(f"back into service: return-to-service {key}", "  ")]
+    return wrapped(f"{key} is asked for, and stays in service until another user of the group stationd-power types the same line")
 
 
 def refusal_lines(what: str, why: str, to_do: str) -> list[str]:

@@ -15,9 +15,11 @@ from stationd.console.operation import OperationInterface
 from stationd.console.setpoint import SetpointInterface
 from stationd.core.model import PointId
 from stationd.core.operation import task as core
+from stationd.shell.grammar import table
 from stationd.shell.grammar.acting import ACTS
-from stationd.shell.grammar.command import first_word
+from stationd.shell.grammar.command import CHOICES, IN_PERSON, first_word, paths
 from stationd.shell.grammar.noting import NOTING
+from stationd.shell.grammar.slots import SLOTS
 from stationd.shell.grammar.table import understood
 from stationd.shell.wish import FACE_TO_FACE, Kind, Usage, Wish
 
@@ -217,6 +219,15 @@ def test_nothing_but_arming_and_going_on_wants_a_terminal() -> None:
     wishes = {line: understood(line.split()).kind for line in (*COMMANDS, *ARMING)}
     wanting = {line.split()[0] for line, kind in wishes.items() if kind in FACE_TO_FACE}
     assert wanting == {"arm", "approve", "execute", "resume", "back"}
+
+
+def test_whatever_operates_or_can_kill_is_carried_out_face_to_face_and_nothing_else_is() -> None:
+    """The class decides who has to read it; a command that is added to the table cannot slip past by the way it is carried out."""
+    examples = {"FEED": "a", "REASON": "why", "PART": "master", "SIGN": "pos", "ONOFF": "on", "MODE": "agc", "PUMP": "pump-on"}
+    for command in table.COMMANDS:
+        filled = {step.name: examples.get(step.name, SLOTS[step.name].read(SLOTS[step.name].example) if step.name in SLOTS else
+                                          CHOICES.get(step.name, ("",))[0]) for step in paths(command.form)[-1]}  # fmt: skip
+        assert (command.ask(filled).kind in FACE_TO_FACE) == (command.klass in IN_PERSON), command.form
 
 
 @pytest.mark.parametrize(

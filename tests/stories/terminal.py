@@ -30,7 +30,7 @@ PROMPT = re.compile(r"(?:^|\n)(?P<prompt>[A-Z0-9-]+ (?:LIVE|SIM|HIL) [a-z]+(?: \
 MORE = "--More-- (SPACE, q, /text)"
 SEQUENCES = re.compile(r"\x1b\[[0-9;?>=]*[A-Za-z]|\x1b[=>()][0-9A-B]?|\x07")
 WHERE, HERE = b"\x1b[6n", b"\x1b[24;1R"
-KEY_S = 0.045  # between two keys of a quick typist; what comes faster the shell takes for pasted, and it does not act on that
+KEY_S = 0.043  # between two keys of a quick typist; what comes faster the shell takes for pasted, and it does not act on that
 QUIET_S = 0.25  # no byte for so long: what was written is whole (it is looked at again if not)
 
 
@@ -108,10 +108,12 @@ class Terminal:
     def types_by_hand(self, line: str) -> None:
         """Type a line key by key, as fast as a person does: so what acts is taken."""
         self.mark = len(self.text)
+        next_t = time.monotonic()
         for key in f"{line}\r":
             os.write(self._leader, key.encode())
-            self._more(KEY_S)
-            time.sleep(KEY_S)
+            next_t = max(next_t, time.monotonic()) + KEY_S
+            while (left_s := next_t - time.monotonic()) > 0:
+                self._more(left_s)
 
     def acts(self, line: str) -> str:
         """As `answer`, typed by hand."""

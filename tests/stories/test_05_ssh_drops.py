@@ -1,4 +1,4 @@
-"""Story 5: the connection drops in the middle of a ramp. Nothing is typed: the ramp holds, everybody is told, and later it goes on or back."""
+"""Story 5: the connection drops in mid ramp. Nothing is typed: the ramp holds, everybody is told, and later it goes on or back."""
 
 from __future__ import annotations
 

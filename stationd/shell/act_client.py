@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
+from stationd.shell import feeds
 from stationd.shell.caller import Failed, Line
 from stationd.shell.denials import NOTHING_SENT, reason_lines
 from stationd.shell.exits import Exit
@@ -197,6 +198,7 @@ class Visit:
         if wish.kind is Kind.EXECUTE:
             return self._elsewhere(self._call("Get", acts=False, **wish.parameters)["operation"]), ""
         self._line.renew(self._timeout_s)
+        wish = feeds.meant(wish, self._line)
         answer = self._line.call(wish.method, wish.parameters, acts=True)
         return answer["operation"], str(answer["code"])
 

@@ -18,6 +18,7 @@ from stationd.shell.caller import SOCKET, Failed, Line
 from stationd.shell.daemon import Daemon
 from stationd.shell.exits import Exit
 from stationd.shell.grammar.command import IN_PERSON
+from stationd.shell.grammar.match import EMERGENCY_OFF
 from stationd.shell.grammar.table import recognised, stage, understood
 from stationd.shell.grammar.typed import staged
 from stationd.shell.options import Options, options
@@ -62,10 +63,22 @@ def _told(asked: Options) -> int:
     except Failed as failed:
         _tell(failed, asked)
         return failed.code
+    except Usage as wrong:
+        say(f"stationctl: {wrong}", *(_emergency_forms(asked) or ["all commands: stationctl --help"]))
+        return Exit.USAGE
     except (KeyError, TypeError, ValueError, AttributeError) as strange:
         say(f"stationctl: the answer of the daemon is not understood ({strange!r})", "is it of another version? stationd version")
         return Exit.OUTCOME_UNKNOWN if _acts(asked) else Exit.NO_DAEMON
     return code
+
+
+def _emergency_forms(asked: Options) -> list[str]:
+    """Return what may be typed at this very station, where somebody has tried to switch it off."""
+    if not asked.words[:1] or asked.words[0].casefold() != EMERGENCY_OFF.casefold():
+        return []
+    from stationd.shell import emergency
+
+    return emergency.may_be_typed(asked.socket)
 
 
 def _acts(asked: Options) -> bool:

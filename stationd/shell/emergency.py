@@ -17,6 +17,8 @@ from typing import Any
 
 from stationd.shell.caller import Failed, Line
 from stationd.shell.exits import Exit
+from stationd.shell.feeds import of_station, only
+from stationd.shell.methods import OPERATION
 from stationd.shell.screens.typeset import ascii_only, value, wrapped
 from stationd.shell.wish import Wish
 
@@ -25,7 +27,9 @@ CONNECT_S = 60.0  # so long it goes on being tried at a daemon that takes no con
 ANSWER_S = 15.0  # the daemon answers after 10 s at most, and says so if it goes on after that
 LOOK_S, LOOK_EVERY_S = 3.0, 0.3  # for a reading that was made after the OFF: a feed is read every second (assumption)
 LOOK_KEPT = timedelta(seconds=0.25)  # so old may the daemon's look at the station be (stationd.console.status)
+HINT_S = 1.0  # whoever has typed it wrong wants to type it again at once
 INCONSISTENT = "inconsistent-parameters"
+EMERGENCY_METHOD = f"{OPERATION}.EmergencyOff"
 EMERGENCY_OFF = "EMERGENCY-OFF"
 RED_BUTTON = "Press the red emergency-off button of the power feed equipment."
 NOT_SAFE = (
@@ -44,14 +48,44 @@ def off(wish: Wish, socket: str, *, as_json: bool) -> Exit:
     with contextlib.closing(line):
         line.renew(ANSWER_S)
         try:
-            lost = line.send(wish.method, wish.parameters, acts=True)
-            if not as_json:
-                _say(_row(f"{EMERGENCY_OFF} {' '.join(wish.keys)}  ", "asked for"))
-            answer = line.answer(lost)
+            answer = _ordered(line, wish.keys, as_json)
         except Failed as failed:
-            named = failed.parameters.get("cause") == INCONSISTENT
-            raise _failed(failed, *(forms(_looked(line)) if named else [])) from None
+            if failed.parameters.get("cause") != INCONSISTENT:
+                raise _failed(failed) from None
+            answer = _meant(line, wish, failed, as_json)
         return _shown(line, answer, time.monotonic() - started, as_json)
+
+
+def _ordered(line: Line, objects: Sequence[str], as_json: bool) -> Form:
+    """Send it, then say that it was asked for. Failed when it is refused, or nobody knows."""
+    lost = line.send(EMERGENCY_METHOD, {"objects": list(objects)}, acts=True)
+    if not as_json:
+        _say(_row(f"{EMERGENCY_OFF} {' '.join(objects)}  ", "asked for"))
+    return line.answer(lost)
+
+
+def _meant(line: Line, wish: Wish, failed: Failed, as_json: bool) -> Form:
+    """Order it once more where the station has one feed alone, whatever its name is: that is the one. Otherwise name the feeds."""
+    status = _looked(line)
+    feed = only(of_station(status), wish.keys)
+    if feed is None:
+        raise _failed(failed, *forms(status)) from None
+    if not as_json:
+        _say(wrapped(f"No feed is called {' '.join(wish.keys)} here. The only one is {ascii_only(feed)}: that one is meant."))
+    line.renew(ANSWER_S)
+    try:
+        return _ordered(line, [feed], as_json)
+    except Failed as again:
+        raise _failed(again) from None
+
+
+def may_be_typed(socket: str) -> list[str]:
+    """Return what may be typed at this station, for somebody who has typed it wrong; nothing where the daemon does not say so at once."""
+    try:
+        with contextlib.closing(Line(socket, HINT_S)) as line:
+            return forms(line.call("io.stationd.Status.GetStatus", {})["status"])
+    except (Failed, KeyError, TypeError, AttributeError):
+        return []
 
 
 def _not_taken() -> None:
@@ -85,8 +119,7 @@ def _shown(line: Line, answer: Form, took_s: float, as_json: bool) -> Exit:
 
 def forms(status: Form) -> list[str]:
     """Return what may be typed here, one line for each feed; nothing where that is not known."""
-    feeds = status.get("power_feeds")
-    names = [ascii_only(name) for name in feeds] if isinstance(feeds, Mapping) else []
+    names = [ascii_only(name) for name in of_station(status)]
     return ["What may be typed here:", *(f"  {EMERGENCY_OFF} {name}" for name in (*names, "all"))] if names else []
 
 

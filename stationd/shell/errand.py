@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from stationd.shell import showing
+from stationd.shell import feeds, showing
 from stationd.shell.caller import Failed, Line
 from stationd.shell.daemon import Daemon
 from stationd.shell.denials import NOTHING_SENT
@@ -35,6 +35,11 @@ def told(wish: Wish, daemon: Daemon, asked: Asked) -> Told:
 
         return by_itself.told(wish, daemon, asked)
     with daemon.line() as line:
+        if wish.acts:
+            with _before_it_is_sent():
+                wish = feeds.meant(wish, line)
+        else:
+            wish = feeds.meant(wish, line)
         match wish.kind:
             case Kind.ACT | Kind.SAY:
                 return _acted(line, wish, asked)

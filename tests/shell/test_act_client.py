@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from tempfile import TemporaryDirectory
 
 import pytest
@@ -571,12 +572,79 @@ def reading(current_ma: float, read: str, now: str = T) -> tuple[str, dict[str, 
 def test_emergency_off_of_no_feed_names_the_feeds_as_they_are_typed(daemon: Scripted, capsys: pytest.CaptureFixture[str]) -> None:
     why = "there is no power feed 'pfe-a' here"
     daemon.answers["EmergencyOff"] = lambda _: refused("inconsistent-parameters", why, "name one: pfe, or all")
-    daemon.answers["GetStatus"] = lambda _: reading(1000.0, T)
+    daemon.answers["GetStatus"] = lambda _: feeds("pfe", "pfe-2")
     assert typed(daemon, "EMERGENCY-OFF", "pfe", "a") == Exit.REFUSED
     out, err = capsys.readouterr()
-    assert {"  EMERGENCY-OFF pfe", "  EMERGENCY-OFF all"} <= set(err.splitlines())
+    assert {"  EMERGENCY-OFF pfe", "  EMERGENCY-OFF pfe-2", "  EMERGENCY-OFF all"} <= set(err.splitlines())
     assert "Nothing was sent." in err
     assert " sent" not in out
+
+
+def feeds(*names: str) -> tuple[str, dict[str, object]]:
+    error, answer = reading(1000.0, T)
+    feed = answer["status"]["power_feeds"]["pfe"]  # type: ignore[index]
+    return error, {"status": {**answer["status"], "power_feeds": dict.fromkeys(names, feed)}}  # type: ignore[dict-item]
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_the_only_feed_is_meant_whatever_it_is_called(daemon: Scripted, as_json: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    def order(parameters: Any) -> Any:
+        if parameters["objects"] == ["pfe"]:
+            return cut(True)
+        return refused("inconsistent-parameters", "there is no power feed 'pfe-a' here", "name one: pfe, or all")
+
+    daemon.answers["EmergencyOff"] = order
+    looks = iter([feeds("pfe"), *(reading(0.4, "2026-11-22T22:43:32.900Z", "2026-11-22T22:43:32.000Z") for _ in range(30))])
+    daemon.answers["GetStatus"] = lambda _: next(looks)
+    assert typed(daemon, *(["--json"] if as_json else []), "EMERGENCY-OFF", "pfe", "a") == Exit.DONE
+    assert daemon.called("EmergencyOff") == [{"objects": ["pfe-a"]}, {"objects": ["pfe"]}]
+    out = capsys.readouterr().out
+    assert as_json or "The only one is pfe: that one is meant." in out
+
+
+def test_where_there_are_two_feeds_or_no_feed_was_named_nothing_else_is_switched_off(daemon: Scripted) -> None:
+    daemon.answers["EmergencyOff"] = lambda _: refused("inconsistent-parameters", "there is no power feed 'x' here")
+    daemon.answers["GetStatus"] = lambda _: feeds("pfe-1", "pfe-2")
+    assert typed(daemon, "EMERGENCY-OFF", "pfe", "a") == Exit.REFUSED
+    daemon.answers["GetStatus"] = lambda _: feeds("pfe")
+    assert typed(daemon, "EMERGENCY-OFF", "fp1-booster") == Exit.REFUSED
+    assert len(daemon.called("EmergencyOff")) == 2
+
+
+@pytest.mark.parametrize("words", ["EMERGENCY-OFF", "emergency-off pfe a", "Emergency-Off all"])
+def test_what_was_typed_wrong_is_answered_with_the_feeds_of_this_station(
+    daemon: Scripted, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    daemon.answers["GetStatus"] = lambda _: feeds("north", "south")
+    assert typed(daemon, *words.split()) == Exit.USAGE
+    err = capsys.readouterr().err
+    assert "nothing was sent" in err
+    assert {"  EMERGENCY-OFF north", "  EMERGENCY-OFF south", "  EMERGENCY-OFF all"} <= set(err.splitlines())
+    assert "pfe-a" not in err
+    assert not daemon.called("EmergencyOff")
+
+
+def test_a_feed_is_found_by_its_letter_or_as_the_only_one_before_anything_is_done_to_it(daemon: Scripted) -> None:
+    typed_as = {("pfe",): ("a", "pfe"), ("pfe-a", "pfe-b"): ("a", "pfe-a"), ("a", "b"): ("a", "a"), ("north",): ("a", "north")}
+    for names, (typed_name, meant) in typed_as.items():
+        daemon.answers["GetStatus"] = lambda _, names=names: feeds(*names)  # type: ignore[misc]
+        assert typed(daemon, "hold", "add", "pfe", typed_name, "reason", "ship on cable") == Exit.DONE
+        assert daemon.called("AddHold")[-1]["object"] == meant
+
+
+def test_a_feed_that_is_not_there_is_answered_with_those_that_are(daemon: Scripted, capsys: pytest.CaptureFixture[str]) -> None:
+    daemon.answers["GetStatus"] = lambda _: feeds("pfe")
+    assert typed(daemon, "hold", "add", "pfe", "b", "reason", "ship on cable") == Exit.NO_SUCH_THING
+    assert typed(daemon, "show", "pfe", "b") == Exit.NO_SUCH_THING
+    assert "there is no power feed pfe-b here; there is: pfe" in capsys.readouterr().err
+    assert not daemon.called("AddHold")
+
+
+def test_what_is_armed_has_the_name_that_the_station_has_for_it(daemon: Scripted) -> None:
+    daemon.answers["GetStatus"] = lambda _: feeds("pfe")
+    with sitting(daemon.path, *ARM) as person:
+        person.until("SECOND PERSON")
+        assert daemon.called("Arm")[0]["object"] == "pfe"
 
 
 def test_a_name_that_is_no_feed_beside_one_that_is_is_told(daemon: Scripted, capsys: pytest.CaptureFixture[str]) -> None:

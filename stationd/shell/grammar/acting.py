@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from stationd.shell.grammar.asked import Ask, act, call
 from stationd.shell.grammar.command import Class, Command, Filled
 from stationd.shell.grammar.match import EMERGENCY_OFF
-from stationd.shell.grammar.slots import feed
+from stationd.shell.grammar.slots import Feed, feed
 from stationd.shell.methods import ALARM, OPERATION, SETPOINT
-from stationd.shell.wish import Kind, Usage, Wish
+from stationd.shell.wish import Kind, Wish
 
 SET, OPERATE, LETHAL, EMERGENCY = Class.SET, Class.OPERATE, Class.LETHAL, Class.EMERGENCY
 UNIT = {"GAIN": "dB", "POWER": "dBm", "PUMPCURRENT": "mA"}
-BARE_FEED = "pfe"  # a station with one feed may call it just so
+BARE_FEED = Feed("pfe")  # a station with one feed may call it just so
 
 
 def _stage(name: str, slot: str) -> Ask:
@@ -81,17 +81,17 @@ def _approve(filled: Filled) -> Wish:
 
 
 def _emergency(filled: Filled) -> Wish:
-    """Read pfe a, pfe-a pfe-b, all, in either case; whatever is not plain is refused, for something would be left on."""
+    """Read pfe a, pfe-a pfe-b, all, in either case. All is all, whatever is named beside it."""
     objects: list[str] = []
-    words = list(filled["OBJECT"])
+    words = list(filled["FEEDS"])
     while words:
         group = words[0].casefold() == "pfe" and len(words) > 1
         name = words.pop(1 if group else 0)
         if group:
             words.pop(0)
         objects.append("all" if name.casefold() == "all" else feed(name) if group else name)
-    if "all" in objects and len(objects) > 1:
-        raise Usage(f"{EMERGENCY_OFF} pfe a, {EMERGENCY_OFF} pfe-a pfe-b, or {EMERGENCY_OFF} all: nothing was sent")
+    if "all" in objects:
+        objects = ["all"]
     return Wish(Kind.EMERGENCY, f"{OPERATION}.EmergencyOff", {"objects": objects}, keys=tuple(objects))
 
 
@@ -126,5 +126,5 @@ ACTS = (
             call(Kind.EXECUTE, f"{OPERATION}.Execute", operation="OPERATION")),
     Command("resume OPERATION", OPERATE, "go on with what is held: a code is asked for", _go_on("resume")),
     Command("back OPERATION", OPERATE, "go back to where it began", _go_on("back")),
-    Command(f"{EMERGENCY_OFF} OBJECT...", EMERGENCY, "de-energise pfe a, pfe b or all, now. Nothing is asked", _emergency),
+    Command(f"{EMERGENCY_OFF} FEEDS...", EMERGENCY, "de-energise one feed, several, or all, now. Nothing is asked", _emergency),
 )  # fmt: skip

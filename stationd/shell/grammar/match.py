@@ -16,6 +16,7 @@ from stationd.shell.grammar.slots import SLOTS
 from stationd.shell.wish import Usage, Wish
 
 EMERGENCY_OFF = "EMERGENCY-OFF"
+EMERGENCY_FORMS = f"{EMERGENCY_OFF} all, or {EMERGENCY_OFF} and the name of a feed (show pfe)"
 MOST_FORMS = 4  # that an error shows
 
 
@@ -172,7 +173,7 @@ def _example(token: str) -> str:
 def _stuck(offered: Sequence[Offer], word: str, before: Sequence[str]) -> str:
     known = sorted({full for offer in offered for full in offer.words})
     if word.casefold() == EMERGENCY_OFF.casefold():
-        return f"{EMERGENCY_OFF} is typed in capitals: {EMERGENCY_OFF} pfe a"
+        return f"{EMERGENCY_OFF} is typed in capitals: {EMERGENCY_FORMS}: nothing was sent"
     if full := [each for each in known if word and each.startswith(word) and each not in UNITS]:
         return f"{word}: an order is typed in full: {' or '.join(full)}"
     units = [each for each in known if each in UNITS]
@@ -210,7 +211,7 @@ def _wrong_unit(units: Sequence[str], word: str, before: Sequence[str]) -> str:
 
 def _unfinished(ways: Sequence[Way], words: Sequence[str]) -> str:
     if words[0] == EMERGENCY_OFF:
-        return f"{EMERGENCY_OFF} what? {EMERGENCY_OFF} pfe a, {EMERGENCY_OFF} pfe-a pfe-b, or {EMERGENCY_OFF} all: nothing was sent"
+        return f"{EMERGENCY_OFF} what? {EMERGENCY_FORMS}: nothing was sent"
     offered = [offer for offer in offers(ways) if offer.goes_to != offer.way.at]
     known = {full for offer in offered for full in offer.words}
     if units := known & UNITS:

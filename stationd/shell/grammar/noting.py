@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from stationd.shell.grammar.asked import Ask, act, call, fixed, order
 from stationd.shell.grammar.command import Class, Command, Filled
+from stationd.shell.grammar.slots import Feed
 from stationd.shell.methods import ALARM, DIAGNOSTICS, OPERATION, SESSION
 from stationd.shell.wish import Kind, Wish
 
@@ -28,7 +29,7 @@ def _shelve(one_shot: bool) -> Ask:
 
 def _hold_on(group: str) -> Ask:
     def made(filled: Filled) -> Wish:
-        name = filled.get(group, "pfe")
+        name = filled.get(group, Feed("pfe"))
         return Wish(Kind.ACT, f"{OPERATION}.AddHold", {"object": name, "reason": filled["REASON"]}, done=f"hold on {name}")
 
     return made

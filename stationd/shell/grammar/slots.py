@@ -41,10 +41,16 @@ def _name(text: str) -> str:
     return text
 
 
-def feed(text: str) -> str:
+class Feed(str):
+    """The name of a power feed as it was typed. The station may have another one for it: stationd.shell.feeds."""
+
+    __slots__ = ()
+
+
+def feed(text: str) -> Feed:
     """Return the name of a power feed: `a` and `pfe-a` are the same one."""
     name = _name(text)
-    return name if name == "all" or name.casefold().startswith("pfe") else f"pfe-{name}"
+    return Feed(name if name == "all" or name.casefold().startswith("pfe") else f"pfe-{name}")
 
 
 def _text(text: str) -> str:
@@ -101,6 +107,7 @@ SLOTS: Mapping[str, Slot] = {
     "HOLD": Slot("a hold", "H-7", _matching(r"H-\d{1,9}", "is no hold; their names are like H-7: show holds")),
     "CONTACT": Slot("an interlock", "io1.di4", _matching(CONTACT, "is no interlock; their names are like io1.di4: show interlocks")),
     "FEED": Slot("a power feed", "a", feed),
+    "FEEDS": Slot("a power feed, or all", "all", _name),
     "DEVICE": Slot("an amplifier", "fp1-booster", _name),
     "OBJECT": Slot("an object", "line", _name),
     "TAP": Slot("an optical input", "fp1-rx", _name),

@@ -249,7 +249,7 @@ def _unknown(unknown: Unknown) -> TypedVarlinkErrorReply:
             detail, hint = f"the configuration has no {unknown.name or 'such key'}", meant or "show config"
             return diagnostics_refusal.NoSuchKey(cause="no-such-key", detail=detail, hint=hint, near=near)
         case What.POINT:
-            detail, hint = f"this station has no point {unknown.name}", meant or "stationctl plot lists them"
+            detail, hint = f"this station has no point {unknown.name}", meant or "show points lists them"
             return diagnostics_refusal.NoSuchPoint(cause="no-such-point", detail=detail, hint=hint, near=near)
         case What.FEED | What.DEVICE:
             kind = "power feed" if unknown.what is What.FEED else "unit"

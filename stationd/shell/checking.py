@@ -19,11 +19,12 @@ from stationd.shell.exits import ALARM, SERVICE, STATUS
 from stationd.shell.screens.typeset import age, ascii_only
 from stationd.shell.screens.unjudged import sentence, unjudged
 
-LONGEST_S = 10.0  # what a check may take: shell.md, story 12
+LONGEST_S = 10.0  # what a check may take (assumption: a monitoring system waits for ten seconds, and calls what takes longer dead)
 DOWN = frozenset({"cable-cut", "insulated-open", "both-feeds-off"})
 PLANNED = frozenset({"operation", "electroding", "feed-switched-off"})
 HEALTHY, CANNOT_TELL = "healthy", "cannot-tell"
 LINE_ALARMS = ("LINE-DOWN", "LINE-BREAK")
+GONE = frozenset("DEF")  # the condition is over: not acknowledged yet, or latched
 COUNTED = frozenset("BCDEF")  # not those that are shelved, suppressed or out of service
 SEVERITIES = ("critical", "major", "minor", "warning")
 
@@ -120,14 +121,33 @@ def _findings(status: Form, listed: list[Form]) -> Iterator[Finding]:
 
 def _of_verdict(status: Form, listed: list[Form]) -> Iterator[Finding]:
     verdict, kind = status.get("verdict"), _kind(status)
-    down = [each for each in listed if _is_of_line(each)]
+    of_line = [each for each in listed if _is_of_line(each)]
+    down = [each for each in of_line if each["letter"] not in GONE or each.get("unknown")]
     if down or kind in DOWN:
         yield Finding(Code.CRITICAL, f"down{_for(status, down)}{f', cause {_keys(down)}' if down else f', {_sentence(verdict)}'}")
-    elif kind == CANNOT_TELL:
+    elif of_line:
+        yield Finding(Code.CRITICAL, _was_down(status, of_line))
+    if not down and kind not in DOWN:
+        yield from _of_other_verdicts(kind, verdict)
+
+
+def _of_other_verdicts(kind: str | None, verdict: object) -> Iterator[Finding]:
+    """Give what somebody should look at though the line is not down."""
+    if kind == CANNOT_TELL:
         yield Finding(Code.WARNING, f"line not known: {_sentence(verdict)}")
     elif kind is not None and kind != HEALTHY:
         word = "planned" if kind in PLANNED else "line"
         yield Finding(Code.WARNING, f"{word}: {_sentence(verdict)}")
+
+
+def _was_down(status: Form, gone: list[Form]) -> str:
+    """Return that the line is down no more, since when where a verdict says so, and what people have not done yet."""
+    verdict = status.get("verdict")
+    since = verdict.get("since") if isinstance(verdict, Mapping) and _kind(status) == HEALTHY else None
+    seconds = _between(since, status.get("t")) if since else None
+    back = "" if seconds is None else f", back since {str(since)[11:19]}Z ({age(seconds)})"
+    wait = "not reset" if all(each["letter"] == "F" for each in gone) else "not acknowledged"
+    return f"was down{back}, {wait}: {_keys(gone)}"
 
 
 def _for(status: Form, down: list[Form]) -> str:

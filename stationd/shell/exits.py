@@ -105,6 +105,8 @@ def refusal(error: str, parameters: Json) -> Refusal:
     of_line = _of_line(error, parameters, code)
     if of_line is not None:
         return of_line
+    if error == STATUS + "NoSuchDevice":
+        return Refusal(code, f"no-such-device: nothing is called {parameters.get('device')} here", "look at the names: show amp, show pfe")
     key = str(parameters.get("key", "it"))
     match error.rpartition(".")[2]:
         case "NoSuchAlarm":
@@ -149,6 +151,8 @@ def qualities(form: object) -> Iterator[str]:
 
 def _of_line(error: str, parameters: Json, code: Exit) -> Refusal | None:
     """Return how an error about the line and its faults is said; None for other errors."""
+    if error == DIAGNOSTICS + "NoSuchFault" and parameters.get("id") == "last":
+        return Refusal(code, "no-such-fault: no fault was recorded here so far", "what is wrong now: show alarms")
     if error == DIAGNOSTICS + "NoSuchFault":
         return Refusal(code, f"no-such-fault: no fault {parameters.get('id')} was recorded here", "look at the names: show faults")
     if error == DIAGNOSTICS + "BaselineRefused":

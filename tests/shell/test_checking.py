@@ -51,6 +51,24 @@ def test_a_cable_that_is_cut_says_how_long_and_of_what_cause() -> None:
     assert "traffic" not in line
 
 
+@pytest.mark.parametrize(("letter", "waits"), [("D", "not acknowledged"), ("E", "not acknowledged"), ("F", "not reset")])
+def test_a_line_that_is_back_is_not_down_though_nobody_has_seen_its_alarm(letter: str, waits: str) -> None:
+    code, line = judged(status(), listing(alarm("line/LINE-BREAK", letter=letter)))
+    assert code == Code.CRITICAL
+    assert line.startswith(f"CRITICAL AKTAU was down, back since 22:01:12Z (3m00s), {waits}: line/LINE-BREAK | ")
+
+
+def test_a_line_that_cannot_be_judged_is_not_said_to_be_back() -> None:
+    assert judged(status("cannot-tell"), listing(alarm("line/LINE-BREAK", letter="E")))[1].startswith(
+        "CRITICAL AKTAU was down, not acknowledged: line/LINE-BREAK | "
+    )
+
+
+def test_an_alarm_of_the_line_of_which_nothing_is_known_any_more_has_not_ended() -> None:
+    gone = alarm("line/LINE-DOWN", letter="D", unknown=True)
+    assert judged(status("cannot-tell"), listing(gone))[1].startswith("CRITICAL AKTAU down 3m05s, cause line/LINE-DOWN")
+
+
 def test_the_verdict_alone_is_enough() -> None:
     assert judged(status("cable-cut"), listing())[1].startswith("CRITICAL AKTAU down 3m00s, It is cable-cut | ")
 

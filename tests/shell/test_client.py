@@ -386,6 +386,14 @@ def test_every_error_of_the_interfaces_has_a_code_and_sentences() -> None:
         assert said.code is not Exit.FAILED or error.name.endswith("InternalError")
 
 
+def test_what_is_not_there_is_said_with_where_the_names_are() -> None:
+    device = refusal("io.stationd.Status.NoSuchDevice", {"device": "nope"})
+    assert device == (Exit.NO_SUCH_THING, "no-such-device: nothing is called nope here", "look at the names: show amp, show pfe")
+    assert refusal("io.stationd.Diagnostics.NoSuchFault", {"id": "last"}).why == "no-such-fault: no fault was recorded here so far"
+    with pytest.raises(Usage, match="show points"):
+        understood(["plot", "nope"])
+
+
 HEAVY = (
     "asyncio", "asyncvarlink", "argparse", "dataclasses", "pydantic", "aiohttp", "pymodbus", "prompt_toolkit", "structlog", "varlink",
     "stationd.config", "stationd.console", "stationd.app",

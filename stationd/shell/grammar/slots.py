@@ -97,7 +97,7 @@ def _until(text: str) -> str:
 
 _ALARM = _matching(r"[^\s/#-][^\s/#]*(/[^\s/#]+){1,2}(#\d{1,9})?|[A-Z][A-Z0-9-]+(#\d{1,9})?",
                    "is no alarm; write resource/TYPE, or TYPE where there is only one: show alarms")  # fmt: skip
-_POINT = _matching(r"[a-z0-9][a-z0-9_-]*\.[A-Za-z0-9_.-]+", "is no point; their names are like pfe-a.output_current: plot")
+_POINT = _matching(r"[a-z0-9][a-z0-9_-]*\.[A-Za-z0-9_.-]+", "is no point; their names are like pfe-a.output_current: show points")
 
 SLOTS: Mapping[str, Slot] = {
     "KEY": Slot("an alarm", "line/LINE-DOWN", _ALARM),

@@ -112,11 +112,11 @@ def _is_number(form: Form) -> bool:
 
 
 def _age(device: Form) -> str:
-    """Return how old the oldest value is that still counts as fresh."""
+    """Return how long ago the unit has answered last: what is read once only, a serial number, says nothing of that."""
     now = utc_s(device.get("t"))
     times = [utc_s(form.get("t")) for _, form in named(device.get("points")) if form.get("q") in FRESH]
     known = [t for t in times if t is not None]
-    return f"   age {max(now - min(known), 0.0):.1f} s" if now is not None and known else ""
+    return f"   age {max(now - max(known), 0.0):.1f} s" if now is not None and known else ""
 
 
 def amplifier_verdict(device: Form, alarms: Sequence[Form]) -> str:

@@ -111,6 +111,15 @@ def test_each_point_stands_beside_its_limits_and_its_state() -> None:
     assert any("-24 .. -10" in line for line in lines) or any("-24 .. -10" in " ".join(line.split()) for line in lines)
 
 
+def test_the_age_of_a_unit_is_that_of_its_newest_good_answer() -> None:
+    points = {
+        "serial_number": {**value(7.0, "dBm"), "t": "2026-11-22T21:59:00.000Z"},
+        "input_power": {**value(-3.0, "dBm"), "t": "2026-11-22T22:04:11.600Z"},
+        "fault": {**value(None, "", "bad"), "t": "2026-11-22T22:04:12.000Z"},
+    }
+    assert "answers   age 0.4 s" in " ".join(plant.amplifier_screen({**OA3, "points": points, "up": True}, [], None))
+
+
 @pytest.mark.parametrize(
     ("alarms", "more", "said"),
     [

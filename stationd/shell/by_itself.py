@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 
@@ -70,6 +71,9 @@ def _waited(wish: Wish, daemon: Daemon) -> Told:
 
 
 def _say(line: str) -> None:
-    """Say how far it is, at once: whoever waits wants to know."""
-    sys.stdout.write("".join(f"{row}\n" for row in fitting([line])))
-    sys.stdout.flush()
+    """Say how far it is, at once: whoever waits wants to know. Where nobody reads any more the code still says how it ended."""
+    try:
+        sys.stdout.write("".join(f"{row}\n" for row in fitting([line])))
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -20,7 +20,7 @@ from stationd.shell.exits import Exit
 from stationd.shell.grammar.command import IN_PERSON
 from stationd.shell.grammar.match import EMERGENCY_OFF
 from stationd.shell.grammar.table import recognised, stage, understood
-from stationd.shell.grammar.typed import staged
+from stationd.shell.grammar.typed import of_arguments, staged
 from stationd.shell.options import Options, options
 from stationd.shell.screens.typeset import ascii_only, fitting, wrapped
 from stationd.shell.told import Asked, Told
@@ -41,13 +41,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return Exit.USAGE
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
-    except BrokenPipeError:  # the reader of our output has seen enough
+    except BrokenPipeError:  # the reader of our output has seen enough, and nothing but words was to be said
         _output_is_nowhere()
         return Exit.DONE
     except OSError as error:
-        _output_is_nowhere()
-        say(f"stationctl: the output cannot be written: {error.strerror or error}", "what was ordered is done")
-        return Exit.FAILED
+        return _unwritten(error, Exit.DONE)
+
+
+def _unwritten(error: OSError, code: int) -> int:
+    """Say that nobody can read the answer; return the code of the command, or that it failed where it only had something to say."""
+    _output_is_nowhere()
+    if not isinstance(error, BrokenPipeError):  # whose reader has seen enough
+        say(f"stationctl: the output cannot be written: {error.strerror or error}")
+        return code or Exit.FAILED
+    return code
 
 
 def _output_is_nowhere() -> None:
@@ -83,7 +90,7 @@ def _emergency_forms(asked: Options) -> list[str]:
 
 def _acts(asked: Options) -> bool:
     """Return whether a command that was understood before changes something."""
-    return understood(staged(list(asked.words)).words).acts
+    return understood(staged(of_arguments(asked.words)).words).acts
 
 
 def _carry_out(asked: Options) -> int:
@@ -94,7 +101,7 @@ def _carry_out(asked: Options) -> int:
         return Exit.DONE
     if not asked.words:
         return _shell(asked)
-    line = staged(list(asked.words))
+    line = staged(of_arguments(asked.words))
     found = recognised(line.words)
     wish = found.wish
     if wish.kind is Kind.EMERGENCY:
@@ -112,7 +119,14 @@ def _carry_out(asked: Options) -> int:
     how = Asked(" ".join(line.words), as_json, asked.plain, asked.strict, None if through else rows(), language, explains and _utf8())
     daemon = Daemon(asked.socket, asked.timeout_s)
     told = errand.told(wish, daemon, how)
-    _print(told, daemon, through, as_json=as_json)
+    try:
+        _print(told, daemon, through, as_json=as_json)
+        sys.stdout.flush()
+    except OSError as error:
+        code = _unwritten(error, told.code)
+        if wish.acts and told.code is Exit.DONE:
+            say("what was ordered is done")
+        return told.code if wish.acts else code
     return told.code
 
 

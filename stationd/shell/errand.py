@@ -24,6 +24,8 @@ from stationd.shell.wish import ACT_SHOWN, BY_ITSELF, Ago, Kind, Wish
 VERIFY_S = 125.0  # the daemon itself gives a walk along the whole audit 120 s
 REPORT_S = 130.0  # a self-test walks along the audit too
 COLUMNS_OF_PLOT = 66
+MOST_KEYS = 100  # that the daemon takes in one call
+NOTE_IN_CAPITALS = "a note of one word in capitals is taken for an alarm: write more than one word"
 NOT_BAD = (Kind.INTERLOCKS, Kind.DIFF)
 LONG_S = {Kind.VERIFY: VERIFY_S, Kind.REPORT: REPORT_S}
 
@@ -156,15 +158,33 @@ def _ordered(line: Line, wish: Wish) -> Told:
         keys = keys_of(line, wish)
     if not keys:
         raise Failed(Exit.NO_SUCH_THING, "no alarm waits for an acknowledgement")
-    named = {wish.parameter: keys if wish.several else keys[0]}
-    answer = line.call(wish.method, {**named, **wish.parameters}, acts=True)
-    code, beside = _durable(answer)
     if not wish.several:
+        answer = line.call(wish.method, {wish.parameter: keys[0], **wish.parameters}, acts=True)
+        code, beside = _durable(answer)
         return Told([screens.done_line(keys[0], wish.done, answer)], answer, code, beside, status)
-    outcomes = answer["result"]
+    every = _acknowledged(line, wish, keys)
+    code, beside = _durable(every)
+    outcomes = every["result"]
     done = [screens.acknowledged_line(outcome) for outcome in outcomes if outcome["done"]]
     refused = [row for outcome in outcomes if not outcome["done"] for row in screens.not_acknowledged_lines(outcome)]
-    return Told(done, answer, max(code, *(of_outcome(outcome) for outcome in outcomes)), [*beside, *refused], status)
+    return Told(done, every, max(code, *(of_outcome(outcome) for outcome in outcomes)), [*beside, *refused], status)
+
+
+def _acknowledged(line: Line, wish: Wish, keys: list[str]) -> Form:
+    """Acknowledge all of them, in as many calls as that takes; return the answers as one. Failed says how many were before it."""
+    results: list[Form] = []
+    durable = True
+    for first in range(0, len(keys), MOST_KEYS):
+        line.renew(line.timeout_s)
+        try:
+            answer = line.call(wish.method, {wish.parameter: keys[first : first + MOST_KEYS], **wish.parameters}, acts=True)
+        except Failed as failed:
+            done = sum(bool(each["done"]) for each in results)
+            before = [f"{done} of {len(keys)} alarms were acknowledged before that"] if results else []
+            raise Failed(failed.code, *failed.lines, *before, error=failed.error, parameters=failed.parameters) from None
+        results += answer["result"]
+        durable &= bool(answer.get("durable", True))
+    return {"result": results, "durable": durable}
 
 
 def _durable(answer: Form) -> tuple[Exit, list[str]]:
@@ -178,7 +198,7 @@ def keys_of(line: Line, wish: Wish) -> list[str]:
     """Return the keys that are meant, each with the coming that was seen where the daemon had to be asked for it."""
     if wish.several and wish.keys == (ALL_VISIBLE,):
         alarms = line.call(f"{ALARM}.List", {})["alarms"]
-        return [f"{alarm['key']}#{alarm['occurrence']}" for alarm in alarms if alarm["letter"] in "BDE"][:100]
+        return [f"{alarm['key']}#{alarm['occurrence']}" for alarm in alarms if alarm["letter"] in "BDE"]
     stands = _comings(line) if wish.several and any("/" in key and "#" not in key for key in wish.keys) else {}
     return [stands.get(key, key) if "/" in key else _only(line, key, wish) for key in wish.keys]
 
@@ -190,14 +210,16 @@ def _comings(line: Line) -> dict[str, str]:
 
 
 def _only(line: Line, kind: str, wish: Wish) -> str:
-    """Return the key of the only alarm of a type."""
+    """Return the key of the only alarm of a type; with #N it is that coming of it."""
+    kind, _, coming = kind.partition("#")
     alarms = line.call(f"{ALARM}.List", {"filter": {"shown": "all", "type": kind}})["alarms"]
     if not alarms:
-        raise Failed(Exit.NO_SUCH_THING, f"no alarm of the type {kind} stands; name it in full: resource/{kind}")
+        why = f"no alarm of the type {kind} stands; name it in full: resource/{kind}"
+        raise Failed(Exit.NO_SUCH_THING, why, *([NOTE_IN_CAPITALS] if wish.several and len(wish.keys) > 1 else []))
     if len(alarms) > 1:
         raise Failed(Exit.USAGE, f"{kind} may be {' or '.join(alarm['key'] for alarm in alarms[:10])}")
-    key, occurrence = str(alarms[0]["key"]), alarms[0]["occurrence"]
-    return f"{key}#{occurrence}" if wish.several else key
+    key, occurrence = str(alarms[0]["key"]), coming or alarms[0]["occurrence"]
+    return f"{key}#{occurrence}" if wish.several or coming else key
 
 
 # How it has ended.

@@ -102,11 +102,9 @@ def refusal(error: str, parameters: Json) -> Refusal:
     cause, code = str(parameters.get("cause", "")), CODES.get(error, Exit.FAILED)
     if error in (ALARM + "Refused", DIAGNOSTICS + "NotSaved", SESSION + "Refused"):
         code = CAUSES.get(cause, code)
-    of_line = _of_line(error, parameters, code)
-    if of_line is not None:
-        return of_line
-    if error == STATUS + "NoSuchDevice":
-        return Refusal(code, f"no-such-device: nothing is called {parameters.get('device')} here", "look at the names: show amp, show pfe")
+    of_plant = _of_plant(error, parameters, code)
+    if of_plant is not None:
+        return of_plant
     key = str(parameters.get("key", "it"))
     match error.rpartition(".")[2]:
         case "NoSuchAlarm":
@@ -149,8 +147,10 @@ def qualities(form: object) -> Iterator[str]:
             yield from qualities(inner)
 
 
-def _of_line(error: str, parameters: Json, code: Exit) -> Refusal | None:
-    """Return how an error about the line and its faults is said; None for other errors."""
+def _of_plant(error: str, parameters: Json, code: Exit) -> Refusal | None:
+    """Return how an error about a unit, the line and its faults is said; None for other errors."""
+    if error == STATUS + "NoSuchDevice":
+        return Refusal(code, f"no-such-device: nothing is called {parameters.get('device')} here", "look at the names: show amp, show pfe")
     if error == DIAGNOSTICS + "NoSuchFault" and parameters.get("id") == "last":
         return Refusal(code, "no-such-fault: no fault was recorded here so far", "what is wrong now: show alarms")
     if error == DIAGNOSTICS + "NoSuchFault":

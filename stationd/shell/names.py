@@ -35,7 +35,7 @@ ASKED: Mapping[str, tuple[str, Mapping[str, object], Callable[[Form], Iterable[o
     "HOLD": (f"{OPERATION}.Holds", {}, _named("holds", "name")),
     "CONTACT": (f"{OPERATION}.Interlocks", {}, _named("interlocks", "name")),
     "USER": (f"{SESSION}.List", {}, _named("sessions", "user")),
-    "POINT": (f"{DIAGNOSTICS}.ListPoints", {}, _named("points", "name")),
+    "POINT": (f"{DIAGNOSTICS}.ListPoints", {}, _named("points", "point")),
     "FAULT": (f"{DIAGNOSTICS}.ListFaults", {"limit": 20}, _named("faults", "id")),
 }
 

@@ -31,6 +31,7 @@ from stationd.shell.wish import Kind, Usage
 from tests.console.daemon_process import daemon
 from tests.console.desk import CRITICAL, DEVICE_LOST, MINOR, VIEWER, Desk, Served, serving
 from tests.console.people import hall
+from tests.shell.scripted import scripted
 
 ORDERS = sorted({first_word(command.form) for command in COMMANDS if command.klass is not Class.READ})
 ROOT = Path(__file__).resolve().parents[2]
@@ -168,6 +169,26 @@ async def test_ack_all_visible_takes_what_waits_and_nothing_else(capsys: pytest.
         assert await typed(served, "ack", "all-visible", "handover") == Exit.DONE
         order, _ = served.desk.orders[-1]
         assert {(target.key, target.occurrence) for target in order.targets} == {(CRITICAL, 1), (MINOR, 1)}
+
+
+async def test_a_type_with_a_number_is_that_coming_of_the_only_alarm_of_the_type() -> None:
+    async with serving() as served:
+        served.desk.signal(CRITICAL, True)
+        assert await typed(served, "ack", f"{CRITICAL.type}#1") == Exit.DONE
+        order, _ = served.desk.orders[-1]
+        assert [(target.key, target.occurrence) for target in order.targets] == [(CRITICAL, 1)]
+        assert await typed(served, "ack", f"{CRITICAL.type}#7") == Exit.CONFLICT
+
+
+async def test_all_visible_is_all_however_many_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    desk = Desk(tuple(AlarmKey(f"fp{number}-booster", "LOW-OUTPUT") for number in range(205)))
+    for key in desk.keys:
+        desk.signal(key, True)
+    async with serving(desk=desk) as served:
+        assert await typed(served, "ack", "all-visible") == Exit.DONE
+        assert len(capsys.readouterr().out.splitlines()) == 205
+        assert [len(order.targets) for order, _ in served.desk.orders] == [100, 100, 5]
+        assert await typed(served, "ack", "all-visible") == Exit.NO_SUCH_THING
 
 
 # Exit codes.
@@ -324,6 +345,32 @@ def test_an_answer_of_another_shape_is_no_traceback(
     with answering(folder / "s", status_then(answer + b"\0")):
         assert main(["--socket", str(folder / "s"), "--timeout", "5", *words.split()]) == code
     assert capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"), [({"names": [], "durable": False}, 6), ({"names": [], "durable": True}, 0)], ids=["not on disk", "done"]
+)
+def test_a_reader_who_has_seen_enough_changes_no_exit_code(answer: dict[str, object], code: int, folder: Path) -> None:
+    with scripted(folder / "s") as scripted_daemon:
+        scripted_daemon.answers["Hold"] = lambda _: ("", answer)
+        scripted_daemon.answers["GetStatus"] = lambda _: ("", {"status": {}})
+        scripted_daemon.answers["List"] = lambda _: ("", {"alarms": []})
+        for words, expected in (("hold-ramp", code), ("check", 0)):
+            reading, writing = os.pipe()
+            os.close(reading)
+            program = f"import sys; from stationd.shell.client import main; sys.exit(main(['--socket', {str(folder / 's')!r}, {words!r}]))"
+            done = subprocess.run([sys.executable, "-c", program], stdout=writing, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+            os.close(writing)
+            assert done.returncode == expected
+            assert "Traceback" not in done.stderr
+
+
+def test_a_check_that_finds_trouble_says_so_by_its_code_to_nobody_too(folder: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    program = f"import sys; from stationd.shell.client import main; sys.exit(main(['--socket', {str(folder / 'none')!r}, 'check']))"
+    assert subprocess.run([sys.executable, "-c", program], stdout=writing, cwd=ROOT).returncode == 3
+    os.close(writing)
 
 
 def test_an_output_that_cannot_be_written_is_said_and_no_traceback() -> None:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from stationd.shell.grammar.command import CHOICES, UNITS, Class, Command, Filled, Path, Step, What, first_word, paths
 from stationd.shell.grammar.slots import SLOTS
+from stationd.shell.grammar.typed import Quoted
 from stationd.shell.wish import Usage, Wish
 
 EMERGENCY_OFF = "EMERGENCY-OFF"
@@ -102,13 +103,15 @@ def follow(ways: list[Way], word: str) -> list[Way]:
 
 def _advanced(ways: list[Way], word: str, before: Sequence[str]) -> list[Way]:
     offered = list(offers(ways))
-    exact = [_taken(offer, word) for offer in offered if word in offer.words]
+    text = isinstance(word, Quoted)
+    exact = [] if text else [_taken(offer, word) for offer in offered if word in offer.words]
     if exact:
         return exact
     slots = [taken for offer in offered if offer.step.what is What.SLOT and (taken := _slot(offer, word)) is not None]
     if slots:
         return slots
-    short = [(offer, full) for offer in offered if offer.way.command.klass is Class.READ for full in offer.words if _begins(full, word)]
+    reads = [] if text else [offer for offer in offered if offer.way.command.klass is Class.READ]
+    short = [(offer, full) for offer in reads for full in offer.words if _begins(full, word)]
     meant = sorted({full for _, full in short})
     if len(meant) > 1:
         raise Usage(f"{word} may be {' or '.join(meant)}")
@@ -130,6 +133,8 @@ def _taken(offer: Offer, word: str) -> Way:
 def _slot(offer: Offer, word: str) -> Way | None:
     """Return the way with its slot filled; None where the word does not fit."""
     slot, way = SLOTS[offer.step.name], offer.way
+    if offer.step.name == "KEY" and isinstance(word, Quoted):
+        return None  # a note may look like the type of an alarm
     continued = slot.rest and offer.goes_to == way.at
     try:
         known = word if continued else slot.read(word)

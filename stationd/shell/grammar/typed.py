@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from stationd.shell.wish import Usage
@@ -37,6 +38,9 @@ def words_of(text: str) -> list[str]:
                 raise Usage(f"the quote before {text[at + 1 : at + 21].strip() or 'the end'} is not closed")
             words.append(Quoted(text[at + 1 : end]))
             at = end + 1
+            if at < len(text) and not text[at].isspace() and text[at] != BAR:
+                glued = text[at : at + 20].split(maxsplit=1)[0]
+                raise Usage(f"{glued} stands right behind a closing quote: put a space between them, or mend the quotes")
         else:
             end = at
             while end < len(text) and not text[end].isspace() and text[end] not in '"|':
@@ -49,9 +53,14 @@ def words_of(text: str) -> list[str]:
 
 
 class Quoted(str):
-    """A word that stood in quotes: it is text, never a bar."""
+    """A word that stood in quotes: it is text, never a bar, a word of a command, or the name of an alarm."""
 
     __slots__ = ()
+
+
+def of_arguments(words: Iterable[str]) -> list[str]:
+    """Return the words of a command line, from which another shell has taken the quotes: what has a blank in it was quoted."""
+    return [Quoted(word) if any(sign.isspace() for sign in word) else word for word in words]
 
 
 def staged(words: list[str]) -> Line:

@@ -74,7 +74,6 @@ class SecondPerson:
         self._terminal.say(act_screens.arming_screen(view))
         if not act_screens.waits(view):
             self._nothing_waits(view)
-        self._terminal.say(act_screens.effect_again(view))
         try:
             answer = typed(self._terminal, f"type {name} to approve, anything else leaves: ", lambda: same(self._look(), view))
         except KeyboardInterrupt:

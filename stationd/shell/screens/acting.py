@@ -20,6 +20,11 @@ NOT_AN_ISOLATION = "NOT AN ISOLATION - fit lock and earth"
 LABEL = " " * 9
 OF_FEEDS = frozenset({"energise", "ramp", "off", "polarity", "electroding"})
 NOTED = "alarms"  # a check that bars nothing: it is there to be read
+INTERLOCK = "interlock "  # the names of their checks begin so
+BYPASSED = "BYPASSED"
+SAID = frozenset({"authority", "readings", "holds", "far end", "far feed", "far hold", "far operation", "interlocks", "second person"})
+RENAMED = {"read only": "the station may act", "role": "the role"}
+EVERY_ROW = 10_000  # of a screen without an end
 REPEATED = 2  # sentences of the effect, the gravest first, that stand once more above a question
 IF_LOST = "before it begins it is disarmed; while it runs it HOLDS where it is, with an alarm"
 TASKS: Mapping[str, Callable[[Form], str]] = {
@@ -41,7 +46,7 @@ def shown(kind: Kind, answer: Form, now: str, rows: int | None = ROWS) -> list[s
         case Kind.OPERATIONS:
             return _list("OPERATIONS", now, [_operation_rows(each, now) for each in answer["operations"]], rows, "show operations")
         case Kind.OPERATION:
-            return operation_screen(answer["operation"], now)
+            return operation_screen(answer["operation"], now, rows)
         case Kind.HOLDS:
             return _list("HOLDS", now, [_hold_rows(each, now) for each in answer["holds"]], rows, "show holds")
         case Kind.INTERLOCKS:
@@ -66,28 +71,43 @@ def arming_screen(view: Form, code: str = "", rows: int = ROWS - 1, *, stays: bo
 
     `stays`: the armer is in a shell, and begins it there with a command of its own.
     """
+    last = wrapped(_to_begin(view, code, stays=stays)) if code else []
     told = _what_next(view, code, stays=stays)
-    one_by_one = _screen(view, told, [row for each in view["checks"] for row in wrapped(_check(each), LABEL, LABEL + "  ")])
-    return one_by_one if len(one_by_one) <= rows else _screen(view, told, _in_short(view["checks"]))  # so that more of it is in sight
+    in_full = _screen(view, told, last, _in_full(view["checks"]), _limits(view["limits"]))
+    if len(in_full) <= rows:
+        return in_full
+    return _screen(view, told, last, _in_short(view["checks"]), wrapped("; ".join(map(str, view["limits"])), LABEL))
+
+
+def _in_full(checks: Sequence[Form]) -> list[str]:
+    return [row for each in checks for row in wrapped(_check(each), LABEL, LABEL + "  ")]
+
+
+def _limits(limits: Sequence[object]) -> list[str]:
+    return [row for each in limits for row in wrapped(str(each), LABEL)]
 
 
 def _in_short(checks: Sequence[Form]) -> list[str]:
-    """Return what is not good line by line, and what is good as one paragraph of live values."""
-    bad = [row for each in checks if not each["good"] for row in wrapped(_check(each), LABEL, LABEL + "  ")]
-    good = [str(each["shown"]) for each in checks if each["good"] and each["name"] != NOTED]
-    noted = [row for each in checks if each["good"] and each["name"] == NOTED for row in wrapped(_check(each), LABEL, LABEL + "  ")]
-    return [*bad, *noted, *(wrapped(f"{len(good)} OK: {'; '.join(good)}", LABEL) if good else [])]
+    """Return what is not good, or is only bypassed, line by line, and what is good counted, with the values that a person asks for."""
+    read = [each for each in checks if not each["good"] or each["name"] == NOTED or BYPASSED in str(each["shown"])]
+    good = [each for each in checks if each not in read]
+    closed = sum(str(each["name"]).startswith(INTERLOCK) for each in good)
+    every = sum(str(each["name"]).startswith(INTERLOCK) for each in checks)
+    said = [f"interlocks {closed}/{every} closed"] if every else []
+    said += [str(each["shown"]) for each in good if each["name"] in SAID]
+    rest = dict.fromkeys(str(each["name"]) for each in good if each["name"] not in SAID and not str(each["name"]).startswith(INTERLOCK))
+    said += [", ".join(RENAMED.get(name, name) for name in rest)]
+    return [*_in_full(read), *(wrapped(f"{len(good)} OK: {'; '.join(filter(None, said))}", LABEL) if good else [])]
 
 
-def _screen(view: Form, told: Sequence[str], checks: Sequence[str]) -> list[str]:
+def _screen(view: Form, told: Sequence[str], last: Sequence[str], checks: Sequence[str], limits: Sequence[str]) -> list[str]:
+    """Return the screen: what it does to people and to the plant stands at its foot, right above the code or the question."""
     lines = [*wrapped(f"{view['name']}   {view['object']}   {task_words(view['task'])}"), RULE]
-    lines += _under("EFFECT", [row for each in view["effect"] for row in wrapped(each, LABEL)])
-    lines += _under("CHECKS", checks)
-    lines += _under("LIMITS", [row for each in view["limits"] for row in wrapped(each, LABEL)])
-    lines += wrapped(view["reason"], "REASON   ")
+    lines += [*_under("CHECKS", checks), *_under("LIMITS", limits), *wrapped(view["reason"], "REASON   ")]
+    effect = _under("EFFECT", [row for each in view["effect"] for row in wrapped(each, LABEL)])
     if not (waits(view) or may_begin(view)):
-        return [*lines, RULE]
-    return [*lines, *wrapped(IF_LOST, "IF YOU LOSE THIS SESSION   "), *_going_on(view), RULE, *told]
+        return [*lines, *effect, RULE]
+    return [*lines, *wrapped(IF_LOST, "IF YOU LOSE THIS SESSION   "), *_going_on(view), RULE, *told, *effect, *last]
 
 
 def effect_again(view: Form) -> list[str]:
@@ -112,9 +132,12 @@ def _what_next(view: Form, code: str, *, stays: bool) -> list[str]:
     lines = []
     if waits(view):
         lines += wrapped(f"SECOND PERSON needed: another user of the group stationd-power sees this and types: approve {name}")
-    lines += wrapped(f"{valid}  To give it up: {f'disarm {name}' if stays else 'Ctrl-C'}".strip())
-    begin, after = f"execute {name}   code" if stays else "type the code:  ", " after approval" if waits(view) else ""
-    return [*lines, *wrapped(f"To begin{after}, {begin} {ascii_only(code)}")]
+    return [*lines, *wrapped(f"{valid}  To give it up: {f'disarm {name}' if stays else 'Ctrl-C'}".strip())]
+
+
+def _to_begin(view: Form, code: str, *, stays: bool) -> str:
+    begin, after = f"execute {view['name']}   code" if stays else "type the code:  ", " after approval" if waits(view) else ""
+    return f"To begin{after}, {begin} {ascii_only(code)}"
 
 
 def waits(view: Form) -> bool:
@@ -196,9 +219,9 @@ def exit_of(view: Form) -> Exit:
     return Exit.FAILED
 
 
-def operation_screen(view: Form, now: str) -> list[str]:
-    """Return all about one operation, for whoever looks at it."""
-    lines = arming_screen(view)
+def operation_screen(view: Form, now: str, rows: int | None = ROWS) -> list[str]:
+    """Return all about one operation, for whoever looks at it; without `rows` each check stands by itself."""
+    lines = arming_screen(view, rows=EVERY_ROW if rows is None else rows - 1)
     lines += wrapped(f"{_state(view)} since {clock(view['since'], now)}Z, armed {clock(view['armedAt'], now)}Z, {_people(view)}")
     if view["phase"] in ("starting", "running"):
         lines += wrapped(progress_text(view))

@@ -207,6 +207,63 @@ def test_only_the_operation_of_a_feed_that_can_kill_advises_emergency_off() -> N
         assert "EMERGENCY-OFF" not in " ".join(act_screens.running_lines(view("running", task=task, object="io1.di4")))
 
 
+def checks() -> list[dict[str, Any]]:
+    """What is checked before a feed is energised, with interlocks and a far end."""
+    shown = {
+        "read only": "Aktau may send orders to its units", "role": "a.bekov may give commands of class lethal",
+        "holds": "holds on pfe-a: none",
+        **{f"interlock io1.{name}": f"interlock io1.{name} closed (io1.{name}, 0.3 s ago)" for name in "abc"},
+        "fault of the unit": "fault of the unit none (pfe-a.fault, 0.3 s ago)",
+        "discharge": "line discharged: 0 V (pfe-a.voltage), limit 50 V",
+        "readings": "pfe-a answers, oldest value 0.3 s ago", "audit": "the audit can be written, since 1.0 s",
+        "far feed": "Siyazan pfe-b OFF (2.0 s ago)", "authority": "authority LOCAL a.bekov", "current": "current 500 mA, limit 1000 mA",
+        "rate": "rate 50 mA/s, limit 50 mA/s", "remote control of pfe-a": "remote control of pfe-a on (pfe-a.remote, 0.3 s ago)",
+    }  # fmt: skip
+    return [{"name": name, "shown": text, "good": True, "reason": None} for name, text in shown.items()]
+
+
+ENERGISES: dict[str, Any] = {
+    "checks": checks(),
+    "effect": ["Puts up to 1200 V on the sea cable.", "A person touching the cable, joint or ship end can be killed.",
+               "Ramps from 0 to 500 mA."],
+    "limits": ["trips if V > 1200 V twice; holds if V rises faster than 400 V/s", "holds if the current is off by more than 15 mA for 2 s",
+               "on the way up waits at 250 mA until V stays the same (within 1 %)"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("stays", [True, False])
+def test_the_screen_of_arming_is_one_screen_with_its_effect_right_above_the_code(stays: bool) -> None:
+    rows = act_screens.arming_screen(view("waiting", **ENERGISES), "K7Q4", stays=stays)
+    assert len(rows) <= 23
+    assert rows[-1].endswith("K7Q4")
+    assert rows[-4] == "EFFECT   Puts up to 1200 V on the sea cable."
+    assert [row.strip() for row in rows[-3:-1]] == ENERGISES["effect"][1:]
+    said = " ".join(" ".join(rows).split())
+    assert "15 OK: interlocks 3/3 closed; holds on pfe-a: none; pfe-a answers, oldest value 0.3 s ago; Siyazan pfe-b OFF" in said
+    assert "authority LOCAL a.bekov" in said
+
+
+def test_whoever_approves_reads_the_effect_last() -> None:
+    rows = act_screens.arming_screen(view("waiting", **ENERGISES))
+    assert len(rows) <= 22
+    assert rows[-1].strip() == "Ramps from 0 to 500 mA."
+
+
+def test_what_is_not_good_or_only_bypassed_is_told_in_full_beside_what_is_counted() -> None:
+    open_door = {"name": "interlock io1.d", "shown": "interlock io1.d OPEN", "good": False, "reason": {"cause": "blocked-by-interlocking"}}
+    bypassed = {"name": "interlock io1.e", "shown": "interlock io1.e BYPASSED for another 9m00s", "good": True, "reason": None}
+    rows = act_screens.arming_screen(view("armed", **{**ENERGISES, "checks": [*checks(), open_door, bypassed]}), "K7Q4")
+    said = " ".join(" ".join(rows).split())
+    assert "interlock io1.d OPEN NOT OK: blocked-by-interlocking" in said
+    assert "interlock io1.e BYPASSED for another 9m00s" in said
+    assert "interlocks 3/5 closed" in said
+
+
+def test_every_check_stands_by_itself_for_whoever_looks_at_the_operation_without_a_screen() -> None:
+    rows = act_screens.operation_screen(view("waiting", **ENERGISES), T, None)
+    assert sum(row.endswith("OK") for row in rows) == len(checks())
+
+
 @pytest.mark.parametrize("others", [0, 30], ids=["line by line", "in short"])
 def test_critical_alarms_that_stand_are_a_note_and_not_ok(others: int) -> None:
     alarms = {"name": "alarms", "shown": "critical alarms that stand: pfe/PFE-TRIP", "good": True, "reason": None}

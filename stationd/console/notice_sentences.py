@@ -3,7 +3,7 @@
 The events are the messages and records of the alarm desk and the records of the desk of operations, whose words stand in
 stationd.core; a number that is not in the record is left out and never filled in. What is only a step on the way (an intent, a passed
 hold point) is for the audit alone. That an alarm has come is said when the alarm core tells people, and not when it is recorded: what
-one cause explains is one message (alarms.md section 5). What became of it later is said only of what people were told.
+one cause explains is one message. What became of it later is said only of what people were told.
 """
 
 from __future__ import annotations

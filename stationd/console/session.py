@@ -24,7 +24,7 @@ from stationd.console.session_state import Sessions
 from stationd.console.text import LONGEST_NOTE, TooLong, one_line
 from stationd.core.operation.task import CommandClass
 
-USUAL_SILENCE_S, LONGEST_SILENCE_S = 900, 3600  # of the design paper: 15 min, and nobody forgets it for more than an hour
+USUAL_SILENCE_S, LONGEST_SILENCE_S = 900, 3600  # assumption: 15 min, and nobody forgets it for more than an hour
 LONGEST_LINE = 40
 T = TypeVar("T")
 

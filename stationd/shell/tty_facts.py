@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 SERIAL = re.compile(r"/dev/tty(S|USB|ACM|AMA|O|mxc|PS|SAC|LP)\d+")
 IDLE = "STATIONCTL_IDLE_S"
-IDLE_S = 600.0  # shell.md 2.2, 10: nobody notices an unplugged cable, and the next person inherits the session
+IDLE_S = 600.0  # nobody notices an unplugged cable, and the next person inherits the session
 BAUD = {getattr(termios, f"B{rate}"): rate for rate in (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400)}
 
 

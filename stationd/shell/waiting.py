@@ -18,7 +18,7 @@ from stationd.shell.screens.typeset import age
 from stationd.shell.wish import Usage, seconds_in
 
 OPERATION = "io.stationd.Operation."
-USUAL_S = 600.0  # shell.md, section 6: ten minutes unless a time is named
+USUAL_S = 600.0  # ten minutes unless a time is named (assumption: longer than any ramp, shorter than a shift)
 ANSWER_S = 10.0
 EVERY_S = 1.0
 REACHED = frozenset({"reached"})

@@ -3,7 +3,7 @@
     python -m tests.stories.world FOLDER [PAIRS]
 
 What it is: the demonstration's line (stationd.sim.demo_rig) on real pseudo terminals, TCP and shared memory, one real daemon for each
-station, a real MQTT connection between them. Its feeds have the names of the paper, pfe-a and pfe-b, and ramp as fast as the equipment
+station, a real MQTT connection between them. Its feeds are called pfe-a and pfe-b, and ramp as fast as the equipment
 follows, so that a story does not last for minutes. It answers each line on standard input with one line: `{"ok": ...}` or `{"wrong": ...}`.
 It ends, with all that it started, when its input ends. What it is not: a way round a rule: what people do goes through stationctl.
 """

@@ -36,7 +36,7 @@ from stationd.core.operation.task import (
 from stationd.core.operation.words import INTENT_S, Cause
 from stationd.core.powerfeed import feed_executor
 
-FOR_TWO_S, ALONE_S, APPROVED_S = 180.0, 60.0, 120.0  # countdowns of the design paper: a second person must read
+FOR_TWO_S, ALONE_S, APPROVED_S = 180.0, 60.0, 120.0  # countdowns (assumption): a second person must read
 RESUME_ALONE_S = 600.0  # upward after more than ten minutes wants a new approval
 OFFERS = frozenset({Event.PREPARED, Event.PREPARED_FOR_TWO})  # a new offer takes the place of the one before
 SESSION_EVENTS = frozenset({Event.SESSION_GONE, Event.KEEP_ALIVE_LOST})

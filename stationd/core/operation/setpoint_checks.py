@@ -28,7 +28,7 @@ from stationd.core.operation.words import Cause, Refusal
 from stationd.core.powerfeed.words import Seen
 
 SAME_SHARE = 0.02  # of the largest step: what two readings of one set value may differ by and still be the same (assumption)
-LEAST_CONFIRM_S, LONGEST_CONFIRM_S = 10.0, 86400.0  # of the design paper
+LEAST_CONFIRM_S, LONGEST_CONFIRM_S = 10.0, 86400.0  # assumption: time to look at the effect, and no trial for longer than a day
 CONFIRMING = 'confirm it with: confirm; or take it back with: revert reason "..."'
 
 

@@ -24,7 +24,7 @@ from stationd.core.operation.views import Check
 from stationd.core.operation.words import INTENT_S, Cause
 from stationd.core.powerfeed.words import GATE_EVERY_S
 
-KEEP_ALIVE_S = 5.0  # of the design paper: a running operation holds after so long without its session
+KEEP_ALIVE_S = 5.0  # assumption: a running operation holds after so long without its session
 WATCH_EVERY_S = GATE_EVERY_S
 ENDS = {
     State.WAITING: ("nobody has approved it in time", Cause.SECOND_PERSON),

@@ -1,6 +1,6 @@
 """What can be wrong while a power feed is being moved, as findings for the table, gravest first. It decides nothing and writes nothing.
 
-Two rules of the design paper shape it. What is unsure *holds*, and one look is enough for that: a missing or bad reading, a
+Two rules shape it. What is unsure *holds*, and one look is enough for that: a missing or bad reading, a
 deviation, a voltage at its limit. What *trips* needs two fresh, different, good readings that are both beyond a limit of this
 operation (in steady feed there is no operation, so there is no trip of ours). Numbers without a source are marked.
 """
@@ -18,7 +18,7 @@ from stationd.core.powerfeed.far import far_trouble
 from stationd.core.powerfeed.machine import Event, Phase
 from stationd.core.powerfeed.words import FRESH_S, GATE_EVERY_S
 
-OVER_SHARE = 0.02  # over the highest current asked for: the design paper's warning level of over-current
+OVER_SHARE = 0.02  # over the highest current asked for, where a warning of over-current belongs (assumption)
 OVER_DEVIATIONS = 2.0  # but always well above what holds: an overshoot is to hold, not to trip (assumption)
 NO_FOLLOW_V, NO_FOLLOW_SHARE = 30.0, 0.05  # a voltage that is further from its set point does not follow (assumption: a step and noise)
 ANSWER_S = 10.0  # a write of which nothing is heard for so long will not be heard of (assumption; a bus gives up in seconds)

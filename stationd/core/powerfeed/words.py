@@ -62,13 +62,13 @@ class FeedPlan:
     nominal_ma: float
     max_v: float
     ramp_ma_per_s: float
-    ramp_down_ma_per_s: float = 20.0  # assumption, as in the design paper
+    ramp_down_ma_per_s: float = 20.0  # assumption: 50 s for the usual 1000 mA
     deviation_ma: float = 15.0  # assumption
     deviation_s: float = 2.0
     rise_v_per_s: float = 400.0  # assumption
     discharged_v: float = 50.0  # assumption; electrical safety wants a test by hand all the same
     discharge_s: float = 60.0
-    model_share: float = 0.05  # of the design paper: more than 5 % off the model at a hold point is no sound line
+    model_share: float = 0.05  # assumption: more than 5 % off the model at a hold point is no sound line
     trim_ma: float = 5.0  # assumption: what a set value may be moved by while both ends hold the current
     hold_shares: tuple[float, ...] = (0.1, 0.5, 0.9)
     settle_s: float = 5.0

@@ -1,7 +1,7 @@
 """What an alarm says before the line is judged: in the first moments of a fault the verdict is still that of before. Pure.
 
 The alarm core raises LINE-DOWN with the last dark sample; the verdict waits until what goes dark together is seen together, and for the
-readings of both feeds. Until then "healthy" is old news, and no screen, no check and no page says it (shell.md, screen 7.1).
+readings of both feeds. Until then "healthy" is old news, and no screen, no check and no page says it.
 """
 
 from __future__ import annotations

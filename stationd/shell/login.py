@@ -1,7 +1,8 @@
 """What somebody types who has `stationctl-login` in the place of a shell: OpenSSH's ForceCommand, or the login shell of an account.
 
 `ssh station` gives the shell of the product, `ssh station show status` one command. What comes from outside is cut into words as
-a shell would do it, and handed over as words: no shell ever sees it, and nothing in it is expanded or run. Three ways in:
+a shell would do it, and handed over as words: no shell ever sees it, and nothing in it is expanded or run. Of the options only those
+are let in that change how an answer looks or how long it is waited for; to whom it talks is not for whoever logs in. Three ways in:
 
     ForceCommand stationctl-login       the words stand in SSH_ORIGINAL_COMMAND; without it the person wants the shell
     login shell, with a command         stationctl-login -c "show status"
@@ -22,6 +23,7 @@ from stationd.shell.exits import Exit
 COMMAND = "-c"
 ORIGINAL = "SSH_ORIGINAL_COMMAND"
 PROGRAMS = frozenset({"stationctl", "stationctl-login"})
+OPTIONS = frozenset({"--json", "--plain", "--strict", "--timeout", "--help", "-h"})
 LONGEST = 8192  # characters of one command (assumption: the longest order with its reason is far below)
 
 
@@ -48,7 +50,15 @@ def typed(arguments: Sequence[str], environ: Mapping[str, str]) -> list[str]:
     """
     rest = list(arguments[1:])
     words = _without_program(_split(rest[1]) if rest[:1] == [COMMAND] and len(rest) > 1 else rest)
-    return words or _without_program(_split(environ.get(ORIGINAL, "")))
+    return _let_in(words or _without_program(_split(environ.get(ORIGINAL, ""))))
+
+
+def _let_in(words: list[str]) -> list[str]:
+    """Return words as they are. Unreadable where an option among them is not for whoever logs in."""
+    for word in words[: words.index("--")] if "--" in words else words:
+        if word.startswith("--") and word.partition("=")[0] not in OPTIONS:
+            raise Unreadable(f"{word.partition('=')[0]} is no option for a login; a note that begins so stands after --")
+    return words
 
 
 def _without_program(words: list[str]) -> list[str]:

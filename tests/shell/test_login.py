@@ -93,11 +93,25 @@ def test_bytes_that_are_no_text_are_no_reason_to_fail() -> None:
     assert b"Traceback" not in done.stderr
 
 
-def test_one_command_over_ssh_is_that_command(tmp_path: Path) -> None:
+def test_one_command_over_ssh_is_that_command() -> None:
+    done = logged_in("stationctl --json show alarms types")
+    assert done.returncode == Exit.DONE
+    assert b"PFE-TRIP" in done.stdout
+
+
+@pytest.mark.parametrize("option", ["--socket {path}", "--socket={path}", "show status --socket {path}", "--json --sock {path}"])
+def test_whoever_logs_in_does_not_choose_to_whom_he_talks(option: str, tmp_path: Path) -> None:
     with scripted(tmp_path / "s") as daemon:
-        done = logged_in(f"stationctl --json --socket {tmp_path}/s hold-ramp")
-        assert [parameters for method, parameters in daemon.calls if method.endswith(".Hold")], done.stderr
-    assert done.returncode in (Exit.DONE, Exit.NO_DAEMON, Exit.OUTCOME_UNKNOWN)
+        line = f"{option.format(path=daemon.path)} hold-ramp"
+        for text, arguments in ((line, []), (None, ["-c", line])):
+            done = logged_in(text, *arguments)
+            assert done.returncode == Exit.USAGE
+            assert b"is no option for a login" in done.stderr
+        assert daemon.opened == 0
+
+
+def test_behind_two_dashes_everything_is_a_word() -> None:
+    assert typed(["stationctl-login"], {ORIGINAL: "note -- --socket"}) == ["note", "--", "--socket"]
 
 
 def test_without_words_and_without_a_terminal_nothing_waits_for_ever() -> None:

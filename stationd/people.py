@@ -13,7 +13,8 @@ from stationd.console.anew import Anew
 from stationd.console.peer import Accounts, Peer, Role
 from stationd.console.places import USUAL
 from stationd.console.seats import Seats
-from stationd.console.server import ControlSocket, Doors, handed_over, interfaces
+from stationd.console.server import ControlSocket, Doors, interfaces
+from stationd.console.socket_file import handed_over
 
 
 async def open_control(

@@ -1,7 +1,9 @@
 """One connection as messages: JSON ended by a NUL, bounded in size and in time, in both directions.
 
-Nothing is read ahead beyond one bounded buffer, nothing is written before the last answer has left, and descriptors that a
-client sends along are never taken over: plain reads let the kernel drop them. Follows varlink.org, "Protocol".
+Nothing is read ahead beyond one bounded buffer, and nothing at all while a call is served or waits for its turn: what a client sends
+meanwhile stays with the kernel and costs the loop nothing. What comes in small pieces is looked at now and then. Nothing is written
+before the last answer has left, and descriptors that a client sends along are never taken over: plain reads let the kernel drop them.
+Follows varlink.org, "Protocol".
 """
 
 from __future__ import annotations
@@ -11,6 +13,8 @@ import asyncio
 from stationd.console.places import Limits
 
 END = b"\0"
+PIECES_S = 0.02  # between two looks at a message that is not whole: 30 clients that send bytes one by one use a tenth of the loop
+PIECES = 8  # of a message are looked at as they come: one of 64 KiB comes in fewer from who sends it in one go
 
 
 class Unusable(Exception):
@@ -25,6 +29,7 @@ class Channel(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._received = bytearray()
         self._searched = 0
+        self._pieces = 0
         self._news = asyncio.Event()
         self._may_write = asyncio.Event()
         self._may_write.set()
@@ -40,9 +45,9 @@ class Channel(asyncio.Protocol):
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes, and no more while what is there already is as long as a message may be."""
+        """Take what is there, and no more until somebody wants it."""
         self._received += data
-        if len(self._received) > self._limits.message_bytes and self._transport is not None:
+        if self._transport is not None:
             self._transport.pause_reading()
         self._news.set()
 
@@ -87,7 +92,7 @@ class Channel(asyncio.Protocol):
                     self._check_unfinished()
                     if self.ended.is_set():
                         return None
-                    await self._more()
+                    await self._next_piece()
         except TimeoutError:
             raise Unusable(f"a message was begun and not ended within {self._limits.message_s:g} s") from None
         if end > self._limits.message_bytes:
@@ -111,7 +116,7 @@ class Channel(asyncio.Protocol):
         while not self.ended.is_set():
             if self.overfull:
                 return "more was sent during a stream than one message may have"
-            await self._more()
+            await self._next_piece()
         return "the client is gone"
 
     async def farewell(self, message: bytes) -> None:
@@ -141,8 +146,20 @@ class Channel(asyncio.Protocol):
             raise Unusable(f"nothing was asked within {self._limits.first_message_s:g} s") from None
 
     async def _more(self) -> None:
+        """Have more read, and wait for it or for the end."""
+        if self.ended.is_set():
+            return
         self._news.clear()
+        if self._transport is not None:
+            self._transport.resume_reading()
         await self._news.wait()
+
+    async def _next_piece(self) -> None:
+        """Wait for more of what was begun; somebody who sends it byte by byte does not make a step of the loop of each."""
+        self._pieces += 1
+        if self._pieces > PIECES:
+            await asyncio.sleep(PIECES_S)
+        await self._more()
 
     def _check_unfinished(self) -> None:
         self._searched = len(self._received)
@@ -152,7 +169,5 @@ class Channel(asyncio.Protocol):
     def _take(self, end: int) -> bytes:
         message = bytes(self._received[:end])
         del self._received[: end + 1]
-        self._searched = 0
-        if self._transport is not None and not self.overfull:
-            self._transport.resume_reading()
+        self._searched = self._pieces = 0
         return message

@@ -3,7 +3,8 @@
 Dispatch, types and the description of the interfaces are those of asyncvarlink; bytes, bounds and back-pressure are ours
 (stationd.console.channel), because the library reads and queues without bounds. A stream ("more") ends when the client goes,
 when it does not take what it asked for, or when it sends more than a message meanwhile. What stops something waits for nobody's
-share of the loop; behind an earlier call of the same connection it does wait, so that it wants a connection of its own.
+share of the loop; behind an earlier call of the same connection it does wait, so that it wants a connection of its own. Who may
+not stop anything, and a connection on which that failed or was refused, wait their turn for it as for everything else.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from asyncvarlink.interface import VarlinkMethodSignature
 from asyncvarlink.serviceerrors import InvalidParameter
 
 from stationd.console.channel import Channel, Unusable
-from stationd.console.places import Share, cost_s
+from stationd.console.metering import metered
+from stationd.console.places import AROUND_S, Share
 from stationd.console.refusal import OPERATION, InternalError, NotServed, TooSlow
 
 log = structlog.get_logger()
@@ -38,7 +40,8 @@ class Connection:
     """Serves one channel with the interfaces of one peer.
 
     `crowded` is "", or the sentence that says why there is no place: then one call is served, and only one that stops something.
-    `called` is told the method of each call.
+    `called` is told the method of each call. `stops` says whether this peer may stop something. `serve` is measured by whoever runs it
+    (stationd.console.metering); what runs beside it is measured here.
     """
 
     def __init__(
@@ -48,12 +51,14 @@ class Connection:
         share: Share,
         crowded: str = "",
         called: Callable[[str], None] = lambda _: None,
+        stops: bool = True,
     ) -> None:
         self._channel = channel
         self._registry = registry
         self._share = share
         self._crowded = crowded
         self._called = called
+        self._at_once = stops
 
     async def serve(self) -> None:
         """Answer calls until the client ends the connection, or loses it by what it sends or does not take."""
@@ -61,20 +66,21 @@ class Connection:
             while (message := await self._channel.next_message()) is not None:
                 call = call_in(message)
                 self._called(call.method)
-                if call.method not in STOPPING:
-                    await self._wait_for_turn()
-                await self._answer(call)
+                stopping = call.method in STOPPING
+                if self._crowded and not stopping:
+                    raise Unusable(self._crowded)
+                if not (stopping and self._at_once):
+                    await self._share.turn()
+                done = await self._answer(call)
+                if stopping:
+                    self._at_once = self._at_once and done
                 if self._crowded:
                     return
         except Unusable as reason:
             await self._channel.farewell(said(NotServed(detail=str(reason))))
 
-    async def _wait_for_turn(self) -> None:
-        if self._crowded:
-            raise Unusable(self._crowded)
-        await self._share.turn()
-
-    async def _answer(self, call: VarlinkMethodCall) -> None:
+    async def _answer(self, call: VarlinkMethodCall) -> bool:
+        """Answer a call; return whether it was answered without an error."""
         try:
             method, signature = self._registry.lookup_method(call)
             parameters = _parameters(signature, call.parameters)
@@ -94,11 +100,14 @@ class Connection:
         except Exception:  # a mistake of ours ends neither the connection nor the daemon
             log.exception("a call on the control socket failed", method=call.method)
             await self._reply(said(InternalError()), silent=call.oneway)
+        else:
+            return True
+        return False
 
     async def _stream(self, results: AsyncGenerator[AnnotatedResult, None]) -> None:
         """Send one result after the other until the client goes. Only this task writes, so that the order holds."""
-        sending = asyncio.ensure_future(self._send_all(results))
-        ending = asyncio.ensure_future(self._channel.done_asking())
+        sending = asyncio.ensure_future(metered(lambda: self._send_all(results), self._share.used))
+        ending = asyncio.ensure_future(metered(self._channel.done_asking, self._share.used))
         try:
             await asyncio.wait((sending, ending), return_when=asyncio.FIRST_COMPLETED)
             if sending.done():
@@ -117,9 +126,10 @@ class Connection:
                 await self._share.turn()
 
     async def _reply(self, message: bytes, *, silent: bool = False) -> None:
-        self._share.used(cost_s(len(message)))
+        self._share.used(AROUND_S)
         if not silent:
             await self._channel.send(message)
+        await asyncio.sleep(0)  # the loop is free, and this call paid for, before the next one that waits here already
 
 
 def call_in(message: bytes) -> VarlinkMethodCall:

@@ -152,6 +152,8 @@ class Accounts:
         except OSError as error:  # more groups than fit are an error too: half of somebody's rights would be a guess
             raise NotKnown(f"the kernel does not say who is there: {error}") from error
         peer = self.identified(uid, gid, pid, frozenset(number for (number,) in GROUP.iter_unpack(packed)))
+        if peer.role is Role.NONE:  # who is turned away costs no look into /proc
+            return peer
         number = terminal(pid, uid)
         return replace(peer, locality=locality(number), place=terminal_name(number))
 

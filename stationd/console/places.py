@@ -2,8 +2,8 @@
 
 Two of the places are kept for those who may act, so that screens that somebody forgot never lock an operator out; one user
 takes half of the others at most. Where no place is left for somebody who may switch off in an emergency there are two more, each for
-one order that stops something and for nothing else. Work for clients is bounded as a share of time: whatever they send, the loop stays
-free for the equipment. Nothing here depends on what a client says.
+one order that stops something and for nothing else; no user has both. Work for clients is bounded as a share of time, measured; how many
+come in a moment is bounded as well: whatever they send, the loop stays free for the equipment. Nothing here depends on what a client says.
 """
 
 from __future__ import annotations
@@ -21,14 +21,19 @@ class Limits:
     """Bounds of the control socket. Sizes in bytes, times in seconds.
 
     `confirmed_s` is what EmergencyOff waits for its confirmation; it goes on afterwards. `share` is the part of the loop's time that all
-    who only look may use together; those who may act have as much again.
+    who only look may use together; those who may act have as much again. `backlog` connections wait to be taken at most, and so many are
+    taken in `moment_s`: whoever waits to give an EMERGENCY-OFF is taken within the next one, however many knock. A new connection
+    of who may act waits `acting_s` at most for his share; one at a place for emergencies has to ask within `emergency_s`.
     """
 
     connections: int = 32
     reserved: int = 2
     one_user: int = 15
     emergency: int = 2
-    backlog: int = 8
+    backlog: int = 128
+    moment_s: float = 0.1
+    acting_s: float = 0.05
+    emergency_s: float = 2.0
     message_bytes: int = 64 * 1024
     first_message_s: float = 10.0
     message_s: float = 10.0
@@ -48,12 +53,12 @@ class Places:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._of_user: Counter[int] = Counter()
-        self._pressed_in = 0
+        self._pressed_in: set[int] = set()
 
     @property
     def taken(self) -> int:
         """How many connections there are."""
-        return self._of_user.total() + self._pressed_in
+        return self._of_user.total() + len(self._pressed_in)
 
     def enter(self, peer: Peer) -> str:
         """Take a place and return "", or return the sentence that says why there is none."""
@@ -73,25 +78,37 @@ class Places:
             del self._of_user[peer.uid]
 
     def press_in(self, peer: Peer) -> bool:
-        """Take one of the places for an order that stops something; False where none is left, or the peer may not give one."""
-        if self._pressed_in >= self._limits.emergency or not peer.may(CommandClass.EMERGENCY):
+        """Take one of the places for an order that stops something; False where none is left, he has one, or may not give such an order."""
+        full = len(self._pressed_in) >= self._limits.emergency
+        if full or peer.uid in self._pressed_in or not peer.may(CommandClass.EMERGENCY):
             return False
-        self._pressed_in += 1
+        self._pressed_in.add(peer.uid)
         return True
 
-    def press_out(self) -> None:
+    def press_out(self, peer: Peer) -> None:
         """Give such a place back."""
-        self._pressed_in -= 1
+        self._pressed_in.remove(peer.uid)
 
 
-CALL_COST_S = 0.0002  # a small call, its client's half included (measured on a 2-core x86 machine)
-BYTE_COST_S = 3e-8  # a byte of a long answer: 500 alarms, 520 kB, took 15 ms there
+class Entrance:
+    """Bounds how many connections are taken in a moment: to take one, to look who it is and to turn him away cost the loop as well."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._begun_t = float("-inf")
+        self._taken = 0
+
+    def rest_s(self, now: float) -> float:
+        """Note that a connection was taken; return how long no more are taken, 0 for not at all."""
+        if now - self._begun_t >= self._limits.moment_s:
+            self._begun_t, self._taken = now, 0
+        self._taken += 1
+        return self._begun_t + self._limits.moment_s - now if self._taken >= self._limits.backlog else 0.0
+
+
+AROUND_S = 0.0001  # what the loop does around an answer: select, receive, send, wake (measured on a 2-core x86 machine: 60 to 100 us)
+LEAST_WAIT_S = 0.005  # so that waiting costs nothing to speak of
 AHEAD_S = 0.1  # work that may be done before the first one waits
-
-
-def cost_s(answer_bytes: int) -> float:
-    """Return how long the loop is busy with a call, from the size of its answer."""
-    return CALL_COST_S + answer_bytes * BYTE_COST_S
 
 
 class Share:
@@ -107,8 +124,8 @@ class Share:
         async with self._line:
             loop = asyncio.get_running_loop()
             while (early := self._paid_until - AHEAD_S / self._share - loop.time()) > 0:
-                await asyncio.sleep(early)
+                await asyncio.sleep(max(early, LEAST_WAIT_S))
 
     def used(self, seconds: float) -> None:
-        """Note work that was done."""
+        """Note for how long the loop was held."""
         self._paid_until = max(self._paid_until, asyncio.get_running_loop().time()) + seconds / self._share

@@ -1,21 +1,19 @@
 """The control socket: a Unix socket on which only this station's people get an answer.
 
-The listener is ours: the file gets its owner and mode before anybody can connect, a file that a dead daemon left is replaced,
-one of a living daemon or of something else is not; who connects is known from the kernel and has a place before a byte of him
-is read; whatever one connection does, the others and the loop go on. systemd may pass the socket (`handed_over`).
+The listener is ours (stationd.console.socket_file); who connects is known from the kernel and has a place before a byte of him is
+read; whatever one connection does, and however many knock, the others and the loop go on.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import os
 import socket
-import stat
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -31,23 +29,23 @@ from stationd.console.connection import Connection, said
 from stationd.console.diagnostics import DiagnosticsInterface
 from stationd.console.diagnostics_door import DiagnosticsDoor
 from stationd.console.door import AlarmDoor, AuditDoor, LineDoor, OperationDoor, SetpointDoor, StatusDoor
+from stationd.console.metering import metered
 from stationd.console.operation import OperationInterface, SharedOperations
 from stationd.console.peer import NotKnown, Peer, Role, user_name
 from stationd.console.persons import TwoPersons
-from stationd.console.places import USUAL, Limits, Places, Share
+from stationd.console.places import USUAL, Entrance, Limits, Places, Share
 from stationd.console.refusal import NotAdmitted, NotServed
 from stationd.console.seats import Seats
 from stationd.console.session import SessionInterface
 from stationd.console.session_door import SessionDoor
 from stationd.console.session_state import Sessions
 from stationd.console.setpoint import SetpointInterface
+from stationd.console.socket_file import bound
 from stationd.console.status import SharedStatus, StatusInterface
+from stationd.core.operation.task import CommandClass
 
 log = structlog.get_logger()
 
-MODE = 0o660
-LONGEST_PATH_BYTES = 107  # sun_path of Linux, without its end
-FIRST_HANDED_OVER = 3  # sd_listen_fds(3)
 NAME_S = 1.0
 PAUSE_S = 0.1
 MOST_LEAVING, LEAVE_S = 8, 0.5
@@ -137,6 +135,7 @@ class ControlSocket:
         self._listener = listener
         self._own: os.stat_result | None = None  # of the socket's file, where we made it
         self._places = Places(limits)
+        self._entrance = Entrance(limits)
         self._shares = {True: Share(limits.share), False: Share(limits.share)}  # for those who act, for those who look
         self._ended = ended
         self._seats = seats or Seats()
@@ -158,6 +157,8 @@ class ControlSocket:
         if self._listener is None:
             self._listener = bound(self._path, self._group, self._limits.backlog)
             self._own = self._path.stat()
+        else:
+            self._listener.listen(self._limits.backlog)  # whoever made it may have let many more wait
         self._listener.setblocking(False)
 
     async def run(self) -> None:
@@ -196,16 +197,29 @@ class ControlSocket:
         except (BlockingIOError, ConnectionAbortedError):  # the client gave up meanwhile
             return
         except OSError as error:  # no descriptors left: those that wait are not lost
-            self._mention("the control socket could not take a connection", str(error))
-            self._deaf()
-            self._pause = asyncio.get_running_loop().call_later(PAUSE_S, self._listen)
+            self._mention("the control socket could not take a connection", partial(str, error))
+            self._rest(PAUSE_S)
             return
+        rest_s = self._entrance.rest_s(asyncio.get_running_loop().time())
+        if rest_s > 0:
+            self._rest(rest_s)
         admitted = self._admitted(connection)
         if admitted is not None:
-            self._sessions[admitted.peer.session] += 1
-            client = asyncio.create_task(self._serve(connection, admitted), name=f"console of {admitted.peer.uid}")
-            self._clients.add(client)
-            client.add_done_callback(lambda done: self._gone(done, connection, admitted))
+            self._begin(connection, admitted)
+
+    def _rest(self, seconds: float) -> None:
+        """Take no connections for a while; those that come wait, up to the backlog."""
+        self._deaf()
+        self._pause = asyncio.get_running_loop().call_later(seconds, self._listen)
+
+    def _begin(self, connection: socket.socket, admitted: Admitted) -> None:
+        """Serve somebody who was let in, at the cost of his share."""
+        share = self._shares[admitted.peer.role >= Role.OPERATE]
+        self._sessions[admitted.peer.session] += 1
+        work = metered(lambda: self._serve(connection, admitted, share), share.used)
+        client = asyncio.create_task(work, name=f"console of {admitted.peer.uid}")
+        self._clients.add(client)
+        client.add_done_callback(lambda done: self._gone(done, connection, admitted))
 
     def _admitted(self, connection: socket.socket) -> Admitted | None:
         """Return who is there and has a place now, or say no and close."""
@@ -235,46 +249,56 @@ class ControlSocket:
         A few of those who are turned away stay connected for a moment, so that they can still send what they are answered.
         """
         self.turned_away += 1
-        self._mention("a connection to the control socket is turned away", said(error).decode())
+        message = said(error)
+        self._mention("a connection to the control socket is turned away", message.decode)
         connection.setblocking(False)
         with contextlib.suppress(OSError):
-            connection.send(said(error) + END)
+            connection.send(message + END)
             connection.shutdown(socket.SHUT_WR)
         if len(self._leaving) >= MOST_LEAVING:
             connection.close()
             return
         self._leaving[connection] = asyncio.get_running_loop().call_later(LEAVE_S, self._forget, connection)
 
-    def _mention(self, sentence: str, reason: str) -> None:
+    def _mention(self, sentence: str, reason: Callable[[], str]) -> None:
         """Write to the log, now and then: a client that comes again and again does not fill it."""
         now = asyncio.get_running_loop().time()
         if now >= self._quiet_until:
             self._quiet_until = now + QUIET_S
-            log.warning(sentence, reason=reason, turned_away=self.turned_away)
+            log.warning(sentence, reason=reason(), turned_away=self.turned_away)
 
     def _forget(self, connection: socket.socket) -> None:
         self._leaving.pop(connection).cancel()
         connection.close()
 
-    async def _serve(self, connection: socket.socket, admitted: Admitted) -> None:
-        channel = Channel(self._limits)
+    async def _serve(self, connection: socket.socket, admitted: Admitted, share: Share) -> None:
+        channel = Channel(replace(self._limits, first_message_s=self._limits.emergency_s) if admitted.crowded else self._limits)
         try:
             connection.setblocking(False)
+            await self._wait_for_turn(admitted, share)
             await asyncio.get_running_loop().connect_accepted_socket(lambda: channel, connection)
             named = replace(admitted.peer, name=await self._name(admitted.peer.uid))
-            share = self._shares[named.role >= Role.OPERATE]
+            stops = named.may(CommandClass.EMERGENCY)
             with self._seats.taken(named) as called:
-                await Connection(channel, registry(self._made(named)), share, admitted.crowded, called).serve()
+                await Connection(channel, registry(self._made(named)), share, admitted.crowded, called, stops).serve()
         except OSError as error:
-            self._mention("a connection to the control socket failed", str(error))
+            self._mention("a connection to the control socket failed", partial(str, error))
         finally:
             channel.drop()
+
+    async def _wait_for_turn(self, admitted: Admitted, share: Share) -> None:
+        """Have somebody wait for his share before anything is made for him; who may have to stop something hardly waits."""
+        if not admitted.crowded:
+            patient = not admitted.peer.may(CommandClass.EMERGENCY)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(None if patient else self._limits.acting_s):
+                    await share.turn()
 
     def _gone(self, client: asyncio.Task[None], connection: socket.socket, admitted: Admitted) -> None:
         """Give the place back, also of a client whose serving was cancelled before it began."""
         self._clients.discard(client)
         if admitted.crowded:
-            self._places.press_out()
+            self._places.press_out(admitted.peer)
         else:
             self._places.leave(admitted.peer)
         connection.close()
@@ -309,70 +333,3 @@ def registry(made: Sequence[VarlinkInterface]) -> VarlinkInterfaceRegistry:
     for each in made:
         found.register_interface(each)
     return found
-
-
-def bound(path: Path, group: int | None, backlog: int) -> socket.socket:
-    """Return a socket that listens at a path, mode 0660. OSError, with a sentence, when something else is there.
-
-    Owner and mode are right before it listens; until then the kernel refuses whoever connects.
-    """
-    _make_room(path)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-    try:
-        os.fchmod(listener.fileno(), MODE)  # what the file begins with, less the umask
-        listener.bind(str(path))
-        path.chmod(MODE)
-        _give_to(path, group)
-        listener.listen(backlog)
-    except OSError:
-        listener.close()
-        raise
-    return listener
-
-
-def handed_over(environment: Mapping[str, str], own_pid: int) -> socket.socket | None:
-    """Return the listening socket that systemd has passed for this path, or None. It is named io.stationd (sd_listen_fds)."""
-    if environment.get("LISTEN_PID") != str(own_pid):
-        return None
-    names = environment.get("LISTEN_FDNAMES", "").split(":")
-    if "io.stationd" not in names:
-        return None
-    return socket.socket(fileno=FIRST_HANDED_OVER + names.index("io.stationd"))
-
-
-def _make_room(path: Path) -> None:
-    """Take a file away that a dead daemon has left. OSError when the place is not ours to take."""
-    if len(os.fsencode(path)) > LONGEST_PATH_BYTES:
-        raise OSError(errno.ENAMETOOLONG, f"the path of the control socket has more than {LONGEST_PATH_BYTES} bytes: {path}")
-    try:
-        there = path.lstat()
-    except FileNotFoundError:
-        return
-    if not stat.S_ISSOCK(there.st_mode):
-        raise OSError(errno.EEXIST, f"{path} is there and is no socket; it is left alone")
-    if _answers(path):
-        raise OSError(errno.EADDRINUSE, f"another daemon listens at {path}")
-    path.unlink()
-
-
-def _answers(path: Path) -> bool:
-    """Return whether somebody listens at a socket's file."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as trial:
-        trial.setblocking(False)
-        try:
-            trial.connect(str(path))
-        except ConnectionRefusedError:
-            return False
-        except BlockingIOError:  # so busy that it has no room for us: it lives
-            return True
-    return True
-
-
-def _give_to(path: Path, group: int | None) -> None:
-    if group is None:
-        log.warning("the group stationd-view does not exist: only root and the service's own user can use the control socket")
-        return
-    try:
-        os.chown(path, -1, group)
-    except PermissionError as error:
-        log.warning("the control socket could not be given to stationd-view", reason=str(error), hint="SupplementaryGroups=stationd-view")

@@ -10,6 +10,7 @@ import contextlib
 import json
 import random
 import socket
+import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -20,9 +21,10 @@ import pytest
 from stationd.bench.malformed import END, Fault, Malformed, Method, declared, malformed, methods
 from stationd.console.peer import Locality, Peer, Role
 from stationd.console.places import Limits
+from stationd.console.server import ControlSocket, Doors, interfaces
 from stationd.core.operation.orders import EmergencyOff
 from tests.console.daemon_process import SERVICE, SEVEN, daemon
-from tests.console.desk import CRITICAL, OPERATOR, POWER, VIEWER, Caller, until
+from tests.console.desk import CRITICAL, OPERATOR, POWER, VIEWER, Caller, Station, until
 from tests.console.people import Hall, hall, heard
 
 GET = "io.stationd.Status.GetStatus"
@@ -199,7 +201,58 @@ async def test_with_all_places_taken_an_emergency_off_is_still_given_and_nothing
         assert (await later.answer())["parameters"]["allConfirmed"] is True
 
 
+# Those whose questions are dear.
+
+
+class Dear(Station):
+    """Takes 20 ms of the loop for each look at a unit."""
+
+    def device(self, name: str) -> dict[str, object]:
+        end = time.thread_time() + 0.02
+        while time.thread_time() < end:
+            pass
+        return {}
+
+
+async def test_who_asks_what_is_dear_waits_for_the_next_answer_and_holds_up_nobody_who_acts(tmp_path: Path) -> None:
+    who = [VIEWER, OPERATOR]
+    server = ControlSocket(tmp_path / "s", interfaces(Doors(Dear(), None, True), Limits()), lambda _: who.pop(0))
+    server.start()
+    running = asyncio.create_task(server.run())
+    foe = await Caller.at(tmp_path / "s")
+    for _ in range(100):
+        foe.ask("io.stationd.Status.GetDevice", {"device": "pfe-a"})
+    told = [await foe.answer() for _ in range(3)]
+    friend = await Caller.at(tmp_path / "s")
+    rest = asyncio.create_task(_counted(foe, told))
+    for _ in range(60):
+        assert "status" in (await friend.call(GET))["parameters"]
+    assert len(told) < 30, "by then they would be sixty if only the bytes of an answer counted"
+    for task in (rest, running):
+        task.cancel()
+    await asyncio.gather(rest, running, return_exceptions=True)
+    for caller in (foe, friend):
+        caller.close()
+
+
+async def _counted(caller: Caller, told: list[dict[str, Any]]) -> None:
+    while True:
+        told.append(await caller.answer())
+
+
 # Those who are not ours.
+
+
+async def test_no_more_are_taken_in_a_moment_than_may_wait_and_who_is_here_goes_on() -> None:
+    async with hall(Limits(backlog=4, moment_s=3600.0)) as house:
+        friend = await house.caller(OPERATOR)
+        crowd = [await house.caller(VIEWER) for _ in range(3)]
+        late = [await Caller.at(house.path) for _ in range(3)]
+        for _ in range(20):
+            assert "status" in (await friend.call(GET))["parameters"]
+        assert house.server.connections == 1 + len(crowd)
+        for each in late:
+            each.close()
 
 
 async def test_a_thousand_knocks_of_who_has_no_role_change_nothing_for_who_is_here() -> None:

@@ -27,7 +27,7 @@ from stationd.core.operation.task import CommandClass
 from stationd.core.operation.views import AuthorityView, Phase
 from stationd.core.operation.words import Accepted
 from tests.console.acting import CLOSED, ENERGISE, PLAN, REFUSED, SHARED, Book, Plant, acting, operation
-from tests.console.desk import OPERATOR, POWER, ROOT, VIEWER, Caller, until
+from tests.console.desk import OPERATOR, POWER, POWER_TOO, ROOT, VIEWER, Caller, until
 from tests.core.powerfeed.plant import PLAN as FEED
 
 OPERATION = "io.stationd.Operation"
@@ -552,6 +552,33 @@ async def test_what_stops_something_waits_for_nobodys_share_of_the_loop() -> Non
         floor.plant.confirm()
         assert "error" not in await other.answer()
         await answered(other, "Hold")
+
+
+async def test_after_an_order_to_stop_that_failed_the_next_one_of_that_connection_waits_its_turn() -> None:
+    async with acting(Limits(share=1e-7)) as floor:
+        busy, wrong, right = await floor.caller(), await floor.caller(POWER), await floor.caller(POWER_TOO)
+        await exhausted(busy)
+        assert "error" in await wrong.call(f"{OPERATION}.EmergencyOff", {"objects": [1]}), "the first one is served at once"
+        wrong.ask(f"{OPERATION}.EmergencyOff", {"objects": ["pfe-a"]})
+        right.ask(f"{OPERATION}.EmergencyOff", {"objects": ["pfe-b"]})
+        await until(lambda: len(floor.plant.cut) > 0)
+        floor.plant.confirm()
+        assert "error" not in await right.answer()
+        await answered(right, "Hold")
+        assert len(floor.plant.cut) == 1
+
+
+async def test_who_may_not_stop_anything_waits_his_turn_to_be_told_so() -> None:
+    async with acting(Limits(share=1e-7)) as floor:
+        viewer, other = await floor.caller(VIEWER), await floor.caller(VIEWER)
+        operator = await floor.caller()
+        await exhausted(viewer)
+        other.ask(f"{OPERATION}.EmergencyOff", {"objects": ["pfe-a"]})
+        answer = asyncio.create_task(other.answer())
+        for _ in range(20):
+            await answered(operator, "Hold")
+        assert not answer.done()
+        answer.cancel()
 
 
 async def test_where_no_place_is_left_there_is_one_for_an_emergency_off_and_for_nothing_else() -> None:

@@ -25,7 +25,8 @@ from stationd.console import refusal
 from stationd.console.alarm import AlarmInterface
 from stationd.console.peer import Accounts, Peer, Role
 from stationd.console.places import Limits
-from stationd.console.server import ControlSocket, Doors, bound, handed_over, interfaces
+from stationd.console.server import ControlSocket, Doors, interfaces
+from stationd.console.socket_file import bound, handed_over
 from tests.console.desk import CRITICAL, OPERATOR, ROOT, STATUS, VIEWER, Caller, Desk, Station, serving, until
 from tests.console.people import hall
 
@@ -434,6 +435,17 @@ def test_a_socket_of_systemd_is_taken_only_by_the_process_it_is_meant_for() -> N
     assert handed_over({**named, "LISTEN_PID": "1"}, 2) is None
     assert handed_over({"LISTEN_PID": "2", "LISTEN_FDS": "1", "LISTEN_FDNAMES": "stored"}, 2) is None
     assert handed_over({}, 2) is None
+
+
+async def test_many_may_wait_to_be_taken_while_the_loop_is_busy_whoever_made_the_listener(folder: Path) -> None:
+    made = bound(folder / "s", None, 1)
+    ControlSocket(folder / "s", interfaces(Doors(Station(), None, True), Limits()), lambda _: OPERATOR, listener=made).start()
+    waiting = [socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) for _ in range(100)]
+    for each in waiting:
+        each.setblocking(False)
+        each.connect(str(folder / "s"))  # BlockingIOError where there is no room
+    for each in (*waiting, made):
+        each.close()
 
 
 # Who is there, by the kernel.

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from time import thread_time
 
 from stationd import log
 from stationd.console import door
@@ -35,6 +36,7 @@ DISK_S = 3.0  # what a look at the disk may take before it counts as not answeri
 CHAIN_S = 120.0  # for a walk along the whole chain of the audit (stationd.console.audit has the same)
 FINE_S = 6 * 3600  # up to here one reading a second is looked at, beyond it minutes: no more than 21,600 records for one chart
 PIECE = 7200  # records that are fetched and folded at a time: some 5 ms of the event loop
+REST = 19  # times as long as a piece took are waited after it: all charts together use a twentieth of the loop, half of what readers have
 FRAME_S = JournalSettings().history.frame_s
 BEHIND_S = {Tier.SECONDS: FRAME_S, Tier.MINUTES: FRAME_S + 60.0}  # readings come to the disk so much later
 TOO_MANY = 3  # charts that are being made; more wait
@@ -84,6 +86,7 @@ class StationDiagnostics:
         self._names = NearNames(str(point) for point in kept.parts.board.points)
         self._subjects = NearNames(kept.events.subjects())
         self._charts = asyncio.Semaphore(TOO_MANY)
+        self._folding = asyncio.Lock()
         self._test: asyncio.Task[Document] | None = None
 
     # ------------------------------------------------------------------ the daemon
@@ -169,12 +172,19 @@ class StationDiagnostics:
         while begin < wanted.to_utc_s:
             end = min(begin + length_s, wanted.to_utc_s)
             trace = await self._parts.journal.trace(Wanted(wanted.point, begin, end, wanted.tier, 4 * PIECE))
-            strip.take(trace.samples if end == wanted.to_utc_s else (each for each in trace.samples if each.utc_s < end))
+            await self._take(strip, trace.samples if end == wanted.to_utc_s else [each for each in trace.samples if each.utc_s < end])
             torn, cut, some, begin = torn + trace.torn, cut or trace.cut, some or bool(trace.samples), end
         health = self._parts.journal.health
         if torn and not some and not health.good:
             raise door.NotDone(health.reason or "the journal cannot be read")
         return torn, cut
+
+    async def _take(self, strip: Strip, samples: Sequence[Sample]) -> None:
+        """Fold one piece and rest: one piece of one chart at a time."""
+        async with self._folding:
+            begun = thread_time()
+            strip.take(samples)
+            await asyncio.sleep(REST * (thread_time() - begun) if self._kept.threads else 0.0)
 
     async def events(self, subject: str, since_utc_s: float | None, most: int) -> Document:
         """Return what the journal has about a unit or resource."""

@@ -1,13 +1,15 @@
 """What the journal has about one unit or resource: its alarms, its light, what people did with it, in one list. Reads only.
 
 Alarms are kept under their keys and found by each key of the unit, so that a busy station hides none of them; acts are kept under the
-name of their operation, and are looked for among the newest. Everything is read in the journal's own threads.
+name of their operation, and are looked for among the newest. Everything is read in the journal's own threads; what they find is looked
+through on the event loop, a few records at a time.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from stationd.board import Board
@@ -17,6 +19,7 @@ from stationd.outputs.journal import Journal, KeptRecord, Query
 from stationd.outputs.strip import utc
 
 ACTS = 1000  # the newest acts of all that are looked through
+PIECE = 100  # records that are looked through before the event loop is free for others: some 2 ms
 SINCE = -1e11
 FACTS = ("order", "phase", "ending", "cause", "detail", "outcome", "target", "asked", "read_back", "level")  # worth a word on a screen
 
@@ -50,10 +53,10 @@ class DeviceEvents:
             records += found.records
             torn += found.torn
         acts = await self._journal.entries(Query("", since, commands=True, most=ACTS))
-        records += _about(acts.records, subject)
+        records += await _about(acts.records, subject)
         records.sort(key=lambda record: (record.utc_s, record.sequence))
         cut = len(records) > most or len(acts.records) == ACTS
-        events = [self._event(record) for record in records[-most:]]
+        events = [self._event(record) async for record in _in_pieces(records[-most:])]
         return {"subject": subject, "events": events, "torn": torn + acts.torn, "cut": cut}
 
     def _event(self, record: KeptRecord) -> Document:
@@ -96,10 +99,18 @@ def _facts(document: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name} {known}"
 
 
-def _about(records: Sequence[KeptRecord], subject: str) -> Iterator[KeptRecord]:
-    """Give the acts about a unit: those that name it, and all others of the same operations and applies."""
-    names = {record.subject for record in records if _concerns(record, subject)}
-    yield from (record for record in records if record.subject in names)
+async def _in_pieces(records: Sequence[KeptRecord]) -> AsyncIterator[KeptRecord]:
+    """Give the records, and leave the event loop to others now and then."""
+    for number, record in enumerate(records):
+        if number % PIECE == PIECE - 1:
+            await asyncio.sleep(0)
+        yield record
+
+
+async def _about(records: Sequence[KeptRecord], subject: str) -> list[KeptRecord]:
+    """Return the acts about a unit: those that name it, and all others of the same operations and applies."""
+    names = {record.subject async for record in _in_pieces(records) if _concerns(record, subject)}
+    return [record for record in records if record.subject in names]
 
 
 def _concerns(record: KeptRecord, subject: str) -> bool:

@@ -9,12 +9,14 @@ from hypothesis import strategies as st
 from stationd.outputs import near_names
 from stationd.outputs.near_names import BESIDE, MOST, NearNames
 
-STATION = [f"{unit}.{point}" for unit in ("pfe-a", "pfe-b", *(f"fp{n}-booster" for n in range(300))) for point in ("gain", "output_power", "los")]
+UNITS = ("pfe-a", "pfe-b", *(f"fp{number}-booster" for number in range(300)))
+STATION = [f"{unit}.{point}" for unit in UNITS for point in ("gain", "output_power", "los")]
 
 
 class Counted(str):
     """A name that counts how many characters of it are looked at one by one: that is how a comparison begins."""
 
+    __slots__ = ()
     looked_at = 0
 
     def __getitem__(self, key: object) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 
 from stationd.shell.caller import Failed
 from stationd.shell.daemon import Daemon
@@ -43,7 +42,11 @@ def told(wish: Wish, daemon: Daemon, asked: Asked) -> Told:
             from stationd.shell import supporting
 
             return supporting.told(wish, daemon)
-    return _waited(wish, daemon)
+        case Kind.WAIT_ALARM | Kind.WAIT_OPERATION | Kind.WAIT_LINE:
+            from stationd.shell import waiting
+
+            return Told((), code=waiting.waited(wish, daemon.another, _say))
+    raise Usage(f"{wish.kind.value} is carried out on its own: no other command takes it")
 
 
 def _explained(word: str, asked: Asked) -> Told:
@@ -53,21 +56,6 @@ def _explained(word: str, asked: Asked) -> Told:
     if isinstance(found, explain.Unknown):
         raise Failed(Exit.NO_SUCH_THING, *found.lines())
     return Told(found, found)
-
-
-def _waited(wish: Wish, daemon: Daemon) -> Told:
-    from stationd.shell import waiting
-
-    given = wish.parameters
-    until_s = time.monotonic() + float(str(given.get("seconds", waiting.USUAL_S)))
-    match wish.kind:
-        case Kind.WAIT_ALARM:
-            return Told((), code=waiting.alarm_clear(daemon.another, str(given["key"]), until_s, _say))
-        case Kind.WAIT_OPERATION:
-            return Told((), code=waiting.operation(daemon.another, str(given["operation"]), until_s, _say))
-        case Kind.WAIT_LINE:
-            return Told((), code=waiting.line_up(daemon.another, until_s, _say))
-    raise Usage(f"{wish.kind.value} is carried out on its own: no other command takes it")
 
 
 def _say(line: str) -> None:

@@ -7,7 +7,6 @@ the bar are counts of alarms and of values and the age of the data; traffic is n
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -43,13 +42,6 @@ class Finding(NamedTuple):
 
     code: Code
     text: str
-
-
-def check(socket: str, timeout_s: float = LONGEST_S) -> int:
-    """Print the line and return its code."""
-    code, line = looked(socket, timeout_s)
-    sys.stdout.write(line + "\n")
-    return int(code)
 
 
 def looked(socket: str, timeout_s: float = LONGEST_S) -> tuple[Code, str]:

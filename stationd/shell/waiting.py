@@ -9,37 +9,36 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from stationd.shell.caller import Failed, Form, Line
 from stationd.shell.checking import line_is_down
 from stationd.shell.exits import ALARM, STATUS, Exit
 from stationd.shell.screens.typeset import age
-from stationd.shell.wish import Usage, seconds_in
+from stationd.shell.wish import Kind, Usage, Wish
 
 OPERATION = "io.stationd.Operation."
 USUAL_S = 600.0  # ten minutes unless a time is named (assumption: longer than any ramp, shorter than a shift)
 ANSWER_S = 10.0
 EVERY_S = 1.0
 REACHED = frozenset({"reached"})
-CALLING = "alarm-clear KEY, operation OP, or line up; then, if you like, timeout T"
 Caller = Callable[[], Line]
 Say = Callable[[str], None]
 Look = Callable[[Line], Exit | None]  # None: not yet
 
 
-def waited(words: Sequence[str], line_of: Caller, say: Say, every_s: float = EVERY_S) -> Exit:
-    """Carry out `wait` with the words that follow it. Usage when they are no wish; Failed when the daemon refuses."""
-    wish, timeout_s = _timed(list(words))
-    until_s = time.monotonic() + timeout_s
-    match wish:
-        case ["alarm-clear", str(key)]:
-            return alarm_clear(line_of, key, until_s, say, every_s)
-        case ["operation", str(name)]:
-            return operation(line_of, name, until_s, say, every_s)
-        case ["line", "up"]:
+def waited(wish: Wish, line_of: Caller, say: Say, every_s: float = EVERY_S) -> Exit:
+    """Carry out a wish of one of the kinds that wait. Failed when the daemon refuses."""
+    given = wish.parameters
+    until_s = time.monotonic() + float(str(given.get("seconds", USUAL_S)))
+    match wish.kind:
+        case Kind.WAIT_ALARM:
+            return alarm_clear(line_of, str(given["key"]), until_s, say, every_s)
+        case Kind.WAIT_OPERATION:
+            return operation(line_of, str(given["operation"]), until_s, say, every_s)
+        case Kind.WAIT_LINE:
             return line_up(line_of, until_s, say, every_s)
-    raise Usage(f"wait for what? {CALLING}")
+    raise Usage(f"{wish.kind.value} waits for nothing")
 
 
 def alarm_clear(line_of: Caller, key: str, until_s: float, say: Say, every_s: float = EVERY_S) -> Exit:
@@ -143,13 +142,3 @@ def _standing(line: Line, key: str) -> list[Form]:
     if occurrence:
         of_key = [each for each in of_key if str(each["occurrence"]) == occurrence]
     return [each for each in of_key if each["active"] or each["unknown"]]
-
-
-def _timed(words: list[str]) -> tuple[list[str], float]:
-    """Return the wish and how long it may take."""
-    if "timeout" not in words:
-        return words, USUAL_S
-    at = words.index("timeout")
-    if at != len(words) - 2:
-        raise Usage("timeout T: one time with its unit at the end, for example timeout 30m")
-    return words[:at], float(seconds_in(words[at + 1]))

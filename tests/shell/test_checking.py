@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stationd.shell.checking import Code, check, judged, looked
+from stationd.shell.checking import Code, judged, looked
+from stationd.shell.client import main
 from tests.console.desk import CRITICAL, STATUS, serving, value
 from tests.shell.scripted import scripted
 
@@ -123,7 +124,7 @@ def test_whatever_stands_in_it_it_is_one_line_with_one_bar(sentence: str, key: s
 
 
 def test_without_a_daemon_it_is_unknown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert check(str(tmp_path / "none")) == 3
+    assert main(["--socket", str(tmp_path / "none"), "check"]) == 3
     out, err = capsys.readouterr()
     assert out.startswith("UNKNOWN no daemon answers")
     assert out.count("\n") == 1

@@ -13,6 +13,7 @@ import pytest
 from stationd.shell import waiting
 from stationd.shell.caller import Failed, Line
 from stationd.shell.exits import Exit
+from stationd.shell.grammar.table import understood
 from stationd.shell.wish import Usage
 from tests.console.desk import CRITICAL, DEVICE_LOST, Served, serving, until
 from tests.shell.scripted import OPERATION, Scripted, scripted, view
@@ -32,7 +33,7 @@ def caller(path: Path) -> Callable[[], Line]:
 
 
 def waits(path: Path, words: str, told: list[str]) -> Exit:
-    return waiting.waited(words.split(), caller(path), told.append, QUICK_S)
+    return waiting.waited(understood(["wait", *words.split()]), caller(path), told.append, QUICK_S)
 
 
 async def in_thread(served: Served, words: str, told: list[str]) -> Exit:
@@ -188,4 +189,4 @@ def test_without_a_daemon_at_the_beginning_it_ends_at_once(tmp_path: Path) -> No
 )
 def test_words_that_are_no_wish_are_said_to_be_none(words: str) -> None:
     with pytest.raises(Usage):
-        waiting.waited(words.split(), caller(Path("/nowhere")), print, QUICK_S)
+        understood(["wait", *words.split()])

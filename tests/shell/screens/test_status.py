@@ -231,7 +231,8 @@ def test_the_status_shows_the_gravest_alarm_first_and_one_that_stands_before_one
 
 def test_one_of_a_thing_is_told_in_the_singular() -> None:
     assert (typeset.counted(1, "alarm"), typeset.counted(2, "alarm"), typeset.counted(0, "alarm")) == ("1 alarm", "2 alarms", "0 alarms")
-    assert "hides 1 alarm of this cause" in "\n".join(alarm_screens.alarms_screen(STATUS, listing(alarm("u1/TRIP", "2026-11-22T22:05:01.000Z"))))
+    shown = alarm_screens.alarms_screen(STATUS, listing(alarm("u1/TRIP", "2026-11-22T22:05:01.000Z")))
+    assert "hides 1 alarm of this cause" in "\n".join(shown)
 
 
 def test_the_status_names_what_is_wrong_and_shows_no_row_of_what_there_is_not() -> None:

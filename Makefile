@@ -12,8 +12,12 @@ DEMO_READY := $(VENV)/.ready-demo
 DEV_READY := $(VENV)/.ready-dev
 
 TESTS ?= tests
-# What only computes runs on every core; what has ports, processes and clocks has the machine to itself afterwards.
-COMPUTING := tests/core tests/wire tests/drivers tests/farstation
+# What only computes runs on every core. What mostly waits (for plants, disks and people, all in real time) runs file beside file. What
+# looks at ports and clocks closely has the machine to itself afterwards.
+COMPUTING := tests/core tests/wire tests/drivers tests/farstation tests/scenarios tests/shell/grammar tests/shell/screens \
+	$(wildcard tests/test_config*.py tests/test_driverfile*.py)
+WAITING := tests/stories tests/integration tests/console tests/support tests/outputs $(wildcard tests/shell/test_*.py)
+SIDE_BY_SIDE := 3
 DEMO_WORDS = $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(ROUTES),--routes $(ROUTES)) \
 	$(if $(FIBRE_PAIRS),--fibre-pairs $(FIBRE_PAIRS)) $(if $(SECONDS),--seconds $(SECONDS)) \
 	$(if $(PORTS_FILE),--ports-file $(PORTS_FILE))
@@ -29,7 +33,8 @@ demo: $(DEMO_READY)
 test: $(DEV_READY)
 ifeq ($(TESTS),tests)
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(COMPUTING)
-	$(BIN)/python -m pytest $(TESTS) $(addprefix --ignore=,$(COMPUTING))
+	$(BIN)/python -m pytest --numprocesses $(SIDE_BY_SIDE) --dist loadfile $(WAITING)
+	$(BIN)/python -m pytest $(TESTS) $(addprefix --ignore=,$(COMPUTING) $(WAITING))
 else
 	$(BIN)/python -m pytest $(TESTS)
 endif

@@ -247,8 +247,8 @@ async def test_a_damaged_journal_is_set_aside_with_an_alarm_and_the_daemon_runs_
         assert answer["parameters"]["result"][0]["letter"] == "F"
     events, commands = await in_journal(tmp_path)
     assert [each.kind for each in events if each.subject == "station/JOURNAL-DAMAGED"] == ["raise", "clear", "ack"]
-        assert [each.kind for each in commands].count("memory-damaged") == 1  # and the acknowledgement of it
-        assert len(commands) == 2
+    assert [each.kind for each in commands].count("memory-damaged") == 1  # and the acknowledgement
+    assert len(commands) == 2
 
 
 async def test_a_state_directory_that_cannot_be_used_is_an_alarm_and_people_can_still_act(tmp_path: Path) -> None:

@@ -297,7 +297,7 @@ def _applied_rows(applied: Form, now: str) -> list[str]:
 def _audit_rows(entry: Form) -> list[str]:
     record = entry["document"] if isinstance(entry.get("document"), Mapping) else {}
     document = record["document"] if isinstance(record.get("document"), Mapping) else record  # an operation's is inside its record
-    told = [str(document[name]) for name in ("reason", "note", "detail", "why") if document.get(name)]
+    told = [str(document[name]) for name in ("reason", "note", "text", "detail", "why") if document.get(name)]
     said = "   ".join(filter(None, (str(entry["subject"]), str(entry["kind"]), str(entry["who"]), "; ".join(told))))
     return [*wrapped(said, f"{ascii_only(entry['at']['t'])[:19].replace('T', ' ')}Z  ", LABEL), *_refused_rows(document)]
 

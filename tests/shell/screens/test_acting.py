@@ -284,6 +284,11 @@ def test_the_audit_says_what_was_asked_and_why_it_was_refused() -> None:
     assert second.strip() == "asked: arm pfe-a off rate 20 mA/s   blocked-by-hold: H-7 by j.smith"
 
 
+def test_the_audit_shows_what_somebody_has_noted() -> None:
+    entry = {"id": "1", "at": STAMP, "kind": "note", "subject": "shift", "who": "a.bekov", "document": {"text": "ship at km 40"}}
+    assert "ship at km 40" in " ".join(act_screens.shown(Kind.AUDIT, {"entries": [entry], "torn": 0}, T, None))
+
+
 def test_the_age_of_an_interlock_is_that_of_its_reading() -> None:
     closed = {**value(False, ""), "t": "2026-11-22T22:43:30.700Z"}
     form = {"name": "io1.di4", "feeds": ["pfe-a"], "closed": closed, "bypassedUntil": STAMP}

@@ -31,6 +31,7 @@ OPEN = frozenset({Letter.NEW, Letter.ACKNOWLEDGED, Letter.GONE, Letter.LATCHED_N
 UNSEEN = frozenset({Letter.NEW, Letter.GONE, Letter.LATCHED_NEW})
 MOST_LINES = 12  # of open alarms; the page is one page, and the list of alarms is another
 MOST_SHELVED = 100
+BEFORE = " | before it "  # between a text of the handover and what somebody else had written there already
 WAITING = frozenset({"unconfirmed", "left"})
 ModeWord = Literal["LIVE", "SIM", "HIL"]
 MODES: Mapping[str, ModeWord] = {"live": "LIVE", "sim": "SIM", "hil": "HIL"}
@@ -114,6 +115,17 @@ def denial(book: Logbook, peer: Peer) -> Refusal | None:
         why = f"the handover was written by {book.written.by} at {_clock(book.written)}, and that is you"
         return Refusal(Cause.SECOND_PERSON, why, "another person takes it, logged in under his own name")
     return None
+
+
+def joined(book: Logbook, peer: Peer, text: str) -> str:
+    """Return the text of a person together with what others have written for the same change of shift: he replaces only his own."""
+    written = book.written
+    if written is None:
+        return text
+    if written.uid != peer.uid:
+        return f"{text}{BEFORE}{written.by}, {_clock(written)}: {written.text}"
+    _, mark, others = written.text.partition(BEFORE)
+    return f"{text}{mark}{others}"
 
 
 def warnings(facts: Facts, now: float) -> tuple[str, ...]:

@@ -13,12 +13,21 @@ from dataclasses import dataclass, replace
 
 from stationd.console.peer import Peer
 
-BY_ITSELF = frozenset({"io.stationd.Operation.KeepAlive"})  # what a client calls without anybody's hand on the keys
+# What a client calls without anybody's hand on the keys: signs of life, the prompt that is printed anew, and what it listens to.
+BY_ITSELF = frozenset(
+    {
+        "io.stationd.Operation.KeepAlive", "io.stationd.Session.GetPrompt",
+        *(f"io.stationd.{name}.Monitor" for name in ("Alarm", "Operation", "Session", "Status")),
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """One session: since when it is here, when it last called, with how many connections, and what it says of itself."""
+    """One session: since when it is here, when a person last called something, with how many connections, and what it says of itself.
+
+    `watching` is True while it shows a screen that repeats itself: what it calls then is no sign of a person.
+    """
 
     peer: Peer
     since_t: float
@@ -26,6 +35,7 @@ class Seat:
     connections: int = 1
     shell: bool = False
     line: str = ""
+    watching: bool = False
 
 
 class Seats:
@@ -59,14 +69,14 @@ class Seats:
     def called(self, peer: Peer, method: str) -> None:
         """Note that a session has called something; signs of life of a program are no sign of a person."""
         seat = self._seats.get(peer.session)
-        if seat is not None and method not in BY_ITSELF:
+        if seat is not None and method not in BY_ITSELF and not seat.watching:
             self._seats[peer.session] = replace(seat, called_t=self._clock())
 
-    def announced(self, peer: Peer, shell: bool, line: str) -> None:
+    def announced(self, peer: Peer, shell: bool, line: str, *, watching: bool = False) -> None:
         """Note what a client says of itself."""
         seat = self._seats.get(peer.session)
         if seat is not None:
-            self._seats[peer.session] = replace(seat, shell=shell, line=line)
+            self._seats[peer.session] = replace(seat, shell=shell, line=line, watching=watching)
 
     def find(self, session: str) -> Seat | None:
         """Return one seat."""

@@ -58,9 +58,14 @@ class SessionInterface(VarlinkInterface, name=refusal.SESSION):
         return self._sessions.seats_for(self._peer)
 
     @varlinkmethod
-    def Announce(self, *, shell: bool, line: str | None = None) -> None:
-        """Say of yourself whether you are an interactive shell, and the speed of your line. For the list; it gives no right."""
-        self._sessions.seats.announced(self._peer, shell, _text(line or "", "line", longest=LONGEST_LINE, empty=True))
+    def Announce(self, *, shell: bool, line: str | None = None, watching: bool | None = None) -> None:
+        """Say of yourself whether you are an interactive shell, and the speed of your line.
+
+        It gives no right; authority that a shell has gained ends with it, and that of anything else outlasts it. While watching is true
+        what you ask is taken for a screen that repeats itself, and you count as idle.
+        """
+        said = _text(line or "", "line", longest=LONGEST_LINE, empty=True)
+        self._sessions.seats.announced(self._peer, shell, said, watching=bool(watching))
 
     @varlinkmethod(allow_foreign=True, return_parameter="prompt")
     def GetPrompt(self) -> Prompt:
@@ -119,14 +124,16 @@ class SessionInterface(VarlinkInterface, name=refusal.SESSION):
 
     @varlinkmethod(return_parameter="durable")
     async def WriteHandover(self, *, text: str) -> bool:
-        """Write what whoever takes the shift has to know; it takes the place of what was written before."""
+        """Write what whoever takes the shift has to know. It takes the place of what you have written; what others have stays behind it."""
         self._require("write the handover")
         if not self._peer.person or self._peer.shared:
             detail, hint = f"{self._peer.spoken_of} is not the account of one person", "log in under your own name"
             raise session_refusal.SessionRefused(cause="no-access-authority", detail=detail, hint=hint)
-        cleaned = _text(text, "text")
-        self._sessions.say(Kind.HANDOVER, f"{self._peer.called} has written the handover", self._peer)
-        return await self._in_time(self._door.write(cleaned, self._peer))
+        whole = handover.joined(self._door.book(), self._peer, _text(text, "text"))
+        if len(whole) > LONGEST_NOTE:
+            detail = f"with what others have written, which stays, it has {len(whole)} characters; {LONGEST_NOTE} are kept"
+            raise session_refusal.SessionRefused(cause="too-large", detail=detail, hint="write less, or leave it as a note: note")
+        return await self._in_time(self._sessions.write(self._peer, whole))
 
     @varlinkmethod(allow_foreign=True, return_type=session_forms.TakenOver)
     async def TakeHandover(self) -> session_forms.TakenOver:

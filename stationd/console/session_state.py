@@ -7,7 +7,8 @@ of operations, and tells people what concerns them; a mistake in a sentence is w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from typing import Literal
 
@@ -37,7 +38,8 @@ log = structlog.get_logger()
 ALL = "all"
 SAMPLE_S = 1.0  # the rate of messages is looked at once after each second in which something came
 ROLES: dict[str, Literal["view", "operate", "power"]] = {"view": "view", "operate": "operate", "power": "power"}
-UNSEEN = frozenset({Letter.NEW, Letter.LATCHED_NEW})
+UNKNOWN_YET = "; the disk has not said yet whether it has that"
+NOT_KEPT = "; it is not on the disk, which fails: a restart forgets it"
 
 
 class Sessions:
@@ -196,17 +198,37 @@ class Sessions:
         """Return the page as one person sees it."""
         return handover.compose(self._facts(), self._writer(peer), peer.called)
 
+    async def write(self, peer: Peer, text: str) -> bool:
+        """Keep the text for whoever takes the shift, and tell everybody when it is kept; return whether the disk has it."""
+        with self._telling(f"{peer.called} has written the handover", peer) as tell:
+            durable = await self.door.write(text, peer)
+            tell(durable)
+        return durable
+
     async def take(self, peer: Peer) -> session_forms.TakenOver:
-        """Give the shift to a person who may have it."""
+        """Give the shift to a person who may have it, and tell everybody when he has it."""
         facts = self._facts()
         warned = handover.warnings(facts, self.door.now())
         was = facts.book.shift
         before = f" from {was.by}" if was is not None else ""
-        self.say(Kind.HANDOVER, f"the shift is taken{before} by {peer.called} at {self._clock(self.door.now())}", peer)
-        taken = await self.door.take(peer, warned)
+        with self._telling(f"the shift is taken{before} by {peer.called} at {self._clock(self.door.now())}", peer) as tell:
+            taken = await self.door.take(peer, warned)
+            tell(taken.durable)
         self._peak, self._peak_since_t = 0, self.door.now()
         at = stamp(Moment(taken.entry.utc_s, taken.entry.synchronised))
         return {"by": taken.entry.by, "at": at, "warnings": list(warned), "durable": taken.durable}
+
+    @contextlib.contextmanager
+    def _telling(self, text: str, peer: Peer) -> Iterator[Callable[[bool], None]]:
+        """Have the book of the shift changed and everybody told of it by the word of the disk.
+
+        The book counts from the moment in which it was changed: where the disk hangs everybody is told that, and what is not known.
+        """
+        try:
+            yield lambda durable: self.say(Kind.HANDOVER, text if durable else text + NOT_KEPT, peer)
+        except asyncio.CancelledError:
+            self.say(Kind.HANDOVER, text + UNKNOWN_YET, peer)
+            raise
 
     def _facts(self) -> Facts:
         alarms, operations, setpoints = self._alarms, self._operations, self._setpoints
@@ -230,7 +252,7 @@ class Sessions:
 
 
 def _unseen_critical(view: AlarmView) -> bool:
-    return view.letter in UNSEEN and view.severity is Severity.CRITICAL
+    return view.letter in handover.UNSEEN and view.severity is Severity.CRITICAL
 
 
 def _nobody(to: str, there: list[JSONValue]) -> session_refusal.NobodyThere:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stationd.console.seats import Seats
+from stationd.console.seats import BY_ITSELF, Seats
 from tests.console.desk import OPERATOR, POWER
 
 
@@ -68,3 +69,24 @@ def test_a_connection_that_breaks_leaves_its_seat() -> None:
     except ConnectionError:
         pass
     assert seats.every() == ()
+
+
+@pytest.mark.parametrize("method", sorted(BY_ITSELF))
+def test_what_a_program_calls_by_itself_is_no_hand_on_the_keys(method: str) -> None:
+    seats = Seats(Clock())
+    seats.enter(POWER)
+    seats.called(POWER, method)
+    assert seats.every()[0].called_t == 1.0
+    seats.called(POWER, "io.stationd.Status.GetStatus")
+    assert seats.every()[0].called_t > 1.0
+
+
+def test_a_screen_that_repeats_itself_is_nobody_at_the_keys_until_it_says_that_it_has_ended() -> None:
+    seats = Seats(Clock())
+    seats.enter(POWER)
+    seats.announced(POWER, shell=True, line="", watching=True)
+    seats.called(POWER, "io.stationd.Status.GetStatus")
+    assert seats.every()[0].called_t == 1.0
+    seats.announced(POWER, shell=True, line="")
+    seats.called(POWER, "io.stationd.Status.GetStatus")
+    assert seats.every()[0].called_t > 1.0

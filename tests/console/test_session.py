@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 import subprocess
 from dataclasses import fields, replace
@@ -22,8 +23,10 @@ from stationd.console.places import Limits
 from stationd.console.prompt import SHAPE
 from stationd.console.session import SessionInterface
 from stationd.core.alarm.inhibit import Link
+from stationd.core.alarm.machine import Letter
 from stationd.core.alarm.type import AlarmKey
 from stationd.core.alarm.words import Acknowledge, Target
+from stationd.core.logbook import Logbook
 from stationd.core.operation.orders import SetAuthority
 from stationd.core.operation.views import AuthorityView, Phase
 from tests.console.acting import SHARED, operation
@@ -169,6 +172,16 @@ async def test_what_a_client_announces_is_cleaned_bounded_and_gives_no_right() -
 
 
 # Prompt.
+
+
+async def test_a_critical_alarm_that_came_and_went_unseen_is_counted_by_the_prompt_as_by_the_handover() -> None:
+    async with hall(desk=Desk(keys=(LINE_DOWN,))) as house:
+        caller = await house.caller()
+        house.desk.signal(LINE_DOWN, True)
+        house.desk.signal(LINE_DOWN, False, after_s=100.0)
+        assert [view.letter for view in house.desk.views(lambda _: True)] == [Letter.GONE]
+        assert (await asked(caller, "GetPrompt"))["prompt"]["marks"][0] == "1!"
+        assert (await asked(caller, "GetHandover"))["page"]["alarms"]["unacknowledged"] == 1
 
 
 async def test_the_prompt_tells_the_place_only_to_whoever_holds_the_authority() -> None:
@@ -427,6 +440,50 @@ async def test_a_shift_is_written_by_one_person_and_taken_by_another() -> None:
         assert (notice["kind"], notice["text"].startswith("the shift is taken from uid 4242 by uid 4244 at ")) == ("handover", True)
         after = (await asked(second, "GetHandover"))["page"]
         assert (after["shift"]["by"], after["shift"]["yours"], after["written"], after["notes"]) == ("uid 4244", True, None, [])
+
+
+@pytest.mark.parametrize(("method", "words"), [("WriteHandover", "has written the handover"), ("TakeHandover", "the shift is taken by")])
+async def test_a_change_of_the_book_is_told_by_the_word_of_the_disk(method: str, words: str) -> None:
+    async with hall(Limits(order_s=0.05)) as house:
+        listener, first, second = await house.monitor(POWER_TOO), await house.caller(), await house.caller(POWER)
+        parameters = {"text": "all is well"} if method == "WriteHandover" else {}
+        house.porter.durable = False
+        await asked(first, method, parameters)
+        assert "not on the disk" in (await heard(listener))["text"]
+        house.porter.stuck = asyncio.Event()
+        assert (await failed(second, method, parameters))[0] == "OutcomeUnknown"
+        assert "has not said yet" in (await heard(listener))["text"]
+        house.porter.durable, house.porter.stuck, house.porter.kept = True, None, Logbook(known=True)
+        await asked(first, method, parameters)
+        told = (await heard(listener))["text"]
+        assert words in told
+        assert "disk" not in told
+
+
+async def test_nobody_is_told_of_a_shift_that_nobody_has_yet() -> None:
+    async with hall() as house:
+        listener, caller = await house.monitor(POWER), await house.caller()
+        house.porter.stuck = asyncio.Event()
+        caller.ask(f"{SESSION}.TakeHandover", {})
+        await until(lambda: house.porter.kept.shift is not None)
+        house.porter.tell("held", "OP-42", "stationd", why="no keep-alive")
+        assert (await heard(listener))["kind"] == "operation"
+        house.porter.stuck.set()
+        assert (await heard(listener))["kind"] == "handover"
+
+
+async def test_what_somebody_else_has_written_stays_and_ones_own_text_is_replaced() -> None:
+    async with hall() as house:
+        first, second = await house.caller(), await house.caller(POWER)
+        await asked(first, "WriteHandover", {"text": "watch the booster"})
+        await asked(second, "WriteHandover", {"text": "ship at km 40"})
+        await asked(second, "WriteHandover", {"text": "ship at km 41"})
+        written = (await asked(first, "GetHandover"))["page"]["written"]
+        assert written["by"] == "uid 4244"
+        assert re.fullmatch(r"ship at km 41 \| before it uid 4242, \S+ \S+: watch the booster", written["text"])
+        error, told = await failed(second, "WriteHandover", {"text": "x" * 490})
+        assert (error, told["cause"]) == ("Refused", "too-large")
+        assert (await asked(first, "GetHandover"))["page"]["written"] == written
 
 
 async def test_nobody_takes_the_shift_from_himself_or_after_his_own_text() -> None:

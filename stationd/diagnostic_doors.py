@@ -262,7 +262,7 @@ class StationDiagnostics:
         return selftest.report(kind, self._documents.head(figures), rows, figures.clock.now - begun, figures)
 
     async def save(self, name: str, text: str) -> str:
-        """Save a text below bundles/."""
+        """Save a text below bundles/saved/."""
         try:
             return str(await self._disk.do(partial(save_text, Path(self._parts.state), name, text)))
         except Unfit as unfit:

@@ -378,7 +378,7 @@ async def test_what_is_not_there_is_neither_passed_nor_failed(tmp_path: Path) ->
 
 async def test_a_text_is_saved_below_bundles_or_refused_in_words(tmp_path: Path) -> None:
     async with house(tmp_path) as one:
-        assert await one.door.save("status.txt", "ok") == str(tmp_path / "bundles" / "status.txt")
+        assert await one.door.save("status.txt", "ok") == str(tmp_path / "bundles" / "saved" / "status.txt")
         with pytest.raises(NotSaved):
             await one.door.save("status.txt", "ok")
         (tmp_path / "bundles").rename(tmp_path / "moved")

@@ -187,7 +187,7 @@ class DiagnosticsInterface(VarlinkInterface, name=refusal.DIAGNOSTICS):
 
     @varlinkmethod(return_parameter="path")
     async def SaveText(self, *, name: str, text: str) -> str:
-        """Save a text of at most 60 KiB under a new name below bundles/ of the state directory."""
+        """Save a text of at most 60 KiB under a new name below bundles/saved/ of the state directory."""
         self._require("save a text")
         return await self._in_time(self._own.save(name, text), self._answer_s)
 

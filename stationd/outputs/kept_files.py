@@ -1,7 +1,8 @@
 """Small files that people ask for: reports of self-tests, texts that were saved. Blocks on the disk: for threads. OSError where it fails.
 
 A file is written under a temporary name, brought to the disk and renamed, so that a kill leaves the whole of it or nothing. Nothing
-is ever overwritten; reports go when there are too many, saved texts never do by themselves. Files of other names are never touched.
+is ever overwritten and no link is followed; reports go when there are too many, saved texts never do by themselves. Texts have a directory
+of their own, so that nothing else takes their room. Files of other names are never touched.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from stationd.outputs.document import Document
 MOST_REPORTS = 50
 MOST_TEXTS, MOST_TEXT_BYTES, LARGEST_TEXT = 100, 20 << 20, 60 << 10
 NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
-FAULT_BUNDLE = re.compile(r"F-\d{4}-\d{2}-\d{2}-\d+\.zip")  # those of incidents, which stand in the same directory
+SAVED = Path("bundles", "saved")  # below the state directory
+FAULT_BUNDLE = re.compile(r"F-\d{4}-\d{2}-\d{2}-\d+\.zip")  # nobody is to take a text for a bundle of a fault
 REPORT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{6}\.\d{3}Z\.json")
 NEW = ".new"
 
@@ -45,17 +47,17 @@ def write_report(state: Path, report: Document, utc_s: float) -> Path:
 
 
 def save_text(state: Path, name: str, text: str) -> Path:
-    """Write a text below bundles/. Unfit for a name or a size that is not taken."""
+    """Write a text below bundles/saved/. Unfit for a name or a size that is not taken."""
     if not NAME.fullmatch(name) or FAULT_BUNDLE.fullmatch(name):
         raise Unfit("bad-name", "the name is not taken", "1 to 64 of A-Z a-z 0-9 . _ -, not beginning with a dot, not the name of a fault")
     data = text.encode(errors="backslashreplace")
     if len(data) > LARGEST_TEXT:
         raise Unfit("too-large", f"the text has {len(data)} bytes; at most {LARGEST_TEXT} are saved", "save less: | match, | last")
-    directory = state / "bundles"
+    directory = state / SAVED
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / name
     taken = Unfit("name-taken", f"there is a file {path} already; nothing is overwritten", "take another name")
-    if path.exists():
+    if os.path.lexists(path):
         raise taken
     _check_room(directory, len(data))
     try:
@@ -74,26 +76,39 @@ def _check_room(directory: Path, size: int) -> None:
 
 
 def _texts(directory: Path) -> Iterator[Path]:
-    """Give what is not a bundle of a fault: all else there was saved by people."""
     for path in directory.iterdir():
-        if path.is_file() and not FAULT_BUNDLE.fullmatch(path.name) and not path.name.startswith("."):
+        if path.is_file() and not path.name.startswith("."):
             yield path
 
 
 def _written(path: Path, data: bytes) -> None:
     """Bring a new file to the disk, whole or not at all. FileExistsError where there is one of that name."""
-    new = path.with_name(f".{path.name}{NEW}")
+    new = f".{path.name}{NEW}"
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        with new.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(new, path)  # unlike a rename it never replaces a file that came meanwhile
-    finally:
-        with contextlib.suppress(OSError):
-            new.unlink()
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(new, dir_fd=directory)  # of one that was killed
+        _fill(new, directory, data)
+        try:
+            # Unlike a rename this never replaces a file that came meanwhile.
+            os.link(new, path.name, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=False)
+        finally:
+            with contextlib.suppress(OSError):
+                os.unlink(new, dir_fd=directory)
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def _fill(name: str, directory: int, data: bytes) -> None:
+    """Make a file that was not there and bring its bytes to the disk; of a failure nothing is left."""
+    descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644, dir_fd=directory)
+    try:
+        with open(descriptor, "wb") as file:  # noqa: PTH123 - of a descriptor
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name, dir_fd=directory)
+        raise

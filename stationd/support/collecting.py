@@ -186,7 +186,7 @@ def _documents(wanted: Wanted) -> Made:
 def _listing(state: Path) -> Made:
     """Give the files of the state directory with their sizes and times: the journal, incidents, bundles, captures."""
     lines = [f"{'bytes':>14}  {'changed (UTC)':20}  mode    owner  file"]
-    for directory in (state, *(state / name for name in ("events", "bundles", "selftest", "captures", "rollback"))):
+    for directory in (state, *(state / name for name in ("events", "bundles", "bundles/saved", "selftest", "captures", "rollback"))):
         lines += _files(directory)
     yield _text("files.txt", "\n".join(lines) + "\n")
 

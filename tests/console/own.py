@@ -70,7 +70,7 @@ class Own:
             raise NotSaved("name-taken", "it is there", "take another name")
         self.asked.append((name, text))
         await self._read({})
-        return f"/var/lib/stationd/bundles/{name}"
+        return f"/var/lib/stationd/bundles/saved/{name}"
 
     async def _read(self, document: Document) -> Document:
         if self.held is not None:

@@ -40,7 +40,7 @@ def test_a_name_that_is_no_plain_name_writes_nothing(name: str, tmp_path: Path) 
 
 def test_a_text_is_saved_whole_once_and_never_overwritten(tmp_path: Path) -> None:
     path = save_text(tmp_path, "status.txt", "all is well: 1000 mA, \u00e4\n")
-    assert path == tmp_path / "bundles" / "status.txt"
+    assert path == tmp_path / "bundles" / "saved" / "status.txt"
     with pytest.raises(Unfit) as refused:
         save_text(tmp_path, "status.txt", "other")
     assert refused.value.cause == "name-taken"
@@ -55,11 +55,35 @@ def test_a_text_beyond_its_size_is_not_cut_but_refused(tmp_path: Path) -> None:
     assert refused.value.cause == "too-large"
 
 
-def test_there_is_an_end_of_room_and_bundles_of_faults_do_not_count(tmp_path: Path) -> None:
+def test_there_is_an_end_of_room_and_what_others_leave_beside_the_texts_does_not_count(tmp_path: Path) -> None:
     (tmp_path / "bundles").mkdir()
-    (tmp_path / "bundles" / "F-2026-11-22-1.zip").write_bytes(b"x" * (kept_files.MOST_TEXT_BYTES + 1))
+    for name in ("F-2026-11-22-1.zip", "support-aktau-2026-11-22.zip", "notes.txt"):
+        (tmp_path / "bundles" / name).write_bytes(b"x" * (kept_files.MOST_TEXT_BYTES + 1))
     for number in range(MOST_TEXTS):
         save_text(tmp_path, f"text-{number}", "x")
     with pytest.raises(Unfit) as refused:
         save_text(tmp_path, "one-more", "x")
     assert refused.value.cause == "no-room"
+
+
+@pytest.mark.parametrize("name", [".a.txt.new", "a.txt"])
+def test_no_link_that_somebody_has_put_there_is_followed(name: str, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    save_text(tmp_path, "first", "x")
+    (tmp_path / "bundles" / "saved" / name).symlink_to(victim)
+    if name == "a.txt":
+        with pytest.raises(Unfit):
+            save_text(tmp_path, "a.txt", "other")
+    else:
+        assert save_text(tmp_path, "a.txt", "other").read_text() == "other"
+    assert victim.read_text() == "precious"
+
+
+def test_a_directory_that_is_a_link_takes_no_text(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "bundles").mkdir()
+    (tmp_path / "bundles" / "saved").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OSError, match="saved"):
+        save_text(tmp_path, "a.txt", "text")
+    assert list((tmp_path / "elsewhere").iterdir()) == []

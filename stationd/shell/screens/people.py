@@ -175,12 +175,15 @@ def _labelled(label: str, text: str) -> list[str]:
 
 
 def prompt_text(prompt: Form) -> str:
-    r"""Return the prompt: ^[A-Z0-9-]+ (LIVE|SIM|HIL) [a-z]+( \[[^]]*\])?> $ whatever the answer holds."""
-    station = re.sub(r"[^A-Z0-9-]", "-", ascii_only(prompt.get("station")).upper()) or "-"
-    mode = prompt.get("mode") if prompt.get("mode") in MODES else "LIVE"  # what is not known may be the sea cable
-    place = re.sub(r"[^a-z]", "", ascii_only(prompt.get("place"))) or "view"
-    marks = ", ".join(ascii_only(mark).replace("]", ")") for mark in prompt.get("marks") or ())
-    return f"{station} {mode} {place}{f' [{marks}]' if marks else ''}> "
+    r"""Return the prompt: ^[A-Z0-9-]+ (LIVE|SIM|HIL) [a-z]+( \[[^]]*\])?> $ whatever the answer holds. What it lacks is marked."""
+    named = re.sub(r"[^A-Z0-9-]", "-", ascii_only(prompt.get("station") or "").upper())
+    known = prompt.get("mode") in MODES
+    place = re.sub(r"[^a-z]", "", ascii_only(prompt.get("place") or "")) or "view"
+    unknown = " and ".join(word for word, there in (("station", named), ("mode", known)) if not there)
+    every = [*(prompt.get("marks") or ()), *([f"{unknown} not known"] if unknown else [])]
+    marks = ", ".join(ascii_only(mark).replace("]", ")") for mark in every)
+    mode = prompt["mode"] if known else "LIVE"  # what is not known may be the sea cable
+    return f"{named or 'STATION'} {mode} {place}{f' [{marks}]' if marks else ''}> "
 
 
 def notice_lines(notice: Form, local_time: bool = False) -> list[str]:  # the shell's own setting, passed on

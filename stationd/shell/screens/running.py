@@ -14,7 +14,7 @@ from stationd.shell.screens.typeset import RULE, age, ascii_only, beside, fittin
 
 Form = Mapping[str, Any]
 BAR = 40  # columns of the bar between its brackets
-HOLDS_S = 5.0  # without a sign of life for so long the daemon holds it: shell.md 2.2, 6
+HOLDS_S = 5.0  # without a sign of life for so long the daemon holds it (stationd.core.operation.watching)
 
 
 def running_screen(view: Form, clock: str, said: Sequence[str] = ()) -> list[str]:

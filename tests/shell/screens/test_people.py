@@ -136,8 +136,9 @@ def test_the_prompt_says_who_may_act_and_what_is_armed(marks: list[str], shown: 
     assert people.prompt_text({"station": "AKTAU", "mode": "LIVE", "place": "local", "marks": marks}) == shown
 
 
-def test_a_station_of_unknown_mode_may_be_the_sea_cable() -> None:
-    assert people.prompt_text({"station": "AKTAU", "mode": "?", "place": "local", "marks": []}) == "AKTAU LIVE local> "
+def test_a_station_of_unknown_mode_may_be_the_sea_cable_and_is_marked() -> None:
+    assert people.prompt_text({"station": "AKTAU", "mode": "?", "place": "local", "marks": []}) == "AKTAU LIVE local [mode not known]> "
+    assert people.prompt_text({"marks": ["daemon gone"]}) == "STATION LIVE view [daemon gone, station and mode not known]> "
 
 
 def notice(text: str, **more: Any) -> dict[str, Any]:

@@ -1,9 +1,7 @@
 """The shell: `stationctl` without words on a terminal. It shows the station, then carries out one line after the other.
 
-One connection is kept for all of them, so that the daemon sees one session: what is armed here ends with the shell. The prompt is asked
-of the daemon each time it is printed, and never written again. Whoever is cut off, killed or idle on a serial line is out at once.
-
-Follows the paper on operator shells in its rules: nothing that acts is completed, remembered or run from a paste.
+One connection is kept for all of them, so that the daemon sees one session: what is armed here ends with the shell. Whoever is cut off,
+killed or idle on a serial line is out at once. Nothing that acts is completed, remembered or run unless a hand has typed it here.
 """
 
 from __future__ import annotations
@@ -11,9 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import re
 import signal
-import socket
 import sys
 import termios
 from collections.abc import Iterator, Mapping
@@ -21,18 +17,17 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from stationd.shell import carrying, remembered, suggested, tty_facts
-from stationd.shell.caller import Failed, Line
 from stationd.shell.carrying import Carrier, Ordered, is_at_most
 from stationd.shell.daemon import Daemon
 from stationd.shell.dress import Dress, dressed
 from stationd.shell.exits import Exit
 from stationd.shell.grammar.command import Class
-from stationd.shell.methods import SESSION
 from stationd.shell.names import Names
-from stationd.shell.notices import Change, Notices
+from stationd.shell.notices import Change, News, Notices
 from stationd.shell.options import Options
 from stationd.shell.outlet import Outlet
 from stationd.shell.owned import Owned
+from stationd.shell.prompting import Prompt
 from stationd.shell.screens import people
 from stationd.shell.screens.typeset import ascii_only, fitting, wrapped
 from stationd.shell.settings import Settings, Size
@@ -45,12 +40,15 @@ if TYPE_CHECKING:
     from stationd.shell.keys import Keyboard
 
 FIRST = "show status"
-GONE_MARK = "daemon gone"
-GONE = "The daemon is gone: nothing here is known any more, and no command is carried out. In an emergency: the red button."
-BACK = "The daemon is back. What was armed before is over."
-PROMPT_S = 3.0  # whoever wants to type does not wait longer for the prompt
+SAYS = {
+    Change.GONE: "The daemon is gone: nothing here is known any more, and no command is carried out. In an emergency: the red button.",
+    Change.BACK: "The daemon is back. What was armed before is over.",
+    Change.DEAF: "NOT LISTENING: the daemon tells this shell nothing, no alarm rings here. Look: show alarms.",
+    Change.HEARS: "Listening again. What was told meanwhile was not heard here. Look: show alarms.",
+    Change.UNSHOWN: "The station has told something that this shell cannot show. Look: show alarms, show operations.",
+}
+RINGS = frozenset({Change.GONE, Change.DEAF, Change.UNSHOWN})
 BLOCK_STOPS = "REFUSED: this acts, and came in a block of lines. Type it by itself. Nothing of the block behind it was run."
-QUICK_STOPS = "REFUSED: this acts, and came faster than anybody types. Read it, and type it. Nothing was sent."
 GONE_TERMINAL = (errno.EIO, errno.EPIPE, errno.EBADF, errno.ENXIO)
 
 
@@ -74,7 +72,6 @@ class Shell:
         out = sys.stdout.fileno()
         facts = tty_facts.of_terminal(out)
         self._worn: Dress = dressed(environ, is_tty=True, is_serial=facts.serial, baud=facts.baud)
-        self._baud = facts.baud
         self._idle_s = tty_facts.idle_s(facts, environ)
         self._settings = Settings(environ, plain=options.plain or self._worn.plain)
         self._outlet = Outlet(sys.stdout)
@@ -84,10 +81,8 @@ class Shell:
         self._history = remembered.place(environ)
         self._remembered = remembered.Remembered(None, _only_reads)
         self._term = environ.get("TERM", "")
-        self._plain_keyboard = PlainKeyboard(self._outlet, self._idle_s)
-        self._known: Form = {"station": re.sub(r"\..*", "", socket.gethostname()), "mode": "LIVE", "place": "view"}
-        self._there = False
-        self._announced: Line | None = None
+        self._prompt = Prompt(self._daemon, facts.baud, self._outlet.say)
+        self._plain_keyboard = PlainKeyboard(self._outlet, _harmless, self._prompt.again, self._idle_s)
         self._with_keys: Keyboard | None = None
 
     def _size(self) -> Size:
@@ -95,36 +90,34 @@ class Shell:
 
     def until_left(self) -> Exit:
         """Show the station, then obey until the person leaves."""
-        prompt = self._prompt()
+        self._prompt.text()  # and so the daemon knows that a shell is there
         self._obey(FIRST, typed=False)
         self._remembered = remembered.Remembered(self._history, _only_reads)  # after the station is on the screen: a long file takes time
-        notices = Notices(self._daemon.socket, self._heard, there=self._there)
+        notices = Notices(self._daemon.socket, self._heard, there=self._prompt.there)
         notices.start()
         try:
-            self._lines(prompt)
+            self._lines()
         except Idle:
             self._outlet.say(["", "Nobody has touched a key for a long time: logged out."])
         finally:
             self._leave(notices)
         return Exit.DONE
 
-    def _lines(self, prompt: str) -> None:
+    def _lines(self) -> None:
         while True:
             try:
-                typed = self._typed(prompt)
+                typed = self._typed()
                 for line in typed.lines:
-                    if not self._taken(line, prompt, typed):
+                    if not self._taken(line, typed):
                         break
             except KeyboardInterrupt:
                 self._outlet.say(["^C"] if self._settings.plain else [])
             except EOFError:
                 return
-            prompt = self._prompt()
 
-    def _typed(self, prompt: str) -> Typed:
-        if self._settings.plain:
-            return self._plain_keyboard.line(prompt)
-        return self._keyboard().line(prompt)
+    def _typed(self) -> Typed:
+        keyboard = self._plain_keyboard if self._settings.plain else self._keyboard()
+        return keyboard.line(self._prompt.text)
 
     def _keyboard(self) -> Keyboard:
         """Return the keyboard with its keys; the toolkit behind it is loaded when it is wanted first."""
@@ -132,22 +125,23 @@ class Shell:
             from stationd.shell.keys import Keyboard
 
             self._with_keys = Keyboard(
-                self._outlet, self._remembered.lines, Names(self._daemon.socket), _harmless, self._size, self._idle_s, self._term
-            )
+                self._outlet, self._remembered.lines, Names(self._daemon.socket), _harmless, self._prompt.again, self._size,
+                self._idle_s, self._term,
+            )  # fmt: skip
         return self._with_keys
 
     # One line.
 
-    def _taken(self, line: str, prompt: str, typed: Typed) -> bool:
+    def _taken(self, line: str, typed: Typed) -> bool:
         """Obey a line; False where those behind it are not to be obeyed."""
-        if typed.how is How.BLOCK and len(typed.lines) > 1:
-            self._outlet.say([f"{prompt}{ascii_only(line)}"])
+        if typed.how is How.BLOCK:
+            self._outlet.say([f"{self._prompt.text()}{ascii_only(line)}"])
         asked = line.rstrip()
         if self._settings.plain and asked.endswith("?") and suggested.place(asked[:-1]) is not None:
             self._outlet.say(suggested.may_follow(asked[:-1]))
             return True
-        if not _lets_run(line, typed.how):
-            self._outlet.say(wrapped(BLOCK_STOPS if typed.how is How.BLOCK else QUICK_STOPS))
+        if typed.how is How.BLOCK and not _harmless(line, pasted=True):
+            self._outlet.say(wrapped(BLOCK_STOPS))
             return False
         return self._obey(line)
 
@@ -161,15 +155,21 @@ class Shell:
             if typed:
                 self._remember(line.strip(), order)
             if not carrying.at_once(order.wish):
-                self._prompt()  # whether the connection still stands is known before an order leaves, not after it
+                self._prompt.text()  # whether the connection still stands is known before an order leaves, not after it
             self._carrier.carry_out(order)
         except Usage as wrong:
             self._outlet.say(fitting([ascii_only(wrong)]))
             return False
         finally:
-            if order is not None and order.wish.kind in FACE_TO_FACE and self._with_keys is not None:
-                self._with_keys.forget_ahead()  # it may have been meant for a question
+            if order is not None and order.wish.kind in FACE_TO_FACE:
+                self._forget_ahead()
         return True
+
+    def _forget_ahead(self) -> None:
+        """Throw away what was typed ahead: it may have been meant for a question."""
+        self._plain_keyboard.forget_ahead()
+        if self._with_keys is not None:
+            self._with_keys.forget_ahead()
 
     def _remember(self, line: str, order: Ordered) -> None:
         if order.wish.kind is not Kind.QUIT and self._remembered.keep(line) and self._with_keys is not None:
@@ -177,41 +177,18 @@ class Shell:
 
     # The daemon.
 
-    def _prompt(self) -> str:
-        """Ask for the prompt, by the connection that is kept or by a new one; without an answer say that the daemon is gone."""
-        for _ in range(2):  # the second time by a new connection: the daemon may have been started anew
-            try:
-                self._known = self._asked()
-                self._there = True
-                return people.prompt_text(self._known)
-            except Failed as failed:
-                if failed.error:  # it answers, but not this
-                    self._there = True
-                    return people.prompt_text({**self._known, "place": "view", "marks": []})
-            except (KeyError, TypeError, ValueError):
-                pass
-            self._daemon.drop()
-        self._there = False
-        return people.prompt_text({**self._known, "place": "view", "marks": [GONE_MARK]})
-
-    def _asked(self) -> Form:
-        line = self._daemon.keep()
-        line.renew(PROMPT_S)
-        if line is not self._announced:
-            with contextlib.suppress(Failed):
-                line.call(f"{SESSION}.Announce", {"shell": True, "line": str(self._baud) if self._baud else None})
-            self._announced = line
-        prompt: Form = line.call(f"{SESSION}.GetPrompt", {})["prompt"]
-        return prompt
-
-    def _heard(self, news: Form | Change) -> None:
+    def _heard(self, news: Form | News) -> None:
         """Say what the station tells. In the thread of the notices."""
-        if news is Change.BACK:
+        if not isinstance(news, News):
+            if lines := people.notice_lines(news, self._settings.local_time):
+                self._outlet.news(lines, bell=bool(news.get("bell")))
+            return
+        if news.change is Change.BACK:
             self._owned.forget()
-        if isinstance(news, Change):
-            self._outlet.news(wrapped(BACK if news is Change.BACK else GONE), bell=news is Change.GONE)
-        elif lines := people.notice_lines(news, self._settings.local_time):
-            self._outlet.news(lines, bell=bool(news.get("bell")))
+        if news.change is not Change.UNSHOWN:
+            self._prompt.deaf = news.change in (Change.GONE, Change.DEAF)
+        why = f" ({ascii_only(news.why)})" if news.why else ""
+        self._outlet.news(wrapped(f"{SAYS[news.change]}{why}"), bell=news.change in RINGS)
 
     def _leave(self, notices: Notices) -> None:
         """Give up what was armed here, say so, and hang up."""
@@ -231,10 +208,6 @@ def _harmless(line: str, *, pasted: bool) -> bool:
     except Usage:
         return True
     return order is None or order.klass <= Class.NOTE or (order.klass is Class.EMERGENCY and not pasted)
-
-
-def _lets_run(line: str, how: How) -> bool:
-    return how is How.KEYS or _harmless(line, pasted=how is How.BLOCK)
 
 
 @contextlib.contextmanager

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import re
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from stationd.shell.typing_in import FASTEST_PER_S, READ_S
 from tests.console.desk import STATUS
 from tests.shell.scripted import STAMP, Scripted, Sitting, sitting
 
@@ -17,9 +19,9 @@ CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x07")
 NOT_SERVED = ("List", "Authority", "Holds", "Interlocks", "GetHealth", "GetClock", "GetHandover", "ListPoints")
 
 
-def stand(daemon: Scripted, *marks: str) -> None:
+def stand(daemon: Scripted, *marks: str, mode: str = "LIVE") -> None:
     """Let the daemon show this in the prompt."""
-    daemon.answers["GetPrompt"] = lambda _: ("", {"prompt": {"station": "AKTAU", "mode": "LIVE", "place": "local", "marks": list(marks)}})
+    daemon.answers["GetPrompt"] = lambda _: ("", {"prompt": {"station": "AKTAU", "mode": mode, "place": "local", "marks": list(marks)}})
 
 
 def furnish(daemon: Scripted) -> None:
@@ -56,9 +58,20 @@ class Person:
         self.types(line)
         self.sees(line[-6:])
         self.types("\r")
+        self.reads(line)
+
+    def reads(self, line: str) -> None:
+        """Read a line that was shown, for as long as a person takes, and press Enter."""
         self.sees("then press Enter")
         self.sees(line[-6:])
+        time.sleep(1.5 * READ_S)
         self.types("\r")
+
+    def by_hand(self, line: str) -> None:
+        """Type a line as a person does, sign by sign, and press Enter."""
+        for sign in f"{line}\r":
+            time.sleep(1.5 / FASTEST_PER_S)
+            self.types(sign)
 
     @property
     def read(self) -> str:
@@ -67,13 +80,13 @@ class Person:
 
 
 @contextlib.contextmanager
-def at_shell(daemon: Scripted, term: str = "vt100", **more: str) -> Iterator[Person]:
+def at_shell(daemon: Scripted, term: str = "vt100", first: str = PROMPT, **more: str) -> Iterator[Person]:
     """Somebody sits at the shell, and has the first prompt before him."""
     home = daemon.path.parent
     environment: Mapping[str, str] = {"XDG_STATE_HOME": str(home), "LANG": "C", "LC_ALL": "C", **more}
     with sitting(daemon.path, term=term, more=environment) as seat:
         person = Person(seat)
-        person.sees(PROMPT)
+        person.sees(first)
         yield person
 
 

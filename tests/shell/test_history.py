@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,6 +14,7 @@ from stationd.shell.carrying import is_at_most
 from stationd.shell.exits import Exit
 from stationd.shell.grammar.command import Class
 from stationd.shell.remembered import MOST_LINES, Remembered, place
+from stationd.shell.typing_in import READ_S
 from tests.shell.scripted import Scripted, scripted
 from tests.shell.shelling import at_shell, furnish, history
 
@@ -95,7 +97,7 @@ def test_the_arrow_key_brings_back_what_looks_and_passes_over_what_acts(daemon: 
         person.types("show pfe\r")
         person.sees("Next:  show pfe")
         person.prompted()
-        person.types("discard\r")
+        person.orders("discard")
         daemon.wait_for(lambda: daemon.called("Discard") != [])
         person.prompted()
         person.types("hold-ramp\r")
@@ -113,13 +115,15 @@ def test_the_arrow_key_brings_back_what_looks_and_passes_over_what_acts(daemon: 
 
 def test_no_key_carries_a_line_into_the_history_by_another_way(daemon: Scripted) -> None:
     with at_shell(daemon) as person:
-        person.types("confirm")
-        person.sees("confirm")
+        person.types("confirm\r")
+        person.sees("then press Enter")
+        time.sleep(1.5 * READ_S)
         person.types("\x1b\r")  # Meta-Enter, which ends a line too
         daemon.wait_for(lambda: daemon.called("Confirm") != [])
         person.prompted()
-        person.types("discard")
-        person.sees("discard")
+        person.types("discard\r")
+        person.sees("then press Enter")
+        time.sleep(1.5 * READ_S)
         person.types("\x0f")  # Ctrl-O: end the line and bring up the next one
         daemon.wait_for(lambda: daemon.called("Discard") != [])
         person.prompted()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import termios
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,8 @@ from typing import Any
 import pytest
 
 from stationd.shell.exits import Exit
+from stationd.shell.notices import AGAIN_S
+from stationd.shell.typing_in import READ_S
 from tests.shell.scripted import CODE, Scripted, progress, refused, scripted, view
 from tests.shell.shelling import DOCUMENTED, Person, at_shell, furnish, off, stand
 
@@ -82,7 +85,7 @@ def test_nothing_that_acts_on_a_terminal_is_sent_to_a_dumb_one(daemon: Scripted)
             person.prompted()
         move(daemon, "armed")
         person.types(f"{ARM}\n")
-        person.sees("faster than anybody types")
+        person.sees("then press Enter")
         person.types("quit\n")
         assert person.seat.ended() == Exit.DONE
         assert "\x1b" not in person.seat.screen
@@ -205,25 +208,150 @@ def test_one_pasted_line_waits_for_an_enter_of_its_own(daemon: Scripted, acts: s
         person.sees(f"local> {acts}")
         sent = [method for method, _ in daemon.calls]
         assert not {"io.stationd.Setpoint.Discard", "io.stationd.Operation.EmergencyOff"} & set(sent)
+        time.sleep(1.5 * READ_S)
         person.types("\r")
         daemon.wait_for(lambda: daemon.called("Discard") + daemon.called("EmergencyOff") != [])
 
 
-def test_a_line_that_comes_faster_than_anybody_types_waits_for_another_enter(daemon: Scripted) -> None:
-    with at_shell(daemon) as person:
-        person.types(f"{ARM}\r")
-        person.sees("then press Enter")
-        assert not daemon.called("Arm")
-        person.sees("WO 4711")
+CONFIRM_WAYS = pytest.mark.parametrize("line", ["confirm", "discard", 'apply reason "drift today"'])
+
+
+def settled(daemon: Scripted, person: Person, line: str) -> None:
+    """Let everything that was sent be taken; the line is shown, and nothing of it was carried out."""
+    person.sees(line[-6:])
+    person.sees("then press Enter")
+    person.types("\x15note 1\r")
+    daemon.wait_for(lambda: daemon.called("Note") != [])
+    assert not [method for method, _ in daemon.calls if method.startswith("io.stationd.Setpoint.")]
+
+
+@EVERY
+@CONFIRM_WAYS
+def test_no_line_that_acts_runs_when_it_comes_whole_however_short_it_is(daemon: Scripted, term: str, line: str) -> None:
+    daemon.answers["Note"] = lambda _: ("", {"durable": True})
+    with at_shell(daemon, term) as person:
+        person.types(f"{line}\r")
+        settled(daemon, person, line)
+
+
+@EVERY
+def test_a_line_that_was_pasted_unmarked_wants_more_than_the_enter_of_a_hand(daemon: Scripted, term: str) -> None:
+    with at_shell(daemon, term) as person:
+        person.types("discard")
+        person.sees("discard")
+        time.sleep(READ_S)
         person.types("\r")
-        person.sees("SECOND PERSON needed")
+        person.reads("discard")
+        daemon.wait_for(lambda: daemon.called("Discard") != [])
 
 
-def test_a_block_of_lines_on_a_dumb_terminal_runs_as_far_as_it_only_looks(daemon: Scripted) -> None:
-    with at_shell(daemon, "dumb") as person:
-        person.types("show pfe\ndiscard\n")
-        person.sees("REFUSED: this acts")
+@EVERY
+@CONFIRM_WAYS
+def test_one_sign_and_a_pause_do_not_make_a_paste_that_comes_sign_by_sign_a_hand(daemon: Scripted, term: str, line: str) -> None:
+    daemon.answers["Note"] = lambda _: ("", {"durable": True})
+    with at_shell(daemon, term) as person:
+        person.types(line[0])
+        time.sleep(1.0)
+        for sign in f"{line[1:]}\r":
+            time.sleep(0.002)
+            person.types(sign)
+        settled(daemon, person, line)
+
+
+@EVERY
+def test_a_line_behind_another_one_in_one_unmarked_block_does_not_run(daemon: Scripted, term: str) -> None:
+    daemon.answers["Note"] = lambda _: ("", {"durable": True})
+    with at_shell(daemon, term) as person:
+        person.types("show pfe\rconfirm\r\r\r\rdiscard\r")
+        person.sees("Next:  show pfe")
+        settled(daemon, person, "confirm")
+
+
+@EVERY
+def test_what_was_typed_before_the_prompt_stood_does_not_run_by_itself(daemon: Scripted, term: str) -> None:
+    asked, answer = threading.Event(), threading.Event()
+
+    def slow(_: object) -> tuple[str, dict[str, Any]]:
+        asked.set()
+        assert answer.wait(20)
+        return "", {}
+
+    daemon.answers["GetVersion"] = slow
+    daemon.answers["Note"] = lambda _: ("", {"durable": True})
+    with at_shell(daemon, term) as person:
+        person.types("show version\r")
+        assert asked.wait(20)
+        person.by_hand("discard")
+        answer.set()
+        settled(daemon, person, "discard")
+
+
+@EVERY
+def test_emergency_off_typed_while_the_command_before_still_answers_is_carried_out(daemon: Scripted, term: str) -> None:
+    asked, answer = threading.Event(), threading.Event()
+
+    def slow(_: object) -> tuple[str, dict[str, Any]]:
+        asked.set()
+        assert answer.wait(20)
+        return "", {}
+
+    daemon.answers["GetVersion"] = slow
+    daemon.answers["EmergencyOff"] = lambda _: off(True)
+    with at_shell(daemon, term) as person:
+        person.types("show version\r")
+        assert asked.wait(20)
+        person.types("discard\rEMERGENCY-OFF all\r")
+        answer.set()
+        daemon.wait_for(lambda: daemon.called("EmergencyOff") != [])
+    assert not daemon.called("Discard")
+
+
+@EVERY
+def test_what_a_hand_has_typed_runs_with_its_own_enter(daemon: Scripted, term: str) -> None:
+    with at_shell(daemon, term) as person:
+        person.by_hand("discard")
+        daemon.wait_for(lambda: daemon.called("Discard") != [])
+        assert "then press Enter" not in person.read
+
+
+@EVERY
+def test_who_corrects_a_line_that_was_shown_is_shown_it_again(daemon: Scripted, term: str) -> None:
+    with at_shell(daemon, term) as person:
+        person.types("discard \r")
+        person.sees("then press Enter")
+        person.sees("discard")
+        time.sleep(1.5 * READ_S)
+        person.types("\x7f")
+        person.types("\r")
+        person.reads("discard")
+        daemon.wait_for(lambda: daemon.called("Discard") != [])
+    assert len(daemon.called("Discard")) == 1
+
+
+@pytest.mark.parametrize("keys", ["\x19\r", "\x18e", "\x1b.\r", "\x1f\r", "\x1b[A\r"], ids=["yank", "macro", "last word", "undo", "up"])
+def test_no_key_brings_a_line_that_acts_back_at_another_prompt(daemon: Scripted, keys: str) -> None:
+    daemon.answers["Note"] = lambda _: ("", {"durable": True})
+    with at_shell(daemon) as person:
+        person.types("\x18(discard\x15note 1\r")  # recorded, typed, cut
+        daemon.wait_for(lambda: daemon.called("Note") != [])
+        person.types("\x18)")
         person.prompted()
+        at = len(person.seat.screen)
+        person.types(f"{keys}note 2\r")
+        daemon.wait_for(lambda: len(daemon.called("Note")) > 1)
+        assert "discard" not in person.seat.screen[at:]
+    assert not daemon.called("Discard")
+
+
+def test_what_was_cut_and_put_back_was_typed_by_no_hand(daemon: Scripted) -> None:
+    with at_shell(daemon) as person:
+        for sign in "discard":
+            time.sleep(0.05)
+            person.types(sign)
+        person.types("\x15\x19")
+        time.sleep(0.5)
+        person.types("\r")
+        person.sees("then press Enter")
     assert not daemon.called("Discard")
 
 
@@ -287,10 +415,10 @@ def test_a_dumb_terminal_gets_the_running_view_line_by_line(daemon: Scripted) ->
     lets_run(daemon)
     move(daemon, "armed")
     with at_shell(daemon, "dumb") as person:
-        slowly(person, ARM)
+        person.orders(ARM)
         person.sees("execute OP-42   code K7Q4")
         person.prompted()
-        slowly(person, "execute OP-42")
+        person.orders("execute OP-42")
         person.sees(ASKS)
         person.types(f"{CODE}\n")
         person.sees("measured 0 mA")
@@ -298,15 +426,6 @@ def test_a_dumb_terminal_gets_the_running_view_line_by_line(daemon: Scripted) ->
         person.sees("OP-42 reached")
         person.prompted()
         assert "\x1b" not in person.seat.screen
-
-
-def slowly(person: Person, line: str) -> None:
-    """Type a line as a person does: what comes faster is refused."""
-    for begin in range(0, len(line), 6):
-        person.types(line[begin : begin + 6])
-        person.sees(line[begin : begin + 6].rstrip())
-        time.sleep(6 / 20.0)
-    person.types("\n")
 
 
 def test_nothing_is_begun_before_the_second_person_has_agreed(daemon: Scripted) -> None:
@@ -504,6 +623,85 @@ def test_without_a_daemon_the_prompt_says_so_and_emergency_off_says_what_to_pres
                 person.types("EMERGENCY-OFF all\n")
                 person.sees("Nothing was sent.")
                 person.sees("red emergency-off button")
+
+
+NOT_SERVED = "io.stationd.Status.NotServed", {"detail": "user 1000 has 15 connections already, which is the most for one user"}
+NO_STREAM = "org.varlink.service.MethodNotFound", {"method": "Monitor"}
+
+
+@EVERY
+def test_a_shell_that_may_not_listen_says_so_in_its_prompt_and_listens_as_soon_as_it_may(daemon: Scripted, term: str) -> None:
+    hello, daemon.answers["Monitor"] = daemon.answers["Monitor"], lambda _: NOT_SERVED
+    with at_shell(daemon, term, first="NOT LISTENING") as person:
+        person.prompted("not listening")
+        daemon.answers["Monitor"] = hello
+        person.sees("Listening again")
+        person.prompted()
+        daemon.tells(kind="alarm", text="B! PFE-TRIP of pfe-a", bell=True, id=1)
+        person.sees("B! PFE-TRIP of pfe-a")
+
+
+def test_a_daemon_that_tells_nothing_to_anybody_is_asked_once_and_the_prompt_stays_marked(daemon: Scripted) -> None:
+    daemon.answers["Monitor"] = lambda _: NO_STREAM
+    with at_shell(daemon, "dumb", first="NOT LISTENING") as person:
+        person.prompted("not listening")
+        time.sleep(AGAIN_S + 1.0)
+        person.types("show pfe\n")
+        person.prompted("not listening")
+    assert len(daemon.called("Monitor")) == 1
+
+
+@EVERY
+@pytest.mark.parametrize("strange", [{"t": {}}, {"kind": None, "t": {"t": 7}}], ids=["no time", "a wrong time"])
+def test_a_notice_that_cannot_be_shown_is_told_in_a_line_and_the_next_one_is_shown(
+    daemon: Scripted, term: str, strange: dict[str, Any]
+) -> None:
+    with at_shell(daemon, term) as person:
+        daemon.wait_for(lambda: daemon.listeners != [])
+        daemon.tells(**{"kind": "alarm", "text": "strange", "id": 1, **strange})
+        if strange["t"] == {}:
+            person.sees("cannot show")
+        daemon.tells(kind="alarm", text="the next one", bell=False, id=2)
+        person.sees("the next one")
+        person.prompted()
+        assert "Traceback" not in person.read
+
+
+@EVERY
+def test_a_prompt_that_is_refused_is_marked_and_keeps_the_mode_that_was_known(daemon: Scripted, term: str) -> None:
+    stand(daemon, "1!", mode="SIM")
+    with at_shell(daemon, term, first="AKTAU SIM local [1!]>") as person:
+        daemon.answers["GetPrompt"] = lambda _: NOT_SERVED
+        person.types("show pfe\r")
+        person.sees("15 connections")
+        person.sees("AKTAU SIM view [not known]>")
+
+
+def test_a_shell_that_is_refused_says_why_and_invents_neither_station_nor_mode(daemon: Scripted) -> None:
+    daemon.answers["Announce"] = daemon.answers["GetPrompt"] = lambda _: NOT_SERVED
+    with at_shell(daemon, "dumb", first="STATION LIVE view [not known, station and mode not known]> ") as person:
+        assert "which is the most for one user" in " ".join(person.read.split())
+        assert "daemon gone" not in person.read
+
+
+@EVERY
+def test_a_prompt_that_is_printed_again_is_asked_for_again(daemon: Scripted, term: str) -> None:
+    stand(daemon, "OP-42 waiting 171s")
+    with at_shell(daemon, term) as person:
+        daemon.wait_for(lambda: daemon.listeners != [])
+        person.sees("[OP-42 waiting 171s]>")
+        stand(daemon, "OP-42 armed 120s")
+        at = len(person.seat.screen)
+        daemon.tells(kind="operation", text="OP-42 approved by n.aliyeva", bell=False, id=1)
+        person.sees("OP-42 approved by n.aliyeva")
+        person.sees("[OP-42 armed 120s]>")
+        person.types("discard\r")
+        person.sees("then press Enter")
+        stand(daemon)
+        daemon.tells(kind="operation", text="OP-42 is disarmed", bell=False, id=2)
+        person.sees("OP-42 is disarmed")
+        person.prompted()
+        assert "171s" not in person.seat.screen[at:]
 
 
 # How it ends.

@@ -11,7 +11,7 @@ from tests.stories.terminal import Terminal
 REASON = "repair done WO 4711"
 ENERGISE = f'arm pfe a energise to 1000 mA rate 100 mA/s reason "{REASON}"'
 QUESTION = "code from the screen above"
-WELL_UNDER_WAY_MA = 200.0
+WELL_UNDER_WAY_MA = 150.0
 
 
 class Armed(NamedTuple):

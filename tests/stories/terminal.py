@@ -17,7 +17,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,7 +31,7 @@ MORE = "--More-- (SPACE, q, /text)"
 SEQUENCES = re.compile(r"\x1b\[[0-9;?>=]*[A-Za-z]|\x1b[=>()][0-9A-B]?|\x07")
 WHERE, HERE = b"\x1b[6n", b"\x1b[24;1R"
 KEY_S = 0.043  # between two keys of a quick typist; what comes faster the shell takes for pasted, and it does not act on that
-QUIET_S = 0.25  # no byte for so long: what was written is whole (it is looked at again if not)
+QUIET_S = 0.1  # no byte for so long: what was written is whole (it is looked at again if not)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,18 @@ class Kind:
     term: str = "vt100"
     lang: str = "C"
     size: tuple[int, int] = (24, 80)
+
+
+def shown(raw: bytes | bytearray) -> str:
+    """Return what stands in the lines that were written: what came after a return to the begin of a line covers what was there."""
+    return "\n".join(_covered(row) for row in SEQUENCES.sub("", raw.decode("utf-8", "replace")).split("\n"))
+
+
+def _covered(row: str) -> str:
+    standing = ""
+    for part in row.split("\r"):
+        standing = part + standing[len(part) :]
+    return standing.rstrip() + (" " if standing.endswith("> ") else "")
 
 
 class Terminal:
@@ -62,13 +74,13 @@ class Terminal:
 
     @property
     def text(self) -> str:
-        """Everything that was written, without what acts on a terminal."""
-        return SEQUENCES.sub("", self.raw.decode("utf-8", "replace")).replace("\r", "")
+        """Everything that was written, as it stands after it; what moves the cursor elsewhere than to the begin of its line is left out."""
+        return shown(self.raw)
 
     @property
     def news(self) -> str:
         """What was written since the mark."""
-        return self.text[self.mark :]
+        return shown(self.raw[self.mark :])
 
     @property
     def flat(self) -> str:
@@ -82,23 +94,28 @@ class Terminal:
 
     def at_prompt(self) -> str:
         """Wait until the shell asks for the next line; return its prompt."""
-        self.until(lambda: PROMPT.search(self.news) is not None and not self._more(QUIET_S), "no prompt came")
+        self._until_quiet(lambda: PROMPT.search(self.news) is not None, "no prompt came")
         found = PROMPT.search(self.news)
         assert found is not None
         return found["prompt"]
 
-    def until(self, met: object, complaint: str) -> None:
+    def until(self, met: Callable[[], bool], complaint: str) -> None:
         """Read until a condition is met."""
-        assert callable(met)
         give_up = time.monotonic() + PATIENCE_S
         while not met():
             assert self._more(max(give_up - time.monotonic(), 0.0)) or met(), f"{complaint}:\n{self.news}"
+
+    def _until_quiet(self, met: Callable[[], bool], complaint: str) -> None:
+        """Read until a condition is met and stays so while nothing more comes for a moment."""
+        self.until(met, complaint)
+        while self._more(QUIET_S):
+            self.until(met, complaint)
 
     # What is done.
 
     def presses(self, keys: str) -> None:
         """Press keys, and nothing else."""
-        self.mark = len(self.text)
+        self.mark = len(self.raw)
         os.write(self._leader, keys.encode())
 
     def types(self, line: str) -> None:
@@ -107,7 +124,7 @@ class Terminal:
 
     def types_by_hand(self, line: str) -> None:
         """Type a line key by key, as fast as a person does: so what acts is taken."""
-        self.mark = len(self.text)
+        self.mark = len(self.raw)
         next_t = time.monotonic()
         for key in f"{line}\r":
             os.write(self._leader, key.encode())
@@ -129,12 +146,12 @@ class Terminal:
         self.until(lambda: "\n" in self.news, f"{line} was not taken")
 
         def done() -> bool:
-            if self.news.endswith(MORE):
+            while self.news.endswith(MORE):
                 os.write(self._leader, b" ")
                 self._more(PATIENCE_S)
-            return PROMPT.search(self.news.partition("\n")[2]) is not None and not self._more(QUIET_S)
+            return PROMPT.search(self.news.partition("\n")[2]) is not None
 
-        self.until(done, f"{line} has no end")
+        self._until_quiet(done, f"{line} has no end")
         return self.news.partition("\n")[2]
 
     def hangs_up(self) -> None:

@@ -14,6 +14,10 @@ from tests.stories.people import ALIYEVA, BEKOV, SMITH, Place
 from tests.stories.terminal import Terminal, sitting
 
 SAME_MA = 3.0
+NOT_IN_FULL = (
+    'ar pfe a energise to 1000 mA rate 100 mA/s reason "not in full"', 'arm pfe a energise to 1000 rate 100 mA/s reason "no unit"',
+    "arm pfe a energise to 1000 mA rate 100 mA/s", 'arm pfe a energise to 1 kA rate 100 mA/s reason "wrong unit"',
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -110,14 +114,11 @@ def test_the_wrong_code_begins_nothing_and_the_second_one_ends_it(line: Line, be
     assert line.order("current a") == pytest.approx(0.0, abs=SAME_MA)
 
 
-@pytest.mark.parametrize("typed", [
-    'ar pfe a energise to 1000 mA rate 100 mA/s reason "not in full"', 'arm pfe a energise to 1000 rate 100 mA/s reason "no unit"',
-    "arm pfe a energise to 1000 mA rate 100 mA/s", 'arm pfe a energise to 1 kA rate 100 mA/s reason "wrong unit"',
-])  # fmt: skip
-def test_what_is_not_typed_in_full_with_every_unit_and_a_reason_arms_nothing(bekov: Terminal, typed: str) -> None:
-    refused = bekov.acts(typed)
-    assert not re.search(r"\bcode +\w{4}\b", refused), refused
-    assert "OP-" not in refused.splitlines()[-1]
+def test_what_is_not_typed_in_full_with_every_unit_and_a_reason_arms_nothing(bekov: Terminal) -> None:
+    for typed in NOT_IN_FULL:
+        refused = bekov.acts(typed)
+        assert not re.search(r"\bcode +\w{4}\b", refused), refused
+        assert "OP-" not in refused.splitlines()[-1], refused
 
 
 def test_what_was_armed_is_disarmed_when_its_author_leaves(bekov: Terminal, aliyeva: Terminal) -> None:

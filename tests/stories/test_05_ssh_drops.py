@@ -17,6 +17,8 @@ from tests.stories.terminal import PROMPT, Terminal, sitting
 
 LEAD_MA = 100.0  # a second of the rate: so far ahead of the measured current may the set point be
 SAME_MA = 3.0
+TARGET_MA = 600.0
+ENERGISE = f'arm pfe a energise to {TARGET_MA:g} mA rate 100 mA/s reason "repair done WO 4711"'
 
 
 @pytest.fixture
@@ -32,7 +34,7 @@ def in_mid_ramp(line: Line, bekov: Terminal, aliyeva: Terminal) -> str:
     """Let two persons begin, and the current rise; return the name of the operation."""
     bekov.at_prompt()
     bekov.acts("authority request")
-    one = armed(bekov)
+    one = armed(bekov, ENERGISE)
     approves(aliyeva, one.name)
     bekov.sees(f"has approved {one.name}")
     executes(bekov, one)
@@ -75,7 +77,7 @@ def test_a_line_that_is_cut_holds_the_ramp_and_the_next_login_shows_it_and_goes_
         bekov.sees(f"has approved {name}")
         executes(bekov, again)
         bekov.sees(name, "reached", "stable 5 s")
-        assert line.order("current a") == pytest.approx(1000.0, abs=SAME_MA)
+        assert line.order("current a") == pytest.approx(TARGET_MA, abs=SAME_MA)
     line.until_matches("aktau", "show alarms all", r"\b[AD] +MAJOR .*station/OP-HELD|^(?s:(?!.*OP-HELD).*)$")
 
 

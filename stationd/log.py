@@ -2,14 +2,13 @@
 
 Under systemd the lines go to the journal with their priority in front (sd-daemon(3)), so that `journalctl -p warning` works.
 `RECENT` keeps the newest events for people of the control socket, bounded in number and in size; what looks like a secret is
-withheld there, although nobody should ever log one.
+withheld there (stationd.redaction), although nobody should ever log one.
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import re
 import sys
 from collections import deque
 from collections.abc import Mapping, MutableMapping
@@ -19,6 +18,8 @@ from typing import Any
 
 import structlog
 
+from stationd.redaction import WITHHELD, names_a_secret, redacted
+
 # What these call an error is a peer's fault that the daemon counts, answers or reports itself, in one line of its own.
 QUIET = ("pymodbus", "aiohttp.server", "mqtt")
 
@@ -26,10 +27,6 @@ PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 
 MOST_EVENTS = 1000
 LONGEST_TEXT, MOST_FIELDS = 300, 16  # of one field, and of one event: together at most about 5 KiB
-WITHHELD = "(withheld)"
-# "key" alone is that of an alarm here.
-_SECRET = re.compile(r"pass|secret|token|pwd|credential|_key$", re.IGNORECASE)
-_LOGIN = re.compile(r"//[^/@\s]*@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +121,12 @@ def _with_priority(_: Any, method: str, line: str | MutableMapping[str, Any]) ->
 
 def _fit(name: str, value: object) -> object:
     """Return a field as it is kept: numbers and truths as they are, all else as a text of bounded length."""
-    if _SECRET.search(name):
+    if names_a_secret(name):
         return WITHHELD
     return value if value is None or isinstance(value, bool | int) or (isinstance(value, float) and abs(value) < 1e300) else _text(value)
 
 
 def _text(value: object) -> str:
     text = value if isinstance(value, str) else repr(value) if not hasattr(value, "__fspath__") else str(value)
-    shown = _LOGIN.sub(f"//{WITHHELD}@", text[: 4 * LONGEST_TEXT])
+    shown = redacted(text[: 4 * LONGEST_TEXT])
     return shown if len(shown) <= LONGEST_TEXT else f"{shown[: LONGEST_TEXT - 3]}..."

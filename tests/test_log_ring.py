@@ -9,7 +9,8 @@ import logging
 import structlog
 
 from stationd import log
-from stationd.log import LONGEST_TEXT, MOST_FIELDS, WITHHELD, Ring
+from stationd.log import LONGEST_TEXT, MOST_FIELDS, Ring
+from stationd.redaction import WITHHELD
 
 
 def test_the_oldest_go_and_are_counted() -> None:

@@ -1,13 +1,12 @@
 """The configuration that is in force, as a document for people: the file with its defaults filled in, and where it came from.
 
-Secrets are references ("credential:far.key") in the models already; all the same whatever names a secret and is no reference, and a
-login within an address, is withheld. What the document says is what was loaded, not what the file says by now.
+Secrets are references ("credential:far.key") in the models already; all the same whatever looks like a secret and is no reference is
+withheld (stationd.redaction). What the document says is what was loaded, not what the file says by now.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from enum import Enum
@@ -18,11 +17,7 @@ from pydantic import BaseModel
 from stationd.config.machines import Amplifier, PowerFeed
 from stationd.config.model import StationConfig
 from stationd.outputs.near_names import NearNames
-
-WITHHELD = "(withheld)"
-_SECRET = re.compile(r"pass|secret|token|pwd|^key$", re.IGNORECASE)
-_REFERENCE = re.compile(r"(credential:[^/\s]+|file:/\S+)")
-_LOGIN = re.compile(r"//[^/@\s]*@")
+from stationd.redaction import shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,16 +105,10 @@ def _plain(value: object, key: str, path: str, defaults: list[str]) -> object:
         case Mapping():
             return {str(name): _plain(each, str(name), f"{path}.{name}", defaults) for name, each in value.items()}
         case str():
-            return _shown(value, key)
+            return shown(key, value, of_file=True)
         case Enum():
             return value.value
         case Sequence():
             return [_plain(each, key, f"{path}.{number}", defaults) for number, each in enumerate(value, 1)]
         case _:
             return value
-
-
-def _shown(text: str, key: str) -> str:
-    if _SECRET.search(key) and not _REFERENCE.fullmatch(text):
-        return WITHHELD
-    return _LOGIN.sub(f"//{WITHHELD}@", text)

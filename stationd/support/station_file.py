@@ -1,8 +1,7 @@
-"""The station file, also one that is broken: what stands in it, its mistakes with their lines, and its text without secrets.
+"""The station file, also one that is broken: what stands in it, and its mistakes with their lines.
 
-A file that is no TOML is still text: names and paths that the rest needs are looked for in its lines, and secrets are removed from
-the text itself, so that nothing depends on it being right. Too much is removed rather than too little; references to credentials
-and to files of secrets stay, since they are what one looks for.
+A file that is no TOML is still text: names and paths that the rest needs are looked for in its lines, and what it has of secrets is
+withheld from the text itself (stationd.redaction), so that nothing depends on it being right.
 """
 
 from __future__ import annotations
@@ -16,18 +15,6 @@ from stationd.problem import Problem
 
 LARGEST = 4 << 20  # bytes; a station file has some tens of thousands
 STATE, SOCKET = Path("/var/lib/stationd"), Path("/run/stationd/io.stationd")  # the defaults of [station] and [control]
-REMOVED = "(removed)"
-_NAME = r"[A-Za-z0-9_.-]*(?:pass|secret|token|pwd|psk|credential|api_?key)[A-Za-z0-9_.-]*|(?:[A-Za-z0-9_.-]*[_.-])?key"
-_WEAK = r"[A-Za-z0-9_.-]*(?:password|passwd|secret|token|pwd|psk)[A-Za-z0-9_.-]*"
-_VALUE = r"\"\"\".*?(?:\"\"\"|\Z)|'''.*?(?:'''|\Z)|\"(?:[^\"\\\n]|\\.)*(?:\"|$)|'[^'\n]*(?:'|$)|\[.*?(?:\]|\Z)|[^\s,}\]#&\"']*"
-_PAIR = r"(?<![A-Za-z0-9_.-])([\"']?)({})\1(\s*[=:]\s*)({})"
-_IN_FILE, _ELSEWHERE = (
-    re.compile(_PAIR.format(name, _VALUE), re.IGNORECASE | re.DOTALL | re.MULTILINE) for name in (_NAME, _WEAK)
-)  # in a log and in documents "key" is that of an alarm, and "passed" a result
-_REFERENCE = re.compile(r"""(["'])(credential:[A-Za-z0-9_.-]+|file:/[^\s"']*)\1""")
-_LOADED = re.compile(r"[A-Za-z0-9_.-]+:/[A-Za-z0-9_./-]*")  # what a unit loads a credential from, as comments quote it
-_LOGIN = re.compile(r"//[^\s\"',]*@")
-_PEM = re.compile(r"-----BEGIN [A-Z0-9 ]*-----.*?(?:-----END [A-Z0-9 ]*-----|\Z)", re.DOTALL)
 _HEADER = re.compile(r"\s*\[\[?\s*([^\[\]#]+?)\s*\]\]?\s*(?:#.*)?")
 _AT_LINE = re.compile(r"\bat line (\d+)")
 
@@ -120,17 +107,3 @@ def place_of(problem: Problem, text: str) -> str:
     at = _AT_LINE.search(problem.reason)
     number = int(at[1]) if at else line_of(text, problem.key) if problem.key else None
     return ", ".join(filter(None, (f"line {number}" if number else "", problem.key)))
-
-
-def redacted(text: str, *, of_file: bool = False) -> str:
-    """Return a text without secrets; of the station file every value goes that a name calls one."""
-    text = _PEM.sub(REMOVED, text)
-    text = (_IN_FILE if of_file else _ELSEWHERE).sub(_kept, text)
-    return _LOGIN.sub(f"//{REMOVED}@", text)
-
-
-def _kept(found: re.Match[str]) -> str:
-    quote, name, mark, value = found.groups()
-    reference = _REFERENCE.fullmatch(value) or (name.lower() == "loadcredential" and _LOADED.fullmatch(value))
-    shown = value if reference or not value else f'"{REMOVED}"'
-    return f"{quote}{name}{quote}{mark}{shown}"

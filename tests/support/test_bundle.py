@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from stationd.outputs.journal import Record, RecordClass
 from stationd.shell.screens.phone import LETTERS, verified
 from stationd.support import main
 from stationd.support.collecting import Wanted, collected
@@ -94,8 +95,10 @@ def test_the_summary_comes_about_whatever_stands_in_the_place_of_the_journal(tmp
 
 
 async def test_a_bundle_of_a_dead_daemon_has_all_that_can_be_had_and_no_secret(tmp_path: Path) -> None:
-    async with journal(tmp_path / "state"):
-        pass
+    async with journal(tmp_path / "state") as kept:
+        document = {"said": f"login mqtt://u:{SECRET}/x@broker failed", "psk": SECRET, "document": {"text": f"new password={SECRET}"}}
+        for kind in (RecordClass.EVENT, RecordClass.COMMAND):
+            await kept.append(Record(kept.stamp(), kind, "test", json.dumps(document), "aktau", audited=kind is RecordClass.COMMAND))
     state = tmp_path / "state"
     (state / "selftest").mkdir()
     (state / "selftest" / "2026-11-21T2210Z.json").write_text('{"failed": 1}')
@@ -107,7 +110,8 @@ async def test_a_bundle_of_a_dead_daemon_has_all_that_can_be_had_and_no_secret(t
     assert SECRET not in "".join(found.values())
     assert "is not TOML at line 11" in found["check.txt"]
     assert len(found["journal/events.jsonl"].splitlines()) > 40
-    assert json.loads(found["journal/audit.jsonl"])["position"] == 1
+    assert "digests are those of the whole" in found[CONTENTS]
+    assert [json.loads(line)["position"] for line in found["journal/audit.jsonl"].splitlines()] == [1, 2]
     assert {json.loads(line)["letter"] for line in found["journal/alarms.jsonl"].splitlines()} == {"B", "C", "H"}
     assert found["selftest/2026-11-21T2210Z.json"] == '{"failed": 1}'
     assert {"summary.txt", "machine.txt", "versions.txt", "files.txt", "station.toml"} <= set(found)

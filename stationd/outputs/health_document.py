@@ -220,6 +220,7 @@ class HealthDocuments:
             "outbox": figures.sure(round(sum(total.bytes for total in outbox) / KIB, 1), "KiB"),
             "audit_position": figures.sure(statistics.audit.position),
             "audit_digest": statistics.audit.text,
+            # How far back the tier of seconds and that of minutes reach: one in hours, the other in days, as the numbers themselves say.
             "reach_seconds": figures.sure(round(statistics.history[Tier.SECONDS].reached_s / 3600, 2), "h"),
             "reach_minutes": figures.sure(round(statistics.history[Tier.MINUTES].reached_s / 86_400, 2), "d"),
         }

@@ -16,8 +16,6 @@ from stationd.outputs.document import Document, Mode, plain, quality_word
 from stationd.outputs.journal import Sample
 from stationd.outputs.journal.minutes import WORST
 
-MOST_COLUMNS = 200
-
 
 @dataclass(slots=True)
 class Column:

@@ -11,7 +11,7 @@ import contextlib
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from stationd.shell import feeds
@@ -25,6 +25,7 @@ from stationd.shell.terminal import Pasted, Terminal
 from stationd.shell.wish import Kind, Wish
 
 Form = Mapping[str, Any]
+Show = Callable[[Sequence[str]], None]  # the screen that is read before somebody says yes
 LOOK_S = 1.0  # between two looks, and between two keep-alives: a fifth of what the daemon allows
 LONGEST_CALL_S = 5.0  # while it runs: without an answer for so long it holds anyway
 HOLD_KEYS, LEAVE_KEYS = " ", "\x04q"
@@ -61,17 +62,18 @@ def face_to_face(line: Line, wish: Wish, socket: str, timeout_s: float) -> Exit:
 class SecondPerson:
     """Somebody who is asked to agree: he is shown what the first person saw, and agrees by typing the name of it after that."""
 
-    def __init__(self, line: Line, wish: Wish, timeout_s: float) -> None:
+    def __init__(self, line: Line, wish: Wish, timeout_s: float, show: Show | None = None) -> None:
         self._line = line
         self._wish = wish
         self._timeout_s = timeout_s
         self._terminal = Terminal()
+        self._show = show or self._terminal.say
 
     def reads(self) -> Exit:
         """Show it, ask, and approve if that is the answer. Failed when the daemon refuses, or nothing waits for an approval."""
         view = self._look()
         name = str(view["name"])
-        self._terminal.say(act_screens.arming_screen(view))
+        self._show(act_screens.arming_screen(view))
         if not act_screens.waits(view):
             self._nothing_waits(view)
         try:
@@ -121,12 +123,13 @@ def not_here(view: Form, code: Exit, cause: str, why: str, remedy: str) -> Faile
 class Visit:
     """One person with one operation, from its arming until it has ended, holds, or is left."""
 
-    def __init__(self, line: Line, socket: str, timeout_s: float, view: View | None = None) -> None:
+    def __init__(self, line: Line, socket: str, timeout_s: float, view: View | None = None, show: Show | None = None) -> None:
         self._line = line
         self._socket = socket
         self._timeout_s = timeout_s
         self._terminal = Terminal()
         self._view = view or InLines(self._terminal.say)
+        self._show = show or self._terminal.say
         self._name = ""
         self._own = False
         self._stays = False
@@ -148,7 +151,7 @@ class Visit:
         """Arm or prepare, and show what it is about; whoever stays in the shell begins it later. Failed when it is refused."""
         view, code = self._selected(wish)
         self._name = str(view["name"])
-        self._terminal.say(act_screens.arming_screen(view, code, stays=True))
+        self._show(act_screens.arming_screen(view, code, stays=True))
         return view
 
     def begun(self, name: str, *, here: bool) -> Exit:

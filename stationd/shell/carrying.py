@@ -23,7 +23,7 @@ from stationd.shell.methods import OPERATION
 from stationd.shell.outlet import Outlet
 from stationd.shell.owned import Owned
 from stationd.shell.pager import Pager
-from stationd.shell.screens.typeset import ascii_only, fitting, wrapped
+from stationd.shell.screens.typeset import RULE, ascii_only, fitting, wrapped
 from stationd.shell.settings import Settings, Size
 from stationd.shell.terminal import Terminal
 from stationd.shell.told import Asked, Told
@@ -172,7 +172,7 @@ class Carrier:
         line = self._daemon.keep()
         with self._outlet.held():
             if wish.kind is Kind.APPROVE:
-                act_client.SecondPerson(line, wish, self._daemon.timeout_s).reads()
+                act_client.SecondPerson(line, wish, self._daemon.timeout_s, self._to_be_read).reads()
                 return
             if wish.kind is Kind.OUT_OF_SERVICE:
                 from stationd.shell import out_of_service
@@ -180,7 +180,7 @@ class Carrier:
                 out_of_service.asked(line, wish, self._daemon.timeout_s)
                 return
             view = running_view.of_shell(self._outlet, self._size, self._outlet.say, plain=self._settings.plain)
-            visit = act_client.Visit(line, self._daemon.socket, self._daemon.timeout_s, view)
+            visit = act_client.Visit(line, self._daemon.socket, self._daemon.timeout_s, view, self._to_be_read)
             try:
                 self._visited(visit, wish)
             except KeyboardInterrupt:
@@ -188,6 +188,15 @@ class Carrier:
                 raise
             except Failed as failed:
                 raise visit.without(failed) from None
+
+    def _to_be_read(self, lines: Sequence[str]) -> None:
+        """Show what a person reads before he says yes: no row of it leaves the screen unseen, and its end, with the code, stands there."""
+        fits = fitting(map(ascii_only, lines))
+        if self._settings.plain:
+            self._outlet.say(fits)
+            return
+        kept = fits[::-1].index(RULE) if RULE in fits else 0
+        Pager(self._outlet, Terminal(), self._size(), self._idle_s).show(fits, kept)
 
     def _visited(self, visit: act_client.Visit, wish: Wish) -> None:
         """Arm and stay, or begin. What goes on and needs nobody else asks for its code at once."""

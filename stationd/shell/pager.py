@@ -31,16 +31,26 @@ class Pager:
         self._idle_s = idle_s
         self._sought = ""
         self._keys = ""  # that were pressed already
+        self._left = False
 
-    def show(self, lines: Sequence[str]) -> None:
-        """Write lines; with a stop after each screen, if they are more than one. Idle where nobody goes on."""
+    def show(self, lines: Sequence[str], kept: int = 0) -> None:
+        """Write lines; with a stop after each screen, if they are more than one. Idle where nobody goes on.
+
+        The last ones, as many as `kept`, are shown to whoever leaves as well.
+        """
         if self._rows(lines) < self._size.rows:
             self._outlet.say(lines)
             return
         with self._outlet.held(), self._terminal.keys():
             at = self._page(lines, 0)
-            while at < len(lines):
-                at = self._further(lines, at)
+            try:
+                while at < len(lines) and not self._left:
+                    at = self._further(lines, at)
+            except KeyboardInterrupt:  # between two keys
+                self._outlet.say([""])
+                self._left = True
+            if self._left:
+                self._outlet.say(lines[max(at, len(lines) - kept) :] if kept else [])
 
     def _further(self, lines: Sequence[str], at: int) -> int:
         """Do what the next key says; return where the rest begins."""
@@ -58,7 +68,8 @@ class Pager:
                 return self._found(lines, at)
             case "n":
                 return self._found(lines, at)
-        return len(lines) if key in LEAVE else at
+        self._left = key in LEAVE
+        return at
 
     def _page(self, lines: Sequence[str], at: int) -> int:
         room, end = self._size.rows - 1, at

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from tests.console.desk import STATUS, value
-from tests.shell.scripted import Scripted, scripted
+from tests.shell.scripted import Scripted, scripted, view
 from tests.shell.shelling import Person, at_shell, furnish
 
 MORE = "--More-- (SPACE, q, /text)"
@@ -69,6 +69,27 @@ def test_a_text_is_looked_for(daemon: Scripted) -> None:
         person.types("/nowhere\r")
         person.sees("nothing more with: nowhere")
         person.sees(MORE)
+
+
+ARM = 'arm pfe a energise to 1000 mA rate 20 mA/s reason "repair done WO 4711"'
+WAYS = pytest.mark.parametrize("keys", ["  ", "q", "\x03"], ids=["to the end", "q", "Ctrl-C"])
+
+
+@pytest.mark.parametrize("line", [ARM, "approve OP-42"])
+@WAYS
+def test_what_is_read_before_saying_yes_never_scrolls_off_and_its_end_is_always_shown(daemon: Scripted, keys: str, line: str) -> None:
+    checks = [{"name": f"far feed {number}", "shown": f"contact {number} OPEN", "good": False, "reason": None} for number in range(30)]
+    daemon.view = view(checks=checks)
+    with at_shell(daemon) as person:
+        person.orders(line)
+        person.sees(MORE)
+        assert "OP-42" in person.read
+        person.types(keys)
+        person.sees("EFFECT   Puts up to +2250 V")
+        person.sees("code K7Q4" if line == ARM else "type OP-42 to approve")
+        if line == ARM:
+            person.prompted()
+            assert MORE not in person.seat.screen[person.seat.screen.rfind("EFFECT") :]
 
 
 def test_the_size_that_was_set_counts(daemon: Scripted) -> None:

@@ -188,12 +188,15 @@ class Watch:
 
 
 def watchable(command: str) -> Wish:
-    """Return what a command that is watched asks for. Usage for anything but a command of show."""
+    """Return what a command that is watched asks for. Usage for anything but a command of show that is answered at once."""
     line = staged(words_of(command))
     found = read(COMMANDS, line.words)
     if line.stages or not found.command.form.startswith("show "):
         raise Usage(f"watch goes with a command of show, alone: watch show pfe; not with {command}")
-    return found.command.ask(found.filled)
+    wish = found.command.ask(found.filled)
+    if wish.kind in errand.LONG_S:
+        raise Usage(f"{command} takes minutes, and keeps the daemon busy: it is asked once, not watched")
+    return wish
 
 
 @contextlib.contextmanager

@@ -145,6 +145,12 @@ def test_only_a_command_of_show_is_watched(command: str) -> None:
         watchable(command)
 
 
+@pytest.mark.parametrize("command", ["show audit verify", "sh audit verify"])
+def test_what_takes_minutes_is_asked_once(command: str) -> None:
+    with pytest.raises(Usage, match="not watched"):
+        watchable(command)
+
+
 @pytest.mark.parametrize(("command", "kind"), [("show pfe", Kind.FEEDS), ("sh alarms", Kind.ALARMS), ("show pfe a", Kind.FEED)])
 def test_what_is_watched_may_be_typed_short(command: str, kind: Kind) -> None:
     assert watchable(command).kind is kind

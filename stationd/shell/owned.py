@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import time
 
-from stationd.shell.caller import Failed
+from stationd.shell.caller import Failed, Line
 from stationd.shell.daemon import Daemon
 from stationd.shell.methods import OPERATION
 from stationd.shell.screens import acting as act_screens
 
-LEAVING_S = 3.0  # for all of them together somebody waits so long at most; the end of the connection disarms them anyway
+LEAVING_S = 3.0  # whoever leaves waits so long at most, for all of them together; the end of the connection disarms them anyway
 
 
 class Owned:
@@ -39,14 +40,16 @@ class Owned:
     def given_up(self) -> list[str]:
         """Disarm what was armed here and has not begun; return what to say of it. What holds stays as it is."""
         lines: list[str] = []
+        until = time.monotonic() + LEAVING_S
         for name in self._armed:
             with contextlib.suppress(Failed, KeyError, TypeError):
-                lines += self._given_up(name)
+                lines += self._given_up(name, until - time.monotonic())
         return lines
 
-    def _given_up(self, name: str) -> list[str]:
-        with contextlib.closing(self._daemon.another()) as line:
-            line.renew(LEAVING_S)
+    def _given_up(self, name: str, within_s: float) -> list[str]:
+        if within_s <= 0.0:
+            return [f"{name} ends with this session."]
+        with contextlib.closing(Line(self._daemon.socket, within_s)) as line:  # the one that is kept may be in the middle of an answer
             view = line.call(f"{OPERATION}.Get", {"operation": name})["operation"]
             if view["phase"] in ("starting", "running", "held"):
                 return act_screens.left_lines(name, running=view["phase"] != "held")

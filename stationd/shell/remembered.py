@@ -1,7 +1,8 @@
 """The lines that the arrow keys bring back: commands that only look, and no others, in a file of the user.
 
-A line that could act is never written down, so that no key brings it back. The caller says which lines those are; the file is read
-with the same question, so that nothing that was put into it by another way comes up. A disk that fails is no news: the shell goes on.
+A line that could act is never kept here, so that no key for the history brings it back. The caller says which lines those are; the file
+is read with the same question, so that nothing that was put into it by another way comes up. A disk that fails is no news: the shell goes
+on.
 Follows the XDG base directory specification for the place.
 """
 

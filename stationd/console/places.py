@@ -21,9 +21,10 @@ class Limits:
     """Bounds of the control socket. Sizes in bytes, times in seconds.
 
     `confirmed_s` is what EmergencyOff waits for its confirmation; it goes on afterwards. `share` is the part of the loop's time that all
-    who only look may use together; those who may act have as much again. `backlog` connections wait to be taken at most, and so many are
-    taken in `moment_s`: whoever waits to give an EMERGENCY-OFF is taken within the next one, however many knock. A new connection
-    of who may act waits `acting_s` at most for his share; one at a place for emergencies has to ask within `emergency_s`.
+    who only look may use together; those who may act have as much again. `backlog` connections wait to be taken at most, of which
+    `at_once` are taken in `moment_s`, so that all who wait are taken within 0.1 s: whoever has to give an EMERGENCY-OFF waits no longer,
+    however many knock. A new connection of who may act waits `acting_s` at most for his share; one at a place for emergencies has to ask
+    within `emergency_s`.
     """
 
     connections: int = 32
@@ -31,7 +32,8 @@ class Limits:
     one_user: int = 15
     emergency: int = 2
     backlog: int = 128
-    moment_s: float = 0.1
+    at_once: int = 32
+    moment_s: float = 0.025
     acting_s: float = 0.05
     emergency_s: float = 2.0
     message_bytes: int = 64 * 1024
@@ -103,7 +105,7 @@ class Entrance:
         if now - self._begun_t >= self._limits.moment_s:
             self._begun_t, self._taken = now, 0
         self._taken += 1
-        return self._begun_t + self._limits.moment_s - now if self._taken >= self._limits.backlog else 0.0
+        return self._begun_t + self._limits.moment_s - now if self._taken >= self._limits.at_once else 0.0
 
 
 AROUND_S = 0.0001  # what the loop does around an answer: select, receive, send, wake (measured on a 2-core x86 machine: 60 to 100 us)

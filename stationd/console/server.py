@@ -276,6 +276,8 @@ class ControlSocket:
         try:
             connection.setblocking(False)
             await self._wait_for_turn(admitted, share)
+            if _hung_up(connection):
+                return
             await asyncio.get_running_loop().connect_accepted_socket(lambda: channel, connection)
             named = replace(admitted.peer, name=await self._name(admitted.peer.uid))
             stops = named.may(CommandClass.EMERGENCY)
@@ -324,6 +326,14 @@ class ControlSocket:
         with contextlib.suppress(OSError):
             if self._own is not None and os.path.samestat(self._own, self._path.stat()):
                 self._path.unlink()
+
+
+def _hung_up(connection: socket.socket) -> bool:
+    """Return whether a client has gone again without a word: nothing is made for him."""
+    try:
+        return connection.recv(1, socket.MSG_PEEK) == b""
+    except BlockingIOError:
+        return False
 
 
 def registry(made: Sequence[VarlinkInterface]) -> VarlinkInterfaceRegistry:

@@ -244,7 +244,7 @@ async def _counted(caller: Caller, told: list[dict[str, Any]]) -> None:
 
 
 async def test_no_more_are_taken_in_a_moment_than_may_wait_and_who_is_here_goes_on() -> None:
-    async with hall(Limits(backlog=4, moment_s=3600.0)) as house:
+    async with hall(Limits(at_once=4, moment_s=3600.0)) as house:
         friend = await house.caller(OPERATOR)
         crowd = [await house.caller(VIEWER) for _ in range(3)]
         late = [await Caller.at(house.path) for _ in range(3)]

@@ -7,10 +7,10 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stationd.console.places import Entrance, Limits, Places
+from stationd.console.places import USUAL, Entrance, Limits, Places
 from tests.console.desk import OPERATOR, POWER, VIEWER
 
-MOMENT = Limits(backlog=5, moment_s=0.1)
+MOMENT = Limits(at_once=5, moment_s=0.1)
 
 
 def test_no_user_has_more_than_one_of_the_places_for_emergencies() -> None:
@@ -33,10 +33,14 @@ def test_however_many_knock_few_are_taken_in_a_moment_and_the_rest_is_no_longer_
         assert 0.0 <= rest_s <= MOMENT.moment_s
         now += rest_s
     for first in taken:
-        assert sum(first <= each < first + 0.0999 for each in taken) <= 2 * MOMENT.backlog
+        assert sum(first <= each < first + 0.0999 for each in taken) <= 2 * MOMENT.at_once
 
 
-def test_as_many_as_may_wait_are_taken_before_the_next_rest() -> None:
+def test_all_who_may_wait_are_taken_within_a_tenth_of_a_second() -> None:
+    assert USUAL.backlog / USUAL.at_once * USUAL.moment_s <= 0.1
+
+
+def test_so_many_are_taken_before_the_next_rest() -> None:
     entrance = Entrance(MOMENT)
     assert [entrance.rest_s(1.0) > 0 for _ in range(5)] == [False] * 4 + [True]
     assert [entrance.rest_s(1.1) > 0 for _ in range(5)] == [False] * 4 + [True]

@@ -13,11 +13,12 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from asyncvarlink import VarlinkClientProtocol, connect_unix_varlink
+from asyncvarlink import VarlinkClientProtocol, VarlinkInterface, connect_unix_varlink
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -446,6 +447,29 @@ async def test_many_may_wait_to_be_taken_while_the_loop_is_busy_whoever_made_the
         each.connect(str(folder / "s"))  # BlockingIOError where there is no room
     for each in (*waiting, made):
         each.close()
+
+
+async def test_for_who_has_hung_up_without_a_word_nothing_is_made(folder: Path) -> None:
+    made, ended = list[Peer](), list[str]()
+    usual = interfaces(Doors(Station(), None, True), Limits())
+
+    def making(peer: Peer) -> Sequence[VarlinkInterface]:
+        made.append(peer)
+        return usual(peer)
+
+    server = ControlSocket(folder / "s", making, lambda _: OPERATOR, ended=ended.append)
+    server.start()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as gone:
+        gone.connect(str(folder / "s"))
+    running = asyncio.create_task(server.run())
+    await until(lambda: len(ended) == 1)
+    assert made == []
+    caller = await Caller.at(folder / "s")
+    assert "status" in (await caller.call(GET))["parameters"]
+    assert made == [replace(OPERATOR, name=made[0].name)]
+    caller.close()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 # Who is there, by the kernel.

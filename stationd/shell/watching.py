@@ -18,6 +18,7 @@ from stationd.shell.caller import Failed
 from stationd.shell.daemon import Daemon
 from stationd.shell.dress import dressed
 from stationd.shell.exits import Exit
+from stationd.shell.grammar.command import Class
 from stationd.shell.grammar.match import read
 from stationd.shell.grammar.table import COMMANDS
 from stationd.shell.grammar.typed import staged, words_of
@@ -191,7 +192,7 @@ def watchable(command: str) -> Wish:
     """Return what a command that is watched asks for. Usage for anything but a command of show that is answered at once."""
     line = staged(words_of(command))
     found = read(COMMANDS, line.words)
-    if line.stages or not found.command.form.startswith("show "):
+    if line.stages or not found.command.form.startswith("show ") or found.command.klass is not Class.READ:
         raise Usage(f"watch goes with a command of show, alone: watch show pfe; not with {command}")
     wish = found.command.ask(found.filled)
     if wish.kind in errand.LONG_S:

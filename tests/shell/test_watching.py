@@ -139,7 +139,11 @@ def test_without_a_daemon_a_watch_ends_as_any_command_does() -> None:
         assert "no daemon answers" in person.screen
 
 
-@pytest.mark.parametrize("command", ["note x", "discard", "check", "show", "show pfe | count", "watch show pfe", "EMERGENCY-OFF all"])
+@pytest.mark.parametrize(
+    "command",
+    ["note x", "discard", "confirm", 'apply reason "drift of OA-3"', "hold-ramp", "check",
+     "show", "show pfe | count", "watch show pfe", "EMERGENCY-OFF all"],
+)  # fmt: skip
 def test_only_a_command_of_show_is_watched(command: str) -> None:
     with pytest.raises(Usage):
         watchable(command)

@@ -100,9 +100,11 @@ class Terminal:
         return found["prompt"]
 
     def until(self, met: Callable[[], bool], complaint: str) -> None:
-        """Read until a condition is met."""
+        """Read until a condition is met; a page that stands meanwhile is turned."""
         give_up = time.monotonic() + PATIENCE_S
         while not met():
+            if self.news.endswith(MORE):
+                os.write(self._leader, b" ")
             assert self._more(max(give_up - time.monotonic(), 0.0)) or met(), f"{complaint}:\n{self.news}"
 
     def _until_quiet(self, met: Callable[[], bool], complaint: str) -> None:

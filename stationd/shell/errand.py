@@ -16,7 +16,7 @@ from stationd.shell.daemon import Daemon
 from stationd.shell.denials import NOTHING_SENT
 from stationd.shell.exits import Exit, of_outcome, qualities
 from stationd.shell.grammar.noting import ALL_VISIBLE
-from stationd.shell.methods import ALARM, DIAGNOSTICS, STATUS
+from stationd.shell.methods import ALARM, DIAGNOSTICS, SESSION, STATUS
 from stationd.shell.screens.typeset import wrapped
 from stationd.shell.told import Asked, Form, Told
 from stationd.shell.wish import ACT_SHOWN, BY_ITSELF, Ago, Kind, Wish
@@ -137,17 +137,24 @@ def _before_it_is_sent() -> Iterator[None]:
 
 
 def _acted(line: Line, wish: Wish, asked: Asked) -> Told:
-    """Give an order, before anything else is asked, and say what it has done."""
+    """Give an order, before anything else is asked, and say what it has done. Whoever takes the shift reads its page first."""
+    page = _page(line) if wish.method == f"{SESSION}.TakeHandover" and not asked.json else []
     answer = line.call(wish.method, wish.parameters, acts=True)
     status = _station(line, wish) if asked.json else {}
     code, beside = _durable(answer)
     if wish.kind is Kind.SAY:
         from stationd.shell.screens import said
 
-        return Told(said.said_lines(wish, answer), answer, code, beside, status)
+        return Told([*page, *said.said_lines(wish, answer)], answer, code, beside, status)
     from stationd.shell.screens import acting
 
     return Told(acting.done_lines(wish, answer), answer, code, beside, status)
+
+
+def _page(line: Line) -> list[str]:
+    from stationd.shell.screens import people
+
+    return people.handover_screen(line.call(f"{SESSION}.GetHandover", {})["page"], None)
 
 
 def _ordered(line: Line, wish: Wish) -> Told:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 ALARM, STATUS, DIAGNOSTICS, SERVICE = "io.stationd.Alarm.", "io.stationd.Status.", "io.stationd.Diagnostics.", "org.varlink.service."
 SESSION = "io.stationd.Session."
 Json = Mapping[str, object]
+NOT_OFFERED = "not-offered"
 
 
 class Exit(IntEnum):
@@ -136,9 +137,9 @@ def of_outcome(outcome: Json) -> Exit:
 
 
 def qualities(form: object) -> Iterator[str]:
-    """Give the quality word of every value in an answer."""
+    """Give the quality word of every value in an answer. What a unit does not offer at all is no value."""
     if isinstance(form, dict):
-        if isinstance(form.get("q"), str) and "v" in form:
+        if isinstance(form.get("q"), str) and "v" in form and form.get("why") != NOT_OFFERED:
             yield form["q"]
         for inner in form.values():
             yield from qualities(inner)

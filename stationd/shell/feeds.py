@@ -39,8 +39,11 @@ def of_station(status: object) -> Sequence[str]:
 
 
 def only(feeds: Sequence[str], typed: Sequence[str]) -> str | None:
-    """Return the one feed of a station where all that was typed is a power feed; None where there are more, or other things are meant."""
-    return feeds[0] if len(feeds) == 1 and all(name.casefold().startswith("pfe") for name in typed) else None
+    """Return the one feed of a station where it was called as the only one may be; None where there are more, or another one is meant.
+
+    `pfe b` is the feed of the other end: to switch ours off in its place would not be what was asked.
+    """
+    return feeds[0] if len(feeds) == 1 and all(name.casefold() in ONLY for name in typed) else None
 
 
 def _named(typed: Feed, feeds: Sequence[str]) -> str:

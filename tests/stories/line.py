@@ -115,7 +115,7 @@ class Line:
 
 
 @contextlib.contextmanager
-def line(folder: Path, pairs: int = 4) -> Iterator[Line]:
+def line(folder: Path, pairs: int = 2) -> Iterator[Line]:
     """Run the line with so many fibre pairs as long as the block."""
     folder.mkdir(parents=True, exist_ok=True)
     words = [sys.executable, "-m", "tests.stories.world", str(folder), str(pairs)]

@@ -34,6 +34,12 @@ from stationd.shell.screens.unjudged import HEALTHY, sentence, unjudged
 
 __all__ = ["Around", "place_words", "status_lines", "status_screen", "verdict_rows", "why_lines"]
 VERDICT = " " * 8
+# The first question of whoever is called at night; where nothing is wrong it does not arise.
+ANSWERS = {
+    "yes": "THE FAULT IS IN THIS STATION",
+    "no": "THE FAULT IS NOT IN THIS STATION",
+    "cannot-tell": "IT CANNOT BE TOLD WHOSE FAULT IT IS",
+}
 MOST_NAMED, ALARM_ROWS = 2, 5
 FRESH = ("good", "sim", "uncertain")
 NOT_AN_ISOLATION = "NOT AN ISOLATION"
@@ -153,10 +159,13 @@ def verdict_rows(verdict: object) -> list[str]:
     """Return the answer to "is it ours?": the sentence with its confidence, then where and since when. No rows without a line."""
     if not isinstance(verdict, Mapping):
         return []
-    confidence = f"confidence {str(verdict.get('confidence') or '--').upper()}"
-    said = f"VERDICT {ascii_only(verdict.get('sentence') or '--')}"
-    first = beside(said, ascii_only(confidence)) if len(said) + len(confidence) + 2 <= COLUMNS else wrapped(said, following=VERDICT)
-    second = [place_words(verdict), "" if len(first) == 1 else confidence]
+    confidence = ascii_only(f"confidence {str(verdict.get('confidence') or '--').upper()}")
+    sentence = ascii_only(verdict.get("sentence") or "--")
+    open_still = verdict.get("kind") not in (None, HEALTHY) and "this station" not in sentence.casefold()
+    answer = ANSWERS.get(str(verdict.get("ours")), "") if open_still else ""
+    said = f"VERDICT {answer or sentence}"
+    first = beside(said, confidence) if len(said) + len(confidence) + 2 <= COLUMNS else wrapped(said, following=VERDICT)
+    second = [sentence if answer else "", place_words(verdict), "" if len(first) == 1 else confidence]
     second.append("this end alone" if verdict.get("one_end") else "")
     if verdict.get("kind") != HEALTHY:
         second.append(f"since {clock({'t': verdict.get('since')}, str(verdict.get('since')))}Z" if verdict.get("since") else "")

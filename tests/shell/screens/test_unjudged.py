@@ -87,7 +87,8 @@ def test_what_is_gone_hidden_older_or_of_one_fibre_leaves_the_verdict_as_it_is(o
 def test_a_verdict_that_says_what_is_wrong_stands_whatever_the_alarms_say() -> None:
     cut = {**WELL, "kind": "cable-cut", "ours": "no", "sentence": "Cable cut, 173.0 km from Aktau (+-8.1)"}
     screen = said({**CUT, "verdict": cut}, alarm("line/LINE-BREAK", NOW))[0]
-    assert "VERDICT Cable cut, 173.0 km from Aktau (+-8.1)" in screen
+    assert "VERDICT THE FAULT IS NOT IN THIS STATION" in screen
+    assert "Cable cut, 173.0 km from Aktau (+-8.1)" in screen
     assert "S1 Aktau - Siyazan   DOWN since 22:04:11Z (0s)   cable-cut" in screen
 
 

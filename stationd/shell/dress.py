@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-COLUMNS, ROWS = 80, 24  # of a terminal that does not say: a serial console has 0x0
 DUMB = frozenset({"", "dumb", "unknown"})  # nothing but lines
 COLOURLESS = DUMB | {"vt100", "vt52"}
 SEVEN_BIT = DUMB | {"vt100", "vt52", "vt102", "vt220"}  # the consoles of agetty -L ttyS0 ... vt100 and its family
@@ -22,37 +21,25 @@ _SGR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class Dress(NamedTuple):
-    """What may be sent to a terminal. plain: lines are only ever appended. baud: 0 where it is no serial line, or not known.
-
-    no_cpr: it must not be asked where its cursor is; one that never answers costs the first key, and a warning on the screen.
-    """
+    """What may be sent to a terminal. plain: lines are only ever appended. baud: 0 where it is no serial line, or not known."""
 
     utf8: bool = False
     colour: bool = False
     plain: bool = True
-    columns: int = COLUMNS
-    rows: int = ROWS
     baud: int = 0
-    no_cpr: bool = True
 
 
-def dressed(
-    environment: Mapping[str, str], *, is_tty: bool, is_serial: bool = False, size: tuple[int, int] = (0, 0), baud: int = 0
-) -> Dress:
-    """Return what standard output may have. `size` is columns and rows as the kernel says, `baud` the speed in bits a second.
+def dressed(environment: Mapping[str, str], *, is_tty: bool, is_serial: bool = False, baud: int = 0) -> Dress:
+    """Return what standard output may have. `baud` is the speed in bits a second.
 
     `is_serial` is whether it is a real line (ttyS0, ttyUSB0), not a pseudo terminal, whose speed means nothing.
     """
     term = environment.get("TERM", "").strip().casefold()
-    columns, rows = size
     return Dress(
         utf8=_utf8(environment) and term not in SEVEN_BIT and not is_serial,
         colour=is_tty and term not in COLOURLESS and not environment.get("NO_COLOR"),
         plain=not is_tty or term in DUMB,
-        columns=columns if columns > 0 else COLUMNS,
-        rows=rows if rows > 0 else ROWS,
         baud=max(baud, 0) if is_serial else 0,
-        no_cpr=is_serial or not is_tty or term in SEVEN_BIT,
     )
 
 

@@ -27,7 +27,7 @@ def test_other_than_ascii_only_where_a_person_has_said_so(environment: dict[str,
 
 def test_a_serial_line_is_seven_bit_whatever_its_environment_says() -> None:
     dress = dressed(XTERM, is_tty=True, is_serial=True, baud=9600)
-    assert (dress.utf8, dress.baud, dress.no_cpr) == (False, 9600, True)
+    assert (dress.utf8, dress.baud) == (False, 9600)
 
 
 def test_the_speed_of_a_pseudo_terminal_means_nothing() -> None:
@@ -51,11 +51,6 @@ def test_plain_is_what_cannot_move_its_cursor(term: str, plain: bool) -> None:
     assert dressed({"TERM": term}, is_tty=True).plain is plain
     assert dressed({"TERM": term}, is_tty=False).plain
 
-
-def test_a_console_that_never_said_how_large_it_is_has_80_columns_and_24_rows() -> None:
-    for size in ((0, 0), (-1, 0)):
-        assert dressed(XTERM, is_tty=True, size=size)[3:5] == (80, 24)
-    assert dressed(XTERM, is_tty=True, size=(132, 43))[3:5] == (132, 43)
 
 
 @given(LINES, st.sampled_from([" ", "  ", "/", "-", ", "]))

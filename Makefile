@@ -13,8 +13,8 @@ DEV_READY := $(VENV)/.ready-dev
 
 TESTS ?= tests
 # What only computes runs on every core. What mostly waits (for plants, disks and people, all in real time) runs file beside file. What
-# looks at ports and clocks closely has the machine to itself afterwards.
-COMPUTING := tests/core tests/wire tests/drivers tests/farstation tests/scenarios tests/shell/grammar tests/shell/screens \
+# looks at ports and clocks closely has the machine to itself afterwards, and so have the scenarios, which fill every core by themselves.
+COMPUTING := tests/core tests/wire tests/drivers tests/farstation tests/shell/grammar tests/shell/screens \
 	$(wildcard tests/test_config*.py tests/test_driverfile*.py)
 WAITING := tests/stories tests/integration tests/console tests/support tests/outputs $(wildcard tests/shell/test_*.py)
 SIDE_BY_SIDE := 3

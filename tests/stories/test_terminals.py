@@ -53,7 +53,7 @@ def shell(line: Line, home: Path, kind: Kind) -> Iterator[Terminal]:
 def test_the_first_screen_of_a_shell_is_small_and_whole(shell: Terminal, kind: Kind) -> None:
     keeps_to(kind, shell.raw)
     assert len(shell.raw) <= PAINT_BYTES
-    assert "VERDICT Cable cut" in shell.text
+    assert "VERDICT THE FAULT IS NOT IN THIS STATION" in shell.text
     assert max(map(len, shell.text.splitlines())) <= COLUMNS
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from stationd.shell import feeds, showing
@@ -151,10 +151,16 @@ def _acted(line: Line, wish: Wish, asked: Asked) -> Told:
     return Told(acting.done_lines(wish, answer), answer, code, beside, status)
 
 
-def _page(line: Line) -> list[str]:
+def _page(line: Line) -> Sequence[str]:
     from stationd.shell.screens import people
 
-    return people.handover_screen(line.call(f"{SESSION}.GetHandover", {})["page"], None)
+    try:
+        page = line.call(f"{SESSION}.GetHandover", {})["page"]
+    except Failed as failed:
+        if not failed.error:
+            raise
+        return failed.lines  # what cannot be shown keeps nobody from taking the shift
+    return people.handover_screen(page, None)
 
 
 def _ordered(line: Line, wish: Wish) -> Told:

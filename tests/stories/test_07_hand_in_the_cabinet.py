@@ -18,7 +18,7 @@ SAFE_ONLY_AFTER = "Safe only after: the other end is off, discharge, earth, lock
 def told(text: str) -> None:
     flat = " ".join(text.split())
     assert re.search(r"pfe-a OFF sent, output OFF confirmed by read-back", flat), text
-    assert re.search(r"pfe-a measured \S+ mA \+?0(\.\d)? V", flat), text  # the current is that of the line, which Siyazan feeds
+    assert re.search(r"pfe-a measured \S+ mA \+?\d(\.\d)? V", flat), text  # the current is that of the line, which Siyazan feeds
     assert "NOT SAFE TO TOUCH" in flat
     assert SAFE_ONLY_AFTER in flat
     assert re.search(r"Siyazan feed ON, age", flat), text

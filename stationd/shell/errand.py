@@ -155,12 +155,12 @@ def _page(line: Line) -> Sequence[str]:
     from stationd.shell.screens import people
 
     try:
-        page = line.call(f"{SESSION}.GetHandover", {})["page"]
+        page = line.call(f"{SESSION}.GetHandover", {}).get("page")
     except Failed as failed:
         if not failed.error:
             raise
         return failed.lines  # what cannot be shown keeps nobody from taking the shift
-    return people.handover_screen(page, None)
+    return people.handover_screen(page, None) if page else []
 
 
 def _ordered(line: Line, wish: Wish) -> Told:

@@ -26,7 +26,7 @@ from asyncvarlink.serviceerrors import InvalidParameter
 
 from stationd.console.channel import Channel, Unusable
 from stationd.console.metering import metered
-from stationd.console.places import AROUND_S, Share
+from stationd.console.places import AROUND_S, UserShare
 from stationd.console.refusal import OPERATION, InternalError, NotServed, TooSlow
 
 log = structlog.get_logger()
@@ -48,7 +48,7 @@ class Connection:
         self,
         channel: Channel,
         registry: VarlinkInterfaceRegistry,
-        share: Share,
+        share: UserShare,
         crowded: str = "",
         called: Callable[[str], None] = lambda _: None,
         stops: bool = True,

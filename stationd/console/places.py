@@ -9,8 +9,9 @@ come in a moment is bounded as well: whatever they send, the loop stays free for
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from stationd.console.peer import Peer, Role
 from stationd.core.operation.task import CommandClass
@@ -111,23 +112,107 @@ class Entrance:
 AROUND_S = 0.0001  # what the loop does around an answer: select, receive, send, wake (measured on a 2-core x86 machine: 60 to 100 us)
 LEAST_WAIT_S = 0.005  # so that waiting costs nothing to speak of
 AHEAD_S = 0.1  # work that may be done before the first one waits
+MOST_CLOCKS = 64  # of users, twice as many as have a place
 
 
 class Share:
-    """Bounds the work for many to a share of time. Who comes first is served first."""
+    """Bounds the work for many to a share of time, and divides it fairly among the users.
+
+    The theory is start-time fair queueing: every user has a clock of his own that goes on by what he has used, and never lags behind
+    that of whoever was served last. Where there is more to do than there is time, the user whose clock is earliest is next; one whom
+    the others have overtaken has had less than his part and does not wait at all. So a user who asks for a little is answered at once
+    however much the others ask for, and they wait for what he used. Those of one user come in their order.
+    """
 
     def __init__(self, share: float) -> None:
         self._share = share
         self._paid_until = 0.0
-        self._line = asyncio.Lock()
+        self._served = 0.0  # the clock of the user who was served last
+        self._clocks: dict[int, float] = {}
+        self._waiting: dict[int, deque[asyncio.Future[None]]] = {}
+        self._next: asyncio.Handle | None = None
+
+    @property
+    def clocks(self) -> int:
+        """How many users are known by their clocks."""
+        return len(self._clocks)
+
+    def of(self, uid: int) -> UserShare:
+        """Return the part of one user."""
+        return UserShare(self, uid)
+
+    async def turn(self, uid: int) -> None:
+        """Wait until there is time for one more call of this user."""
+        if not self._waits(uid) and (self._early_s() <= 0 or self._is_overtaken(uid)):
+            self._serve(uid)
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(uid, deque()).append(turn)
+        if self._next is None:
+            self._next = asyncio.get_running_loop().call_later(max(self._early_s(), 0.0), self._call_next)
+        await turn
+
+    def used(self, uid: int, seconds: float) -> None:
+        """Note for how long the loop was held for this user."""
+        now = asyncio.get_running_loop().time()
+        if self._paid_until <= now:  # nobody waited for anybody: what was used before is forgotten
+            self._clocks.clear()
+        self._clocks[uid] = self._clock(uid) + seconds
+        self._paid_until = max(self._paid_until, now) + seconds / self._share
+
+    def _clock(self, uid: int) -> float:
+        return max(self._clocks.get(uid, 0.0), self._served)
+
+    def _is_overtaken(self, uid: int) -> bool:
+        return self._clocks.get(uid, 0.0) < self._served
+
+    def _waits(self, uid: int) -> bool:
+        return any(not turn.done() for turn in self._waiting.get(uid, ()))
+
+    def _early_s(self) -> float:
+        """Return how long there is no time for a call; 0 or less: there is."""
+        return self._paid_until - AHEAD_S / self._share - asyncio.get_running_loop().time()
+
+    def _serve(self, uid: int) -> None:
+        self._served = self._clock(uid)
+        if len(self._clocks) > MOST_CLOCKS:  # those who have had least are forgiven
+            latest = sorted(self._clocks, key=self._clock)[-MOST_CLOCKS // 2 :]
+            self._clocks = {each: self._clocks[each] for each in latest}
+
+    def _call_next(self) -> None:
+        """Have one of those who wait go on, if it is time. Each pays for his call before the next one is called."""
+        loop, self._next = asyncio.get_running_loop(), None
+        self._forget_the_gone()
+        if not self._waiting:
+            return
+        early_s = self._early_s()
+        if early_s > 0:
+            self._next = loop.call_later(max(early_s, LEAST_WAIT_S), self._call_next)
+            return
+        uid = min(self._waiting, key=self._clock)
+        self._serve(uid)
+        self._waiting[uid].popleft().set_result(None)
+        self._next = loop.call_soon(self._call_next)
+
+    def _forget_the_gone(self) -> None:
+        """Forget who does not wait any more."""
+        for uid, turns in tuple(self._waiting.items()):
+            while turns and turns[0].done():
+                turns.popleft()
+            if not turns:
+                del self._waiting[uid]
+
+
+class UserShare(NamedTuple):
+    """The part that one user has of a share."""
+
+    share: Share
+    uid: int
 
     async def turn(self) -> None:
         """Wait until there is time for one more call."""
-        async with self._line:
-            loop = asyncio.get_running_loop()
-            while (early := self._paid_until - AHEAD_S / self._share - loop.time()) > 0:
-                await asyncio.sleep(max(early, LEAST_WAIT_S))
+        await self.share.turn(self.uid)
 
     def used(self, seconds: float) -> None:
         """Note for how long the loop was held."""
-        self._paid_until = max(self._paid_until, asyncio.get_running_loop().time()) + seconds / self._share
+        self.share.used(self.uid, seconds)

@@ -33,7 +33,7 @@ from stationd.console.metering import metered
 from stationd.console.operation import OperationInterface, SharedOperations
 from stationd.console.peer import NotKnown, Peer, Role, user_name
 from stationd.console.persons import TwoPersons
-from stationd.console.places import USUAL, Entrance, Limits, Places, Share
+from stationd.console.places import USUAL, Entrance, Limits, Places, Share, UserShare
 from stationd.console.refusal import NotAdmitted, NotServed
 from stationd.console.seats import Seats
 from stationd.console.session import SessionInterface
@@ -214,7 +214,7 @@ class ControlSocket:
 
     def _begin(self, connection: socket.socket, admitted: Admitted) -> None:
         """Serve somebody who was let in, at the cost of his share."""
-        share = self._shares[admitted.peer.role >= Role.OPERATE]
+        share = self._shares[admitted.peer.role >= Role.OPERATE].of(admitted.peer.uid)
         self._sessions[admitted.peer.session] += 1
         work = metered(lambda: self._serve(connection, admitted, share), share.used)
         client = asyncio.create_task(work, name=f"console of {admitted.peer.uid}")
@@ -271,7 +271,7 @@ class ControlSocket:
         self._leaving.pop(connection).cancel()
         connection.close()
 
-    async def _serve(self, connection: socket.socket, admitted: Admitted, share: Share) -> None:
+    async def _serve(self, connection: socket.socket, admitted: Admitted, share: UserShare) -> None:
         channel = Channel(replace(self._limits, first_message_s=self._limits.emergency_s) if admitted.crowded else self._limits)
         try:
             connection.setblocking(False)
@@ -288,7 +288,7 @@ class ControlSocket:
         finally:
             channel.drop()
 
-    async def _wait_for_turn(self, admitted: Admitted, share: Share) -> None:
+    async def _wait_for_turn(self, admitted: Admitted, share: UserShare) -> None:
         """Have somebody wait for his share before anything is made for him; who may have to stop something hardly waits."""
         if not admitted.crowded:
             patient = not admitted.peer.may(CommandClass.EMERGENCY)

@@ -154,6 +154,11 @@ class Plant:
         self.cable = replace(self.cable, earth_potential_v=earth_potential_v)
         self._changed()
 
+    def set_conductor(self, ohm_per_km: float) -> None:
+        """Let the conductor have another resistance, as a resistive line on a bench is switched."""
+        self.cable = replace(self.cable, conductor_ohm_per_km=ohm_per_km)
+        self._changed()
+
     def apply(self, event: Event) -> None:
         """Let it happen. The line has one electrical fault, a new one takes its place. ValueError if it is not on this line."""
         if isinstance(event, ElectricalFault):

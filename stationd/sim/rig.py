@@ -215,7 +215,7 @@ def parse_rig(raw: Mapping[str, Any], file: str = "rig") -> Rig:
     return rig
 
 
-SECTIONS = ("cable", "port", "device", "fault")
+SECTIONS = ("cable", "port", "device", "fault", "hil")  # [hil] is what the test rigs add, and is theirs to check
 Section = TypeVar("Section", bound=BaseModel)
 
 
@@ -271,6 +271,8 @@ def _check_ports(rig: Rig) -> Iterator[str]:
     for name, port in rig.port.items():
         if name in rig.light.values():
             yield f"port.{name}: the light of an end has this name; choose another"
+        if name == "control":
+            yield f"port.{name}: the simulation's own control port has this name; choose another"
         if port.protocol is Protocol.MODBUS_TCP and port.link == "pty":
             yield f'port.{name}.link: modbus-tcp needs link = "tcp"'
         if not any(device.port == name for device in rig.device.values()):

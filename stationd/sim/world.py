@@ -19,6 +19,8 @@ from pathlib import Path
 
 from stationd.core.verdict.words import Kind, Ours
 from stationd.sim.cable import Cut, End, InsulatedOpen, RepeaterDropChange, RepeaterShorted, Shunt
+from stationd.sim.control import NAME as CONTROL
+from stationd.sim.control import control_port
 from stationd.sim.device_io import Contact
 from stationd.sim.happening import (
     DIM_S,
@@ -46,6 +48,7 @@ from stationd.sim.happening import (
 from stationd.sim.optics import ConnectorOpen, Direction, FibreBreak, RepeaterPumpLoss, Role, TapFault, TransmitterOff
 from stationd.sim.rig import Rig, load_rig
 from stationd.sim.scenario import FIRST_S, HEALTHY, REPAIR_S, SLOW_REPAIR_S, Change, Expected, Says, Scenario, Script, Setting, Step
+from stationd.sim.scratch import scratch
 from stationd.sim.simulation import Simulation, open_rig
 
 AT_ONCE_S = 3.0  # line time from a cut, shunt, trip or open to the right verdict
@@ -353,12 +356,14 @@ async def run_sim(
     RigError names every mistake of the file; OSError when a TCP port number is taken or the ports file cannot be written.
     """
     rig = load_rig(rig_path)
-    async with open_rig(rig, seed) as simulation:
-        for line in port_table(simulation):
-            report(line)
-        if ports_file is not None:
-            write_ports(ports_file, simulation.ports)
-        await asyncio.Event().wait()
+    with scratch("stationd-sim-control", Path(tempfile.gettempdir())) as directory:
+        async with open_rig(rig, seed) as simulation, control_port(simulation, directory / CONTROL) as control:
+            for line in port_table(simulation):
+                report(line)
+            report(f"{CONTROL:<24} {control:<48} {'JSON lines':<18} the hands of whoever stands at the plant")
+            if ports_file is not None:
+                write_ports(ports_file, {**simulation.ports, CONTROL: control})
+            await asyncio.Event().wait()
 
 
 def port_table(simulation: Simulation) -> list[str]:

@@ -33,8 +33,8 @@ class Limits:
     one_user: int = 15
     emergency: int = 2
     backlog: int = 128
-    at_once: int = 32
-    moment_s: float = 0.025
+    at_once: int = 24
+    moment_s: float = 0.0125
     acting_s: float = 0.05
     emergency_s: float = 2.0
     message_bytes: int = 64 * 1024
@@ -112,6 +112,7 @@ class Entrance:
 AROUND_S = 0.0001  # what the loop does around an answer: select, receive, send, wake (measured on a 2-core x86 machine: 60 to 100 us)
 LEAST_WAIT_S = 0.005  # so that waiting costs nothing to speak of
 AHEAD_S = 0.1  # work that may be done before the first one waits
+LEAD_S = 0.02  # what one user may have had more than the others and still not wait: a screen or two
 MOST_CLOCKS = 64  # of users, twice as many as have a place
 
 
@@ -119,15 +120,15 @@ class Share:
     """Bounds the work for many to a share of time, and divides it fairly among the users.
 
     The theory is start-time fair queueing: every user has a clock of his own that goes on by what he has used, and never lags behind
-    that of whoever was served last. Where there is more to do than there is time, the user whose clock is earliest is next; one whom
-    the others have overtaken has had less than his part and does not wait at all. So a user who asks for a little is answered at once
+    that of the one whose turn came last. Where there is more to do than there is time, the user whose clock is earliest is next; one who
+    is hardly ahead of that clock has had his part at most, and does not wait at all. So a user who asks for a little is answered at once
     however much the others ask for, and they wait for what he used. Those of one user come in their order.
     """
 
     def __init__(self, share: float) -> None:
         self._share = share
         self._paid_until = 0.0
-        self._served = 0.0  # the clock of the user who was served last
+        self._turn = 0.0  # the clock of the user whose turn came last
         self._clocks: dict[int, float] = {}
         self._waiting: dict[int, deque[asyncio.Future[None]]] = {}
         self._next: asyncio.Handle | None = None
@@ -143,9 +144,12 @@ class Share:
 
     async def turn(self, uid: int) -> None:
         """Wait until there is time for one more call of this user."""
-        if not self._waits(uid) and (self._early_s() <= 0 or self._is_overtaken(uid)):
-            self._serve(uid)
-            return
+        if not self._waits(uid):
+            if self._early_s() <= 0:
+                self._comes(uid)
+                return
+            if self._clock(uid) <= self._turn + LEAD_S:
+                return
         turn = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(uid, deque()).append(turn)
         if self._next is None:
@@ -157,14 +161,14 @@ class Share:
         now = asyncio.get_running_loop().time()
         if self._paid_until <= now:  # nobody waited for anybody: what was used before is forgotten
             self._clocks.clear()
+        if len(self._clocks) >= MOST_CLOCKS:  # those who have had least are forgiven
+            latest = sorted(self._clocks, key=self._clock)[MOST_CLOCKS // 2 :]
+            self._clocks = {each: self._clocks[each] for each in latest}
         self._clocks[uid] = self._clock(uid) + seconds
         self._paid_until = max(self._paid_until, now) + seconds / self._share
 
     def _clock(self, uid: int) -> float:
-        return max(self._clocks.get(uid, 0.0), self._served)
-
-    def _is_overtaken(self, uid: int) -> bool:
-        return self._clocks.get(uid, 0.0) < self._served
+        return max(self._clocks.get(uid, 0.0), self._turn)
 
     def _waits(self, uid: int) -> bool:
         return any(not turn.done() for turn in self._waiting.get(uid, ()))
@@ -173,11 +177,8 @@ class Share:
         """Return how long there is no time for a call; 0 or less: there is."""
         return self._paid_until - AHEAD_S / self._share - asyncio.get_running_loop().time()
 
-    def _serve(self, uid: int) -> None:
-        self._served = self._clock(uid)
-        if len(self._clocks) > MOST_CLOCKS:  # those who have had least are forgiven
-            latest = sorted(self._clocks, key=self._clock)[-MOST_CLOCKS // 2 :]
-            self._clocks = {each: self._clocks[each] for each in latest}
+    def _comes(self, uid: int) -> None:
+        self._turn = self._clock(uid)
 
     def _call_next(self) -> None:
         """Have one of those who wait go on, if it is time. Each pays for his call before the next one is called."""
@@ -190,7 +191,7 @@ class Share:
             self._next = loop.call_later(max(early_s, LEAST_WAIT_S), self._call_next)
             return
         uid = min(self._waiting, key=self._clock)
-        self._serve(uid)
+        self._comes(uid)
         self._waiting[uid].popleft().set_result(None)
         self._next = loop.call_soon(self._call_next)
 

@@ -22,7 +22,7 @@ class Limits:
     """Bounds of the control socket. Sizes in bytes, times in seconds.
 
     `confirmed_s` is what EmergencyOff waits for its confirmation; it goes on afterwards. `share` is the part of the loop's time that all
-    who only look may use together; those who may act have as much again. `backlog` connections wait to be taken at most, of which
+    who only look may use together, `acting_share` that of those who may act. `backlog` connections wait to be taken at most, of which
     `at_once` are taken in `moment_s`, so that all who wait are taken within 0.1 s: whoever has to give an EMERGENCY-OFF waits no longer,
     however many knock. A new connection of who may act waits `acting_s` at most for his share; one at a place for emergencies has to ask
     within `emergency_s`.
@@ -45,6 +45,7 @@ class Limits:
     confirmed_s: float = 10.0
     stop_s: float = 1.0
     share: float = 0.1
+    acting_share: float = 0.2
 
 
 USUAL = Limits()

@@ -136,7 +136,7 @@ class ControlSocket:
         self._own: os.stat_result | None = None  # of the socket's file, where we made it
         self._places = Places(limits)
         self._entrance = Entrance(limits)
-        self._shares = {True: Share(limits.share), False: Share(limits.share)}  # for those who act, for those who look
+        self._shares = {True: Share(limits.acting_share), False: Share(limits.share)}  # by whether they may act
         self._ended = ended
         self._seats = seats or Seats()
         self._sessions: Counter[str] = Counter()

@@ -544,8 +544,8 @@ async def exhausted(caller: Caller) -> None:
 
 
 async def test_what_stops_something_waits_for_nobodys_share_of_the_loop() -> None:
-    async with acting(Limits(share=1e-7)) as floor:
-        busy, other = await floor.caller(), await floor.caller(POWER)
+    async with acting(Limits(share=1e-7, acting_share=1e-7)) as floor:
+        busy, other = await floor.caller(POWER), await floor.caller(POWER)
         await exhausted(busy)
         other.ask(f"{OPERATION}.EmergencyOff", {"objects": ["pfe-a"]})
         await until(lambda: len(floor.plant.cut) == 1)
@@ -555,8 +555,8 @@ async def test_what_stops_something_waits_for_nobodys_share_of_the_loop() -> Non
 
 
 async def test_after_an_order_to_stop_that_failed_the_next_one_of_that_connection_waits_its_turn() -> None:
-    async with acting(Limits(share=1e-7)) as floor:
-        busy, wrong, right = await floor.caller(), await floor.caller(POWER), await floor.caller(POWER_TOO)
+    async with acting(Limits(share=1e-7, acting_share=1e-7)) as floor:
+        busy, wrong, right = await floor.caller(POWER), await floor.caller(POWER), await floor.caller(POWER_TOO)
         await exhausted(busy)
         assert "error" in await wrong.call(f"{OPERATION}.EmergencyOff", {"objects": [1]}), "the first one is served at once"
         wrong.ask(f"{OPERATION}.EmergencyOff", {"objects": ["pfe-a"]})
@@ -569,7 +569,7 @@ async def test_after_an_order_to_stop_that_failed_the_next_one_of_that_connectio
 
 
 async def test_who_may_not_stop_anything_waits_his_turn_to_be_told_so() -> None:
-    async with acting(Limits(share=1e-7)) as floor:
+    async with acting(Limits(share=1e-7, acting_share=1e-7)) as floor:
         viewer, other = await floor.caller(VIEWER), await floor.caller(VIEWER)
         operator = await floor.caller()
         await exhausted(viewer)

@@ -83,6 +83,8 @@ def _give_to(path: Path, group: int | None) -> None:
     if group is None:
         log.warning("the group stationd-view does not exist: only root and the service's own user can use the control socket")
         return
+    if path.stat().st_gid == group:  # of its folder, which has the setgid bit where systemd made it: nothing to ask of the sandbox
+        return
     try:
         os.chown(path, -1, group)
     except PermissionError as error:

@@ -6,19 +6,16 @@ Follows proc(5), statvfs(3) and adjtimex(2).
 
 from __future__ import annotations
 
-import ctypes
 import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from stationd.outputs.journal.wall import AFTER_MODES, ROOM, STATUS_AT, TIME_ERROR
+from stationd.outputs.journal.wall import asked
 from stationd.outputs.signals import free_space
 
 STATM = Path("/proc/self/statm")  # in pages: size, resident, ...
-ESTIMATED_ERROR_AT = AFTER_MODES + 3 * ctypes.sizeof(ctypes.c_long)  # after offset, freq, maxerror; microseconds
 LEAPS = {0: "none", 1: "insert", 2: "delete", 3: "insert", 4: "none"}  # TIME_OK, INS, DEL, OOP (a leap second now), WAIT (it was)
-STA_UNSYNC = 0x0040
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +64,5 @@ def disk(directory: Path) -> Disk:
 
 def kernel_clock() -> KernelClock:
     """Return what the kernel says of its clock; nothing is known where it is not synchronised or must not be asked."""
-    adjtimex = getattr(ctypes.CDLL(None, use_errno=True), "adjtimex", None)
-    if adjtimex is None:
-        return KernelClock()
-    timex = ctypes.create_string_buffer(ROOM)  # modes 0: only read
-    state = adjtimex(timex)
-    if not 0 <= state < TIME_ERROR or ctypes.c_int.from_buffer(timex, STATUS_AT).value & STA_UNSYNC:
-        return KernelClock()
-    return KernelClock(ctypes.c_long.from_buffer(timex, ESTIMATED_ERROR_AT).value / 1e6, LEAPS[state])
+    known = asked()
+    return KernelClock() if known is None else KernelClock(known.estimated_error_s, LEAPS[known.state])

@@ -7,7 +7,7 @@ backlog.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Protocol
 
@@ -63,17 +63,39 @@ class Board:
     """The latest reading of every point of every device, from the first instant: never read is BAD, never absent."""
 
     def __init__(self, devices: Iterable[Unit], now: float) -> None:
-        self.devices: Mapping[str, Unit] = MappingProxyType({device.name: device for device in devices})
-        self.points: Mapping[PointId, Point] = MappingProxyType(
-            {
-                PointId(device.name, point.name): point
-                for device in self.devices.values()
-                for point in device.driver.points
-            }
-        )
-        self._readings = {name: _first(name, point, now) for name, point in self.points.items()}
+        self._readings: dict[PointId, Reading] = {}
         self._last_success: dict[PointId, float] = {}
         self._subscriptions: list[Subscription] = []
+        self._lay_out(devices, now)
+
+    def _lay_out(self, devices: Iterable[Unit], now: float) -> None:
+        self.devices: Mapping[str, Unit] = MappingProxyType({device.name: device for device in devices})
+        rows = {PointId(device.name, point.name): point for device in self.devices.values() for point in device.driver.points}
+        self.points: Mapping[PointId, Point] = MappingProxyType(rows)
+        self._of_device: dict[str, list[PointId]] = {device: [] for device in self.devices}
+        for point in rows:
+            self._of_device[point.device].append(point)
+        self._readings = {name: self._readings.get(name) or _first(name, row, now) for name, row in rows.items()}
+
+    def replan(self, devices: Iterable[Unit], anew: Container[str], now: float) -> None:
+        """Show other devices from now on; what is known of a device that is not `anew` stays. Only the engine calls this.
+
+        Subscribers hear of every point of those that are, also of one that is there no more.
+        """
+        for point in [point for point in self._readings if point.device in anew]:
+            self._forget(point)
+        known = self.points
+        self._lay_out(devices, now)
+        for point in {point: None for point in (*known, *self.points) if point.device in anew}:
+            self._mark(point)
+
+    def _forget(self, point: PointId) -> None:
+        del self._readings[point]
+        self._last_success.pop(point, None)
+
+    def of_device(self, device: str) -> Sequence[PointId]:
+        """Return the points of a device; KeyError for one that is not configured."""
+        return self._of_device[device]
 
     def periods(self) -> Mapping[PointId, float]:
         """Return how often each point is read, in seconds; points that their unit does not have are never read."""
@@ -84,8 +106,11 @@ class Board:
         self._readings[reading.point] = reading
         if reading.value is not None:
             self._last_success[reading.point] = reading.t
+        self._mark(reading.point)
+
+    def _mark(self, point: PointId) -> None:
         for subscription in self._subscriptions:
-            subscription.mark(reading.point)
+            subscription.mark(point)
 
     def __getitem__(self, point: PointId) -> Reading:
         """Return the reading of a point; KeyError for a point that no driver has."""

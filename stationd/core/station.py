@@ -20,7 +20,7 @@ next event, so that no two desks can keep each other busy.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from stationd.core.alarm import words
@@ -102,15 +102,27 @@ class Station:
         self._watch = watch
         self._acting = acting
         self._unheard: list[Signal] = []  # of the desk of operations, for the alarm desk at the next event
-        self._limit_s = {point: stale_after_s(every_s) for point, every_s in periods.items()}
-        self._of_device: dict[str, list[PointId]] = {}
-        for point in periods:
-            self._of_device.setdefault(point.device, []).append(point)
         self._fresh: dict[PointId, Reading] = {}
         self._stale: set[PointId] = set()
         self._refused: set[PointId] = set()  # read alone and rarely, since the unit refuses; no failure says more than that
         self._why: dict[PointId, Reason] = {}
         self._next: float | None = None
+        self._lay_out(periods)
+
+    def _lay_out(self, periods: Mapping[PointId, float]) -> None:
+        self._limit_s = {point: stale_after_s(every_s) for point, every_s in periods.items()}
+        self._of_device: dict[str, list[PointId]] = {}
+        for point in periods:
+            self._of_device.setdefault(point.device, []).append(point)
+
+    def replan(self, periods: Mapping[PointId, float], anew: Container[str]) -> None:
+        """Go on with other periods; of the devices that are `anew` nothing was ever read. The desks are replanned by their owner."""
+        for known in (self._fresh, self._why):
+            for point in [point for point in known if point.device in anew]:
+                del known[point]
+        for named in (self._stale, self._refused):
+            named -= {point for point in named if point.device in anew}
+        self._lay_out(periods)
 
     def handle(self, event: Event | Signal, now: float) -> list[Effect]:
         """Take one event and return what follows from it. `now` is never earlier than the event."""

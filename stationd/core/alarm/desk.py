@@ -16,7 +16,7 @@ Readings that the station restates (grown old, never read) belong here like all 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import replace
 
 from stationd.core.alarm import condition
@@ -24,7 +24,7 @@ from stationd.core.alarm.condition import Look
 from stationd.core.alarm.flood import Figures
 from stationd.core.alarm.ledger import By, Due, Ledger
 from stationd.core.alarm.machine import Letter
-from stationd.core.alarm.memory import Snapshot, changed_rows, restore, snapshot
+from stationd.core.alarm.memory import Snapshot, carry_on, changed_rows, restore, snapshot
 from stationd.core.alarm.orders import obey
 from stationd.core.alarm.plan import SAMPLER, STATION, Plan
 from stationd.core.alarm.recall import recall
@@ -69,6 +69,9 @@ class Alarms:
     """All alarms of a station. A fresh desk knows nothing: what is wrong is found from readings and signals."""
 
     def __init__(self, plan: Plan, now: float) -> None:
+        self._begin(plan, now)
+
+    def _begin(self, plan: Plan, now: float) -> None:
         self.plan = plan
         self.ledger = Ledger(plan, now)
         self._watchers: dict[PointId, list[AlarmKey]] = {}
@@ -137,6 +140,24 @@ class Alarms:
     def recall(self, kept: Snapshot, now: float, elapsed_s: float = 0.0, utc: float | None = None) -> list[Effect]:
         """Take up what was kept although this desk has begun without it: the journal came late."""
         return recall(self.ledger, kept, now, elapsed_s, utc)
+
+    def replan(self, plan: Plan, anew: Container[str], now: float) -> list[Effect]:
+        """Go on by another plan, of a station of which the devices in `anew` are others; return what follows, in order.
+
+        What an alarm was it stays: letters, shelves, times, and of one whose rule is the same the delay that runs. One that is none
+        any more is recorded as gone; one whose rule is another is looked at anew with the next reading, as after a restart.
+        """
+        self._expire(now)
+        effects, kept, before = self.ledger.take(), self.snapshot(now), self.ledger
+        watched, heard = set(self.plan.periods), set(self.plan.silent) - {point for points in self._missing.values() for point in points}
+        self._begin(plan, now)
+        effects += restore(self.ledger, kept, now)
+        carry_on(self.ledger, before, anew)
+        for point in [point for point in plan.periods if point in watched and point.device not in anew]:
+            self.ledger.timers.set((Due.FIRST_READING, point), before.timers.of((Due.FIRST_READING, point)))
+        for point in [point for point in plan.silent if point in heard and point.device not in anew]:
+            self._missing[plan.silent[point]].discard(point)
+        return effects
 
     # What is asked of it.
 

@@ -16,7 +16,7 @@ their times are those of the new run.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -177,6 +177,19 @@ def restore(ledger: Ledger, kept: Snapshot, now: float, elapsed_s: float = 0.0, 
     _tidy(ledger, now)
     ledger.changed |= set(ledger.standings)
     return ledger.take()
+
+
+def carry_on(ledger: Ledger, before: Ledger, anew: Container[str]) -> None:
+    """Take over what no row holds from the ledger that this one takes the place of, in the same run: running delays, counts.
+
+    Only of alarms whose rule is the same, and not of the devices that are `anew`.
+    """
+    for key, alarm in ledger.standings.items():
+        known = before.standings.get(key)
+        if known is not None and known.rule == alarm.rule and key.resource not in anew:
+            alarm.state, alarm.last, alarm.unknown, alarm.found_t = known.state, known.last, known.unknown, known.found_t
+            ledger.timers.set((Due.CONDITION, key), condition.deadline(alarm.rule.condition, alarm.state))
+    ledger.flood, ledger.last_raise_t = before.flood, before.last_raise_t
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,11 @@ class Timers(Generic[Name]):
             self._heap = [(end, count, each) for each, (end, count) in self._ends.items()]
             heapq.heapify(self._heap)
 
+    def of(self, name: Name) -> float | None:
+        """Return the deadline of a name, or None where it has none."""
+        known = self._ends.get(name)
+        return None if known is None else known[0]
+
     def next(self) -> float | None:
         """Return the earliest deadline, or None."""
         while self._heap:

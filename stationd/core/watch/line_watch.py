@@ -10,7 +10,7 @@ unknown: Readings that the station restates belong here like all others.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -38,7 +38,7 @@ from stationd.core.watch.chronicle import Chronicle
 from stationd.core.watch.electric import Electricity
 from stationd.core.watch.feeds import BothEnds, FeedWatch
 from stationd.core.watch.line_alarms import LineAlarms
-from stationd.core.watch.state import Parts, put_back, saved_state
+from stationd.core.watch.state import Parts, put_back, saved_state, without
 from stationd.core.watch.station_side import StationSide
 from stationd.core.watch.steadiness import Steadiness
 from stationd.core.watch.view import LineView, NearEnd, PairView, far_light, pair_view
@@ -58,22 +58,13 @@ class LineWatch:
     """One line of one station. `handle` takes one event; `deadline` is when a Tick is due if nothing else happens."""
 
     def __init__(self, plan: LinePlan, now: float) -> None:
-        self.plan = plan
         self._values: dict[PointId, Reading] = {}
-        self._points = plan.points()
-        self._feed_points = frozenset(point for feed in plan.feeds for point in feed.points())
-        self.feeds = FeedWatch(plan)
-        self.light = LightWatch(plan, self._look)
-        self.electricity = Electricity(plan, self.feeds)
-        self.learner = Learner(plan.cable, self.electricity.known, plan.end)
         self._side = StationSide(plan, self._look)
-        self._chronicle = Chronicle(plan)
-        self._alarms = LineAlarms(plan)
         self.steadiness = Steadiness(now)
         self.acts = Acts()
-        self.aftermath = Aftermath(self.acts, self.feeds)
-        self._breaks = Breaks(self.feeds)
-        self._parts = Parts(self.feeds, self.light, self.learner, self.steadiness, self._chronicle, self.acts, self.aftermath)
+        self._lay_out(plan)
+        self._feed_anew(plan)
+        self.light = LightWatch(plan, self._look)
         self._far: FarLine | None = None
         self._far_why = "nothing heard since the start"
         self._evidence: Evidence | None = None
@@ -81,6 +72,20 @@ class LineWatch:
         self._due: float | None = now + AT_LEAST_S
         self._learnt_t = now
         self._stepped_t = float("-inf")
+
+    def _lay_out(self, plan: LinePlan) -> None:
+        self.plan = plan
+        self._points = plan.points()
+        self._feed_points = frozenset(point for feed in plan.feeds for point in feed.points())
+        self._chronicle = Chronicle(plan)
+        self._alarms = LineAlarms(plan)
+
+    def _feed_anew(self, plan: LinePlan) -> None:
+        self.feeds = FeedWatch(plan)
+        self.electricity = Electricity(plan, self.feeds)
+        self.learner = Learner(plan.cable, self.electricity.known, plan.end)
+        self.aftermath = Aftermath(self.acts, self.feeds)
+        self._breaks = Breaks(self.feeds)
 
     def _look(self, point: PointId | None) -> Reading | None:
         return None if point is None else self._values.get(point)
@@ -348,11 +353,40 @@ class LineWatch:
 
     def saved(self, now: float) -> dict[str, Any]:
         """Return what must be known after a restart, in plain types."""
-        return saved_state(self._parts, now)
+        return saved_state(self._parts(), now)
 
     def restore(self, saved: Mapping[str, Any], now: float, elapsed_s: float = 0.0) -> list[str]:
         """Put back what `saved` gave, `elapsed_s` later, before the first event; return what of it could not be read."""
-        return put_back(self._parts, saved, now, elapsed_s)
+        return put_back(self._parts(), saved, now, elapsed_s)
+
+    def _parts(self) -> Parts:
+        return Parts(self.feeds, self.light, self.learner, self.steadiness, self._chronicle, self.acts, self.aftermath)
+
+    def replan(self, plan: LinePlan, anew: Container[str], now: float) -> None:
+        """Go on with another plan of the same line; the devices in `anew` are others under their names.
+
+        The verdict stays, and so does the memory of the feeds or of the light where their part of the plan is the same. What is not begins
+        as after a restart, with what was read last.
+        """
+        saved, before = self.saved(now), self.plan
+        same_feeds = _electrical(before) == _electrical(plan) and not any(feed.device in anew for feed in plan.feeds)
+        same_light = before.pairs == plan.pairs and not any(point.device in anew for point in self._points)
+        values = [each for point, each in self._values.items() if point in plan.points() and point.device not in anew]
+        self._lay_out(plan)
+        self._side.replan(plan)
+        if not same_feeds:
+            self._feed_anew(plan)
+            self.feeds.hear(self._far.feed if self._far is not None else None)
+        if not same_light:
+            self.light = LightWatch(plan, self._look)
+        put_back(self._parts(), without(saved, feeds=same_feeds, light=same_light), now, 0.0)
+        self._values = {each.point: each for each in values}
+        for each in sorted(values, key=lambda each: each.t):
+            self._read(each)
+
+
+def _electrical(plan: LinePlan) -> tuple[object, ...]:
+    return plan.feeds, plan.cable, plan.known, plan.meter_ma, plan.meter_v
 
 
 def _over_voltage(alarms: tuple[str, ...], far: FarLine | None) -> bool:

@@ -53,6 +53,12 @@ def saved_state(parts: Parts, now: float) -> dict[str, Any]:
     }
 
 
+def without(saved: Mapping[str, Any], *, feeds: bool, light: bool) -> dict[str, Any]:
+    """Return what was saved without what another plan of the same run leaves as it is: the verdict, what people do, and these if so."""
+    kept = {"verdict", "switched_off", *(("feeds", "learnt", "left") if feeds else ())}
+    return {name: each for name, each in saved.items() if name not in kept | ({"baseline", "levels", "far_levels"} if light else set())}
+
+
 def put_back(parts: Parts, saved: Mapping[str, Any], now: float, elapsed_s: float) -> list[str]:
     """Put back what was saved `elapsed_s` ago; return what could not be read, each with its reason."""
     if saved.get("version") != VERSION:

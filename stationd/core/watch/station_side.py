@@ -19,16 +19,20 @@ class StationSide:
     """Looks at the last readings. Ports are told by `link`."""
 
     def __init__(self, plan: LinePlan, look: Look) -> None:
-        self._plan = plan
         self._look = look
         self._down: set[str] = set()
-        self._points: dict[str, list[PointId]] = {}
         self._fed_t = float("-inf")  # when our feed was last seen to feed
         self._off_t: float | None = None  # since when it is known not to
         self._high = False  # over-voltage has switched it off, and it has not fed since
         self._rose_t: float | None = None  # since when a flag of over-voltage holds
         self._closed_t: dict[PointId, float] = {}  # of interlocks: when they were last seen closed
         self._opened_t: dict[PointId, float] = {}  # and since when they are open
+        self.replan(plan)
+
+    def replan(self, plan: LinePlan) -> None:
+        """Look at the units of another plan of the same line from now on."""
+        self._plan = plan
+        self._points: dict[str, list[PointId]] = {}
         for point in plan.points():
             self._points.setdefault(point.device, []).append(point)
 

@@ -1,6 +1,6 @@
 """The composition root: configuration in, one running daemon out. Nothing is decided here, only connected.
 
-    buses -> pollers -.                                        every task belongs to the one TaskGroup of `run`
+    buses -> pollers -.                                        every task belongs to one Supervisor
                        >-> engine -> board -> outputs
     optical sampler --'   ^  '--- light, alarms --> recorder -> journal -> outbox -> MQTT
     own signals, orders --'                             '-> control socket
@@ -13,21 +13,19 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import structlog
 from prometheus_client.core import Metric
 
 import stationd
-from drivers import CATALOG
 from stationd.acting_doors import StationActing, StationAudit
 from stationd.board import Board, Unit
-from stationd.config import StationConfig, alarm_plan, check, settings_of
+from stationd.config import StationConfig, alarm_plan, settings_of
 from stationd.config import model as config_model
 from stationd.config.acting import acting_plan
-from stationd.config.effective import Source, source_of
 from stationd.config.far_station import far_settings, far_unit_of, shared
 from stationd.config.line_plan import line_plan
 from stationd.config.parts import absent_sections, broker_of, device_of, identity_of, port_of, taps_of
@@ -42,14 +40,15 @@ from stationd.core.watch.line_watch import LineWatch
 from stationd.device import Device
 from stationd.doors import StationAlarms, StationLine, StationStatus
 from stationd.driver import Driver
-from stationd.driverfile import load_directory
 from stationd.engine import Engine
 from stationd.farstation.families import far_families, line_families
 from stationd.farstation.link import FarLink
 from stationd.farstation.near import Acting, NearStation
 from stationd.farstation.words import Operation as FarOperation
+from stationd.links.beat import Beat
 from stationd.links.bus import Bus
 from stationd.links.sampler import OpticalSampler, SamplerStatistics
+from stationd.loading import Loaded, catalogue, load
 from stationd.outputs.act_families import act_families
 from stationd.outputs.act_records import ActRecords
 from stationd.outputs.alarm_document import AlarmDocuments, limits_of, topic_of
@@ -73,46 +72,20 @@ from stationd.outputs.sparkplug_memory import JournalHistory, JournalNumbers
 from stationd.pages import serve_pages
 from stationd.people import open_control
 from stationd.poller import Poller, Pollers
-from stationd.problem import Problem
 from stationd.self_knowledge import Running, diagnostics_of
+from stationd.service.families import supervisor_families
+from stationd.service.supervisor import Kind, Part, Supervisor
+from stationd.service.watchdog import Notifier, Watchdog
 from stationd.session_doors import StationSession
 from stationd.surroundings import Surroundings
 
+__all__ = ["App", "Loaded", "catalogue", "load"]
 log = structlog.get_logger()
 
-SYSTEM_DRIVERS = Path("/etc/stationd/drivers")
 SWITCH_S = 0.0005  # a busy thread gives Python back after so long: events of the light pass it within a millisecond or two
 JOURNAL = "journal.sqlite"
+BUS_PATIENCE_S, POLLER_PATIENCE_S = 5.0, 60.0  # a poll waits behind orders, quarantine and EMERGENCY-OFF, 10 s at a stretch
 GOLDEN = 0.6180339887  # multiples of the golden ratio spread the lines' periods evenly over time
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """What `load` found: a configuration if there is no mistake, and the catalogue that it was checked against."""
-
-    config: StationConfig | None
-    mistakes: tuple[Problem, ...]
-    catalogue: Mapping[str, Driver]
-    source: Source | None = None
-
-
-def catalogue(directories: Iterable[Path]) -> tuple[Mapping[str, Driver], tuple[Problem, ...]]:
-    """Return the built-in drivers and those of the files in these directories (one that is not there is empty)."""
-    drivers, mistakes = dict(CATALOG), list[Problem]()
-    for directory in directories:
-        found, wrong = load_directory(directory, drivers)
-        mistakes += wrong
-        drivers |= {driver.model: driver for driver in found}
-    return drivers, tuple(mistakes)
-
-
-def load(path: Path) -> Loaded:
-    """Read a station file and the driver files that go with it; report every mistake in any of them."""
-    drivers, wrong_drivers = catalogue((SYSTEM_DRIVERS, path.parent / "drivers"))
-    source = source_of(path, TIME_OF_DAY.get()())
-    config, wrong_keys = check(path, drivers)
-    mistakes = (*wrong_drivers, *wrong_keys)
-    return Loaded(None if mistakes else config, mistakes, drivers, source)
 
 
 class App:
@@ -155,6 +128,7 @@ class App:
         self.control: ControlSocket | None = None
         self.sampler = self._make_sampler(config.sampler) if config.sampler else None
         self.far = self._make_far()
+        self.supervisor = Supervisor()
         self._signals = self._make_signals()
         self._pulse = Pulse(lambda: {name: bus.statistics for name, bus in self.buses.items()}, self._sampler_statistics())
         self.metrics = Metrics(self._identity, self.board, self._sources())
@@ -173,37 +147,56 @@ class App:
             bus.on_change = poller.link_changed
             self._pollers.add(poller)
 
-    async def run(self, ports_file: Path | None = None) -> None:
-        """Run until cancelled. Ending changes nothing on the plant: ports are closed, nothing is sent."""
+    async def run(
+        self, ports_file: Path | None = None, ready: Callable[[], None] = lambda: None, notifier: Notifier | None = None
+    ) -> None:
+        """Run until cancelled. Ending changes nothing on the plant: ports are closed, nothing is sent.
+
+        `ready` is called once, when the journal is read, control socket and pages are there, and every bus has begun.
+        """
         log.info("station starts", station=self._identity.name, mode=self._identity.mode.value, read_only=self._config.station.read_only)
         if absent := absent_sections(self._config):
             log.info("parts that the configuration leaves off", sections=absent)
-        async with contextlib.AsyncExitStack() as ending, asyncio.TaskGroup() as tasks:
+        async with contextlib.AsyncExitStack() as ending, self.supervisor as supervisor:
             ending.enter_context(self._technician())
             await self._remember(ending)
-            await self._open_control(tasks)
-            tasks.create_task(self.engine.run(), name="engine")
-            tasks.create_task(self.recorder.keep_on(), name="recorder")
-            tasks.create_task(self._signals.run(), name="own signals")
-            tasks.create_task(self.metrics.watch_loop(), name="loop watch")
-            tasks.create_task(self._pulse.run(), name="pulse")
-            for name, bus in self.buses.items():
-                tasks.create_task(bus.run(), name=f"bus {name}")
-            for poller in self._pollers.every():
-                tasks.create_task(poller.run(), name="poller")
-            if self._publisher is not None:
-                tasks.create_task(self._publisher.run(), name="mqtt")
-            if self._config.mqtt is not None and self._node is not None:
-                tasks.create_task(self._make_sparkplug(self._config.mqtt, self._node).run(), name="sparkplug")
-            if self.sampler is not None:
-                sys.setswitchinterval(SWITCH_S)
-                tasks.create_task(self.sampler.run(), name="optical sampler")
-            if self._line is not None:
-                tasks.create_task(self._line.incidents.run(), name="incidents")
-            if self.far is not None:
-                tasks.create_task(self.far.run(), name="far station")
-            pages = serve_pages(self._config, self._identity, self._pulse.scraped(self.metrics.scrape), self._buses_up, ports_file)
-            tasks.create_task(pages, name="pages")
+            for part in (*await self._control_part(), *self._core_parts(), *self._bus_parts(), *self._output_parts(ports_file)):
+                supervisor.start(part)
+            if notifier is not None:
+                supervisor.start(Part("watchdog", Watchdog(supervisor, notifier).run, kind=Kind.VITAL))
+            await supervisor.begun(["pages", *(f"bus {name}" for name in self.buses)])
+            ready()
+
+    def _core_parts(self) -> Iterator[Part]:
+        """Return what values, alarms and records come through."""
+        yield Part("engine", self.engine.run, self.engine.beat, kind=Kind.VITAL, prod=self.engine.prod)
+        yield Part("recorder", self.recorder.keep_on, self.recorder.beat, kind=Kind.STATION)
+        yield Part("own signals", self._signals.run, self._signals.beat, kind=Kind.STATION)
+        yield Part("loop watch", self.metrics.watch_loop, self.metrics.beat)
+        yield Part("pulse", self._pulse.run, self._pulse.beat)
+
+    def _bus_parts(self) -> Iterator[Part]:
+        for name, bus in self.buses.items():
+            yield Part(f"bus {name}", bus.run, bus.beat, BUS_PATIENCE_S, Kind.STATION)
+        for poller in self._pollers.every():
+            yield Part(f"poller {poller.name}", poller.run, poller.beat, POLLER_PATIENCE_S, Kind.STATION)
+
+    def _output_parts(self, ports_file: Path | None) -> Iterator[Part]:
+        if self._publisher is not None:
+            yield Part("mqtt", self._publisher.run, self._publisher.beat)
+        if self._config.mqtt is not None and self._node is not None:
+            beat, make = Beat(), partial(self._make_sparkplug, self._config.mqtt, self._node)
+            yield Part("sparkplug", lambda: make(beat).run(), beat)
+        if (sampler := self.sampler) is not None:
+            sys.setswitchinterval(SWITCH_S)
+            yield Part("optical sampler", sampler.run, sampler.beat, kind=Kind.STATION, failing=lambda: sampler.failing)
+        if self._line is not None:
+            yield Part("incidents", self._line.incidents.run, self._line.incidents.beat)
+        if self.far is not None:
+            yield Part("far station", self.far.run, self.far.beat)
+        beat, page = Beat(), self._pulse.scraped(self.metrics.scrape)
+        serve = partial(serve_pages, self._config, self._identity, page, self._buses_up, ports_file, beat)
+        yield Part("pages", serve, beat, must_start=True)
 
     # ------------------------------------------------------------------ journal, alarms, people
 
@@ -229,6 +222,7 @@ class App:
             self.engine.post, self.journal, self._clock, known, state, self.mqtt, sampler, self._buses_up,
             sparkplug=self._sparkplug_statistics if self._node is not None else None,
             incidents_gone=(lambda: line.incidents.statistics.deleted_pinned) if line is not None else int,
+            rebuilt=self.supervisor.trouble,
         )  # fmt: skip
 
     async def _remember(self, ending: contextlib.AsyncExitStack) -> None:
@@ -241,11 +235,20 @@ class App:
         self.recorder.keep_states()
         await self.journal.close()
 
-    async def _open_control(self, tasks: asyncio.TaskGroup) -> None:
-        """Let the people of this station in, if the configuration says where."""
+    async def _control_part(self) -> Sequence[Part]:
+        """Let the people of this station in, if the configuration says where: the socket listens when this returns."""
         section = self._config.control
         if section is None:
-            return
+            return ()
+        opened = [await self._open_control(section)]
+
+        async def serve() -> None:
+            control = opened.pop() if opened else await self._open_control(section)
+            await control.run()
+
+        return (Part("control socket", serve),)
+
+    async def _open_control(self, section: config_model.Control) -> ControlSocket:
         alarms = StationAlarms(self.alarms, self.engine, self.recorder, self.journal, self._alarm_documents, self._clock)
         acting = StationActing(self.acting, self.engine.act, self.acting.plan, self.journal, self._clock)
         doors = Doors(
@@ -255,7 +258,7 @@ class App:
             session=StationSession(self._identity, self.journal, self._clock, self._acts.subscribe),
         )  # fmt: skip
         self.control = await open_control(section, doors, self._around.identify, self._session_ended)
-        tasks.create_task(self.control.run(), name="control socket")
+        return self.control
 
     def _running(self) -> Running:
         """Return what the station can be asked about itself."""
@@ -362,6 +365,7 @@ class App:
         )
 
     def _own_families(self, now: float) -> Iterator[Metric]:
+        yield from supervisor_families(self.supervisor.rebuilt)
         feeds = {name: feed.points.on for name, feed in self.acting.plan.feeds.items()}
         yield from act_families(self.acting, {name: self._truth(on) for name, on in feeds.items()}, now)
         if self.watch is not None:
@@ -374,13 +378,14 @@ class App:
     def _make_node(self, section: config_model.Mqtt) -> EdgeNode:
         return EdgeNode(sparkplug_catalogue(self._identity, self.board, section.group, section.primary_host or ""))
 
-    def _make_sparkplug(self, section: config_model.Mqtt, node: EdgeNode) -> SparkplugPublisher:
+    def _make_sparkplug(self, section: config_model.Mqtt, node: EdgeNode, beat: Beat) -> SparkplugPublisher:
         plant = PlantView(self._identity, self.board, stationd.__version__)
         history = JournalHistory(self.journal, node.catalogue, self._identity.mode, self._clock)
         client_id = f"{section.client_id or self._identity.name}-spb"
         return SparkplugPublisher(
-            broker_of(section), node, plant, JournalNumbers(self.journal, self._clock), self._sparkplug_statistics, history, client_id
-        )
+            broker_of(section), node, plant, JournalNumbers(self.journal, self._clock), self._sparkplug_statistics, history, client_id,
+            beat=beat,
+        )  # fmt: skip
 
     def _make_publisher(self, section: config_model.Mqtt) -> JsonPublisher:
         assert self.mqtt is not None

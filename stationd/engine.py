@@ -29,6 +29,7 @@ from stationd.core.operation.orders import ActOrder, EmergencyOff
 from stationd.core.operation.words import ActEffect, ActOutcome, CutOff, Hasten, Noted, TakeBack
 from stationd.core.station import Effect, Station
 from stationd.core.verdict.told import BaselineOutcome, TakeBaseline, VerdictChanged
+from stationd.links.beat import Beat
 from stationd.links.bell import Bell
 
 log = structlog.get_logger()
@@ -148,6 +149,7 @@ class Engine:
         hasten: Hastener = lambda points, every_s: None,
     ) -> None:
         self.dropped_events = 0
+        self.beat = Beat()
         self._board = board
         self._station = station
         self._write = write
@@ -200,10 +202,15 @@ class Engine:
             self._inbox.append(_Said(tuple(effects)))
             self._news.ring()
 
+    def prod(self) -> None:
+        """Have the engine give a sign of life, after what waits in the inbox now."""
+        self._news.ring()
+
     async def run(self) -> None:
         """Handle events for ever; ends only by cancellation."""
         async with asyncio.TaskGroup() as hands:
             while True:
+                self.beat.rest()
                 await self._news.wait(self._station.deadline())
                 waiting = len(self._inbox)
                 while waiting > SLICE_EVENTS:

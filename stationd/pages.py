@@ -10,6 +10,7 @@ from pathlib import Path
 import structlog
 
 from stationd.config import StationConfig
+from stationd.links.beat import Beat
 from stationd.outputs.document import Identity
 from stationd.outputs.http import Health, HttpServer
 
@@ -22,8 +23,9 @@ async def serve_pages(
     scrape: Callable[[], Awaitable[bytes]],
     buses_up: Callable[[], Mapping[str, bool]],
     ports_file: Path | None,
+    beat: Beat,
 ) -> None:
-    """Serve the pages of metrics and health until cancelled; write where they are for those who asked."""
+    """Serve the pages of metrics and health until cancelled; write where they are for those who asked, then give `beat`."""
     pages: dict[str, str] = {}
     section = config.prometheus
     server = HttpServer(section.listen, identity, scrape, lambda: _health(buses_up())) if section else None
@@ -36,6 +38,7 @@ async def serve_pages(
             pages["socket"] = config.control.socket
         if ports_file is not None:
             write_json(ports_file, pages)
+        beat.rest("serving")
         await asyncio.get_running_loop().create_future()
     finally:
         if server is not None:

@@ -23,6 +23,7 @@ import structlog
 
 from stationd.core.model import Event, Level, LinkChanged, PointId, Quality, ReadFailed, Reading, Reason, Value, WriteDone
 from stationd.device import Block, Device, Order
+from stationd.links.beat import Beat
 from stationd.links.bell import Bell
 from stationd.links.bus import Bus
 from stationd.links.queue import Done, Failure
@@ -52,6 +53,7 @@ class Poller:
         self._bus = bus
         self._post = post
         self._phase_s = phase_s
+        self.beat = Beat()
         self._changed = Bell()
         self._port_up = asyncio.Event()
         self._off: dict[PointId, asyncio.Future[WriteDone]] = {}
@@ -63,6 +65,11 @@ class Poller:
         for device in self.devices.values():
             driver = device.driver
             bus.declare(device.unit, Timing(driver.gap_s, driver.answer_s, driver.late_s))
+
+    @property
+    def name(self) -> str:
+        """The name of the line."""
+        return self._bus.name
 
     def _cost_s(self, block: Block) -> float:
         return self._bus.time_out(block.exchange) + 2 * self._bus.silence_s(block.exchange) + 0.01
@@ -91,8 +98,10 @@ class Poller:
             now = loop.time()
             task = self._next(now)
             if task is None:
-                await self._changed.wait(self._wake_at(now))
+                self.beat.by(wake_at := self._wake_at(now), "waiting for what is due")
+                await self._changed.wait(wake_at)
                 continue
+            self.beat.within(0.0, "asking a unit")
             done = await self._bus.ask(task.block.exchange, Priority.FAST if task.fast else Priority.SLOW)
             was_mute = self._schedule.mute(task.device.unit)
             self._settle(task, done, loop.time())

@@ -8,14 +8,13 @@ What it is not: configuration; nobody sets this in a file.
 from __future__ import annotations
 
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from stationd.config.effective import Source
 from stationd.console.peer import Peer
 from stationd.farstation.exchange import Exchange
-from stationd.links.bus import Bus, open_link
-from stationd.links.port import Link, PortSettings
+from stationd.links.opening import Opener, open_link
 from stationd.links.sampler.native import Native
 from stationd.links.sampler.settings import SamplerSettings, Watch
 from stationd.outputs.journal import Moment, SystemClock
@@ -34,7 +33,7 @@ class Surroundings:
 
     clock: Callable[[], Moment] = field(default_factory=SystemClock)
     machine: Callable[[], Machine] = Machine.now
-    open_port: Callable[[PortSettings, Bus], Awaitable[Link]] = open_link
+    open_port: Opener = open_link
     sampling_loop: Callable[[SamplerSettings, tuple[Watch, ...]], Native] = Native
     exchange: Exchange | None = None
     run: str = ""

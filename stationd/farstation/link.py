@@ -33,6 +33,7 @@ from stationd.farstation.message import decoded, encoded
 from stationd.farstation.near import NearStation
 from stationd.farstation.unit import FarUnit
 from stationd.farstation.words import ClockTold, Heard, Message, Rejection, Result
+from stationd.links.beat import Beat
 from stationd.outputs.clock import Clock
 from stationd.outputs.journal import Moment
 
@@ -113,6 +114,7 @@ class FarLink:
         boot: str = "",
     ) -> None:
         self.statistics = FarStatistics()
+        self.beat = Beat()
         self._settings = settings
         self._near = near
         self._unit = unit
@@ -133,6 +135,7 @@ class FarLink:
         """Speak and listen until cancelled."""
         if self._settings.no_key:
             self._without_key(self._clock().t)
+            self.beat.rest("no key")
             await asyncio.get_running_loop().create_future()
         self._exchange.subscribe(self._settings.far_topic, self.receive)
         loop = asyncio.get_running_loop()
@@ -144,6 +147,7 @@ class FarLink:
                 self._speak()
             self._look(self._clock().t)
             wake = due if self._said_silent else min(due, self._silent_at())
+            self.beat.within(max(0.0, wake - loop.time()))
             await asyncio.sleep(max(0.0, wake - loop.time()))
 
     def _without_key(self, now: float) -> None:

@@ -18,17 +18,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import structlog
 
 from stationd.core.model import Reason
+from stationd.links.beat import Beat
 from stationd.links.listener import LateFrame, Listener, Sent
+from stationd.links.opening import Opener, open_link
 from stationd.links.port import Link, LinkError, PortSettings
 from stationd.links.queue import QUEUE_LIMIT, Done, Failure, Queue
-from stationd.links.serial import open_serial
 from stationd.links.statistics import BusStatistics, Priority
-from stationd.links.tcp import open_tcp
 from stationd.links.trace import Direction, FrameTrace
 from stationd.links.turnaround import Timing
 from stationd.links.units import Units
@@ -43,16 +43,12 @@ EARLY_S = 0.0004
 FIFO_CHARACTERS = 16  # a serial chip may hold back so many that have long arrived (16550A)
 BABBLE_S = 1.0  # a line that is never silent for so long cannot be used
 SHOUT_S = 0.3  # what de-energises is sent into a line that is not silent for so long: longer than any frame at 9600 baud
+STEPS = 3  # of an exchange at most: two that select the unit, and itself
 MUTE_CONNECTION = 2  # time-outs without a single byte, of all units of a connection, after which it is made anew
 GATEWAY_S = 1.5  # Modbus TCP: above the time after which a gateway gives up its own serial side (assumption)
 REST_S = 0.006  # shorter waits are not worth it: waking up twice costs more than the two or three pieces of a short answer
 UNKNOWN_LENGTH = 80  # characters allowed for an answer that was never heard and that the protocol does not fix
-Opener = Callable[[PortSettings, "Bus"], Awaitable[Link]]
-
-
-async def open_link(settings: PortSettings, bus: Bus) -> Link:
-    """Open the port that the settings name: TCP for "tcp://" and "socket://", else a terminal device."""
-    return await (open_tcp if settings.network else open_serial)(settings, bus)
+OPEN_S = 6.0  # a port that has not opened by then is cancelled by its opener: connecting, and a terminal, have 5 s
 
 
 class Bus:
@@ -65,6 +61,7 @@ class Bus:
         self.up = False
         self.statistics = BusStatistics()
         self.trace = FrameTrace()
+        self.beat = Beat()
         self.on_change: Callable[[bool], None] = lambda up: None
         self._opener = opener
         self._link: Link | None = None
@@ -131,6 +128,7 @@ class Bus:
         """Own the port: open it, serve the queue, open it again when it is lost. Ends only by cancellation."""
         try:
             while True:
+                self.beat.within(OPEN_S, "opening")
                 if await self._open():
                     await self._serve()
                 await asyncio.sleep(REOPEN_S)
@@ -160,8 +158,10 @@ class Bus:
             now = asyncio.get_running_loop().time()
             waiting = self.queue.take(now, self.quiet_until)
             if waiting is None:
-                await self.queue.news.wait(self.queue.next_chance(self.quiet_until))
+                self.beat.by(chance := self.queue.next_chance(self.quiet_until), "waiting for questions")
+                await self.queue.news.wait(chance)
                 continue
+            self.beat.within(STEPS * (BABBLE_S + self.time_out(waiting.exchange)), "an exchange")
             self.statistics.queue_s[waiting.priority].observe(now - waiting.since)
             done = Done(Failure(Reason.LINK_DOWN, "the daemon ends"), now)
             try:

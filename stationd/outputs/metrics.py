@@ -25,6 +25,7 @@ from stationd.board import Board
 from stationd.core.alarm.desk import Alarms
 from stationd.core.model import PointId, Reading
 from stationd.driver import AMPLIFIER, POWER_FEED, TAP
+from stationd.links.beat import Beat
 from stationd.links.sampler import SamplerStatistics
 from stationd.links.statistics import BusStatistics, Priority
 from stationd.links.statistics import Histogram as Durations
@@ -145,6 +146,7 @@ class Metrics:
         self._started_utc_s = started.utc_s(started.now)
         self._busy = {name: _Busy(started.now) for name in sources.buses}
         self._one_at_a_time = asyncio.Lock()
+        self.beat = Beat()  # of what watches the loop
         disable_created_metrics()  # type: ignore[no-untyped-call]  # "..._created" would only repeat up_since for each histogram
         self._registry = CollectorRegistry()
         self._lag = Histogram(
@@ -158,6 +160,7 @@ class Metrics:
         """Measure the lag of the event loop until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
+            self.beat.within(LAG_EVERY_S)
             due = loop.time() + LAG_EVERY_S
             await asyncio.sleep(LAG_EVERY_S)
             self._lag.observe(max(0.0, loop.time() - due))

@@ -36,6 +36,7 @@ import structlog
 from aiomqtt import Client, Message, MqttError, Will
 
 from stationd.board import Board
+from stationd.links.beat import Beat
 from stationd.outputs.alarm_document import CLEARED, TOPIC
 from stationd.outputs.broker import Broker, check_cancelled, stay_connected, trust
 from stationd.outputs.clock import Clock
@@ -165,6 +166,7 @@ class JsonPublisher:
         self._echo: asyncio.Future[None] | None = None
         self._proof = ("", b"")
         self.live = Live()
+        self.beat = Beat()  # of what follows the board; the connection waits for the broker
         own = (STATUS, AUDIT_HEAD) if audit_head is not None else (STATUS,)
         self._waiting = Waiting((*own, *self._device_of), statistics)
         self._heartbeat_s = min(HEARTBEAT_S, ASK_EVERY * broker.keepalive_s)
@@ -193,6 +195,7 @@ class JsonPublisher:
                     self._waiting.mark(STATUS)
                 self._look_at_audit()
                 self._waiting.release(loop.time())
+                self.beat.within(GATHER_S)
                 await asyncio.sleep(GATHER_S)
         finally:
             self._board.unsubscribe(subscription)

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from stationd.links.beat import Beat
 from stationd.links.sampler import SamplerStatistics
 from stationd.links.statistics import BusStatistics
 
@@ -53,6 +54,7 @@ class Pulse:
     """`run` looks until cancelled. `scraped` goes round the page of metrics to know when somebody has fetched it."""
 
     def __init__(self, lines: Callable[[], Mapping[str, BusStatistics]], sampler: Callable[[], SamplerStatistics] | None = None) -> None:
+        self.beat = Beat()
         self._lines = lines
         self._sampler = sampler
         self._lags_s: deque[float] = deque(maxlen=LAGS)
@@ -65,6 +67,7 @@ class Pulse:
         """Look until cancelled."""
         loop, turns = asyncio.get_running_loop(), 0
         while True:
+            self.beat.within(EVERY_S)
             due = loop.time() + EVERY_S
             await asyncio.sleep(EVERY_S)
             self._lags_s.append(max(0.0, loop.time() - due))

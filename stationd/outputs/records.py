@@ -32,6 +32,7 @@ from stationd.core.model import Announce, Reading
 from stationd.core.operation.words import Noted
 from stationd.core.verdict.told import BaselineOutcome, TakeBaseline, VerdictChanged
 from stationd.engine import Acted, Kept, Ordered, Told
+from stationd.links.beat import Beat
 from stationd.outputs.act_records import ActRecords
 from stationd.outputs.alarm_document import AlarmDocuments
 from stationd.outputs.clock import Clock
@@ -109,6 +110,7 @@ class Recorder:
         self._began = self._late = self._gap = False
         self._taken_up: Kept = asyncio.get_running_loop().create_future()
         self.ordered = 0
+        self.beat = Beat()
 
     # ------------------------------------------------------------------ told by the engine
 
@@ -232,6 +234,7 @@ class Recorder:
     async def keep_on(self) -> None:
         """Keep now and then what changed although nothing happened: delays that run, what was told. Ends by cancellation."""
         while True:
+            self.beat.within(TIDY_S)
             await asyncio.sleep(TIDY_S)
             self.keep_states()
 
@@ -303,11 +306,9 @@ class Recorder:
         """Return what the clocks show, so that the next run can tell how long ago that was."""
         moment = self._clock()
         return {
-            "boot": self._machine.boot,
-            "boottime_s": self._look_at_machine().boottime_s,
-            "utc_s": moment.utc_s,
-            "synchronised": moment.synchronised,
-        }
+            "boot": self._machine.boot, "boottime_s": self._look_at_machine().boottime_s,
+            "utc_s": moment.utc_s, "synchronised": moment.synchronised,
+        }  # fmt: skip
 
     def _happened(self, record: AlarmRecord, clock: Clock) -> Record:
         return self._record(record.event.value, str(record.key), self._alarms.happened(record, clock))

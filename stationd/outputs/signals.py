@@ -16,6 +16,7 @@ from pathlib import Path
 from stationd.core.alarm.plan import SAMPLER, STATION
 from stationd.core.alarm.type import AlarmKey
 from stationd.core.alarm.words import Signal
+from stationd.links.beat import Beat
 from stationd.links.sampler import SamplerStatistics
 from stationd.outputs.journal import Health, Journal, Moment, State
 from stationd.outputs.metrics import MqttStatistics
@@ -37,7 +38,8 @@ Found = tuple[str, bool | None, str]  # type of an alarm, whether it holds, and 
 class OwnSignals:
     """`run` looks every second until cancelled; `post` takes the signals (Engine.post) of the alarms that are `known`.
 
-    `space` returns how many bytes of a directory are free, and all (default: `free_space`).
+    `space` returns how many bytes of a directory are free, and all (default: `free_space`). `rebuilt` returns which parts of the
+    program were made anew lately, and why; "" while none was.
     """
 
     def __init__(
@@ -54,9 +56,12 @@ class OwnSignals:
         space: Callable[[Path], tuple[float, float] | None] | None = None,
         sparkplug: SparkplugStatistics | None = None,
         incidents_gone: Callable[[], int] = int,
+        rebuilt: Callable[[], str] = str,
     ) -> None:
+        self.beat = Beat()
         self._sparkplug = sparkplug
         self._incidents_gone = incidents_gone
+        self._rebuilt = rebuilt
         self._opened_s = opened_s
         self._space = space or free_space
         self._known = known
@@ -84,6 +89,7 @@ class OwnSignals:
             tasks.create_task(self._check_audit())
             while True:
                 self.look(self._journal.health)
+                self.beat.within(LOOK_S)
                 await asyncio.sleep(LOOK_S)
 
     def look(self, health: Health) -> None:
@@ -111,6 +117,7 @@ class OwnSignals:
             yield "STORAGE-FAILED", not health.good, "" if health.good else f"{health.reason}{memory}"
         yield "CLOCK-UNSYNC", not self._clock().synchronised, ""
         yield from self._connections(asyncio.get_running_loop().time())
+        yield "TASK-REBUILT", bool(rebuilt := self._rebuilt()), rebuilt
         yield "DISK-FULL", self._full, ""
         yield "STORAGE-SLOW", self._is_slow(), ""
         now = asyncio.get_running_loop().time()

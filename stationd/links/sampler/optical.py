@@ -23,6 +23,7 @@ from typing import Any
 import structlog
 
 from stationd.core.model import Event, LightEvent, LinkChanged, Reason
+from stationd.links.beat import Beat
 from stationd.links.bell import Bell
 from stationd.links.sampler.apart import END_S, STOP_S, Abandoned, apart, waited
 from stationd.links.sampler.attempts import Attempts, Causes, Slots
@@ -67,6 +68,7 @@ class OpticalSampler:
         self._keep = keep
         self._temperature = temperature
         self._warms = any(channel.calibration.warms for channel in settings.channels)
+        self.beat = Beat()
         self._totals = SamplerStatistics(len(settings.channels))
         self._light = Light(settings)
         self._native: Native | None = None
@@ -110,6 +112,12 @@ class OpticalSampler:
         """True when making the sampler anew did not help: something hung twice within the last minute. For the watchdog."""
         return len(self._hung) == 2 and asyncio.get_running_loop().time() - self._hung[0] <= TWICE_S
 
+    @property
+    def failing(self) -> str:
+        """Return why making the sampler anew does not help; "" while it does, or when no loop has ever sampled in this run."""
+        hangs = self.failed_twice_in_a_minute and self.statistics().counts["scans"] > 0
+        return "its source hung twice in a minute" if hangs else ""
+
     # ------------------------------------------------------------------ the life of one loop
 
     async def _sample(self) -> None:
@@ -118,7 +126,9 @@ class OpticalSampler:
             await self._room()
             self._slots.begin(asyncio.get_running_loop().time())
             await self._one_loop()
-            await asyncio.sleep(attempts.pause_s(self._slots.ran_s))
+            pause_s = attempts.pause_s(self._slots.ran_s)
+            self.beat.within(pause_s, "the pause before another attempt")
+            await asyncio.sleep(pause_s)
             self._totals.rebuilds += 1
 
     async def _room(self) -> None:
@@ -126,6 +136,7 @@ class OpticalSampler:
         if self._abandoned.number >= MOST_ABANDONED:
             self._lose(Reason.SOURCE_LOST, f"{MOST_ABANDONED} attempts hang in the source: no other is made until one of them comes back")
         while self._abandoned.number >= MOST_ABANDONED:
+            self.beat.within(CHECK_S, "too much hangs in the source")
             await asyncio.sleep(CHECK_S)
 
     async def _one_loop(self) -> None:
@@ -151,6 +162,7 @@ class OpticalSampler:
 
     async def _open(self) -> Native | None:
         """Make a loop in a thread of its own; None when that hangs. One that nobody wants any more is freed when it is there."""
+        self.beat.within(OPEN_S, "opening the source")
         opening = apart(partial(self._make, self.settings, self._force.watches), "sampler-open")
         try:
             await asyncio.wait([opening], timeout=OPEN_S)
@@ -181,6 +193,7 @@ class OpticalSampler:
         """Return when the loop has ended or takes no scans any more, and say so."""
         loop = asyncio.get_running_loop()
         while not self._ended:
+            self.beat.within(CHECK_S, "sampling")
             await self._ending.wait(loop.time() + CHECK_S)
             if self._check(made, loop.time()):
                 self._lose(Reason.NO_SAMPLES, "no scan comes any more")
@@ -190,6 +203,7 @@ class OpticalSampler:
     async def _end(self, made: Native) -> None:
         """Stop the thread, even while being cancelled; one that hangs in its source is left alone."""
         self._native = None
+        self.beat.within(END_S, "ending a loop")
         ending = apart(partial(made.end, STOP_S), "sampler-end")
         try:
             await waited(ending, END_S)

@@ -18,6 +18,7 @@ from typing import ParamSpec, TypeVar
 import structlog
 
 from stationd.core.verdict.told import VerdictChanged
+from stationd.links.beat import Beat
 from stationd.outputs.clock import Clock
 from stationd.outputs.document import Document
 from stationd.outputs.incidents import record
@@ -78,6 +79,7 @@ class Incidents:
         threads: bool = True,
     ) -> None:
         self.statistics = Statistics()
+        self.beat = Beat()
         self._settings = settings or Settings()
         self._files = Files(state, self._settings, self.statistics)
         self._subject = subject
@@ -113,6 +115,7 @@ class Incidents:
     async def run(self) -> None:
         """Keep incidents until cancelled."""
         while not await self._tried(self._begin()):
+            self.beat.within(self._settings.retry_s)
             await asyncio.sleep(self._settings.retry_s)
         while True:
             self._news.clear()
@@ -127,12 +130,15 @@ class Incidents:
         waits += [] if at_most_s is None else [at_most_s]
         if at_most_s is not None and due_t is not None and due_t <= self._clock().t:
             waits = [at_most_s]  # what is due is what failed
+        wait_s = min(waits, default=None)
+        self.beat.by(None if wait_s is None else asyncio.get_running_loop().time() + wait_s)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(min(waits, default=None)):
+            async with asyncio.timeout(wait_s):
                 await self._news.wait()
 
     async def _tried(self, work: object) -> bool:
         """Do something with the disk; say once why it fails. What it was about is still known, and done the next time."""
+        self.beat.rest("the disk")
         try:
             await work  # type: ignore[misc]
         except (OSError, Damaged, ValueError, MemoryError) as error:

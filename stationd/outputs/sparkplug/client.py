@@ -21,6 +21,7 @@ import structlog
 from aiomqtt import Client, MqttError, ProtocolVersion, Will
 
 from stationd.core.model import PointId
+from stationd.links.beat import Beat
 from stationd.outputs.broker import Broker, Standing, check_cancelled, stay_connected, trust
 from stationd.outputs.clock import TIME_OF_DAY, Clock
 from stationd.outputs.sparkplug.catalogue import Sample
@@ -58,7 +59,7 @@ class SparkplugPublisher:
     """Publishes one station as an edge node. `run` is its one task and ends only when cancelled.
 
     `numbers` and `history` keep what has to last; without a history nothing is replayed. `replayed_per_s` limits how many stored
-    values go out in a second.
+    values go out in a second. `beat` is of what follows the plant; the connection waits for the broker.
     """
 
     def __init__(
@@ -71,7 +72,9 @@ class SparkplugPublisher:
         history: History | None = None,
         client_id: str = "",
         replayed_per_s: float = REPLAYED_PER_S,
+        beat: Beat | None = None,
     ) -> None:
+        self._beat = beat or Beat()
         self._broker = broker
         self._node = node
         self._plant = plant
@@ -87,6 +90,7 @@ class SparkplugPublisher:
 
     async def run(self) -> None:
         """Follow the plant and keep the connection up; when cancelled, publish NDEATH."""
+        self._beat.rest("the journal")
         await self._recall()
         self._take(self._plant.everything(Clock.read()))
         async with asyncio.TaskGroup() as tasks:
@@ -98,6 +102,7 @@ class SparkplugPublisher:
     async def _follow_plant(self) -> None:
         try:
             while True:
+                self._beat.within(GATHER_S)
                 await asyncio.sleep(GATHER_S)
                 position = self._replay.position()
                 for samples in self._plant.changed_by_device():

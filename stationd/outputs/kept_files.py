@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from stationd.outputs.document import Document
+from stationd.outputs.journal.place import lasting_directory
 
 MOST_REPORTS = 50
 MOST_TEXTS, MOST_TEXT_BYTES, LARGEST_TEXT = 100, 20 << 20, 60 << 10
@@ -37,7 +38,7 @@ class Unfit(Exception):
 def write_report(state: Path, report: Document, utc_s: float) -> Path:
     """Write a report of a self-test under its time; the oldest ones go beyond the number that is kept."""
     directory = state / "selftest"
-    directory.mkdir(parents=True, exist_ok=True)
+    lasting_directory(directory)
     path = directory / f"{datetime.fromtimestamp(utc_s, UTC):%Y-%m-%dT%H%M%S}.{int(utc_s * 1000) % 1000:03d}Z.json"
     _written(path, json.dumps(report, indent=1, ensure_ascii=False).encode(errors="backslashreplace") + b"\n")
     reports = sorted(each for each in directory.iterdir() if REPORT.fullmatch(each.name))
@@ -54,7 +55,7 @@ def save_text(state: Path, name: str, text: str) -> Path:
     if len(data) > LARGEST_TEXT:
         raise Unfit("too-large", f"the text has {len(data)} bytes; at most {LARGEST_TEXT} are saved", "save less: | match, | last")
     directory = state / SAVED
-    directory.mkdir(parents=True, exist_ok=True)
+    lasting_directory(directory)
     path = directory / name
     taken = Unfit("name-taken", f"there is a file {path} already; nothing is overwritten", "take another name")
     if os.path.lexists(path):

@@ -28,6 +28,7 @@ import structlog
 from stationd.outputs.document import Document
 from stationd.outputs.incidents.course import Incident, Settings, incident_of
 from stationd.outputs.incidents.record import Damaged, Readable, read_head, read_through
+from stationd.outputs.journal.place import lasting_directory
 
 log = structlog.get_logger()
 
@@ -72,7 +73,7 @@ class Files:
 
     def load(self) -> tuple[frozenset[str], tuple[Incident, ...]]:
         """Return the names that exist and the incidents that are not over, oldest first. What cannot be read is set aside."""
-        self.events.mkdir(parents=True, exist_ok=True)
+        lasting_directory(self.events)
         self._remove_unfinished(self.events)
         found = [self._open_incident(path) for path in sorted(self.events.glob(f"F-*{OPEN}"), key=_age)]
         names = frozenset(ours[1] for path in self.events.iterdir() if (ours := OURS.fullmatch(path.name)))
@@ -88,7 +89,7 @@ class Files:
 
     def keep(self, incident: Incident) -> None:
         """Bring an incident that is not over to the disk."""
-        self.events.mkdir(parents=True, exist_ok=True)
+        lasting_directory(self.events)
         text = json.dumps(incident.plain(), separators=(",", ":")).encode()
         _written(self.events / (incident.id + OPEN), lambda file: file.write(text))
 
@@ -99,7 +100,7 @@ class Files:
 
     def record(self, name: str, lines: Iterator[bytes]) -> Path:
         """Write a record from its lines and make room for it."""
-        self.events.mkdir(parents=True, exist_ok=True)
+        lasting_directory(self.events)
         path = self.events / (name + RECORD)
 
         def pour(file: BinaryIO) -> None:
@@ -155,7 +156,7 @@ class Files:
 
     def bundle(self, name: str, pour: Callable[[BinaryIO], object]) -> Path:
         """Write a bundle; the oldest ones go beyond the number that is kept."""
-        self.bundles.mkdir(parents=True, exist_ok=True)
+        lasting_directory(self.bundles)
         self._remove_unfinished(self.bundles)
         path = self.bundles / (name + BUNDLE)
         _written(path, pour)

@@ -114,6 +114,14 @@ def bring_to_disk(path: Path) -> None:
         os.close(descriptor)
 
 
+def lasting_directory(directory: Path) -> None:
+    """Make a directory, and those above it, whose names outlast a power cut: a file in one whose name is lost is lost with it."""
+    if not directory.parent.is_dir():
+        lasting_directory(directory.parent)
+    directory.mkdir(exist_ok=True)
+    bring_to_disk(directory.parent)
+
+
 def _inode(path: Path) -> int:
     try:
         return path.stat().st_ino

@@ -3,6 +3,7 @@
 #   make demo [SCENARIO=cable-cut] [ROUTES=main|reserve|both] [FIBRE_PAIRS=8] [SECONDS=60] [PORTS_FILE=PATH] [MQTT_URL=mqtt://host:1883]
 #     (MQTT_URL reaches the demo by the environment, as make hands on what is set on its command line.)
 #   make test [TESTS=tests/wire]    make lint    make bench [BENCH=bus]    make lock [UPGRADE=--upgrade]    make wheel    make man
+#   make deb [DEB="py3.13 --twice"]
 
 PYTHON ?= python3
 VENV := .venv
@@ -24,7 +25,7 @@ DEMO_WORDS = $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(ROUTES),--routes $(
 
 NATIVE := setup.py $(wildcard native/*.c native/*.h native/*.py)
 
-.PHONY: demo test lint bench lock wheel man clean
+.PHONY: demo test lint bench lock wheel deb man clean
 .DELETE_ON_ERROR:
 
 demo: $(DEMO_READY)
@@ -51,6 +52,7 @@ lock: $(DEV_READY)
 	$(BIN)/uv pip compile $(LOCK_WORDS) --all-extras --output-file requirements-dev.lock pyproject.toml
 	$(BIN)/uv pip compile $(LOCK_WORDS) --extra demo --extra build --constraints requirements-dev.lock \
 		--output-file requirements.lock pyproject.toml
+	$(BIN)/python systemd/debian/lock.py
 
 # No address of a package index may get into the files; --no-annotate keeps a change of them readable.
 LOCK_WORDS = --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
@@ -77,6 +79,10 @@ wheel: $(DEV_READY) man
 	done
 
 PYTHONS ?= python3.11 python3.12 python3.13
+
+# The packages of Debian 12 and 13, the same bytes from the same commit; --twice proves it. Needs dpkg, binutils, gcc, python3-dev.
+deb: $(DEV_READY)
+	$(BIN)/python systemd/debian/build.py $(DEB)
 
 clean:
 	rm -rf $(VENV) build dist man stationd/_sampler.abi3.so *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -202,6 +202,10 @@ class Book:
             self._hastened = points
             self.effects.append(Hasten(points, GATE_EVERY_S))
 
+    def hasten_again(self) -> None:
+        """Let the next step say of all points how often they are to be read: the lines may be others."""
+        self._hastened, self._sought = frozenset(), frozenset()
+
     def seek(self, name: str, now: float) -> None:
         """Read the points of an object faster for a while: somebody wants to arm it."""
         if name in self.plan.feeds or name in self.plan.amplifiers:

@@ -14,13 +14,14 @@ EMERGENCY-OFF. Follows the approach of IEC 61850 select-before-operate with enha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
+from collections.abc import Set as AbstractSet
 from math import inf
 
 from stationd.core.alarm.words import AlarmRecord, Signal
 from stationd.core.line.far import FarLine, FarSilent
 from stationd.core.model import Event, IntentKept, LinkChanged, Reading, SessionEnded, Tick, WriteDone
-from stationd.core.operation import lifecycle, memory, routing, watching
+from stationd.core.operation import lifecycle, memory, replanning, routing, watching
 from stationd.core.operation.book import Book, person
 from stationd.core.operation.checks import arm_checks
 from stationd.core.operation.gate import STORAGE_FAILED
@@ -190,6 +191,17 @@ class Operations:
     def doubt(self, now: float) -> list[ActEffect]:
         """Hold the station instead, since what was kept cannot be read."""
         memory.doubt(self._book, now)
+        self._watch(now)
+        return self._take(now)
+
+    def obstacles(self, plan: ActingPlan, touched: AbstractSet[str], now: float, *, everything: bool = False) -> tuple[str, ...]:
+        """Return why the station cannot go on by another plan now, one sentence for each reason (stationd.core.operation.replanning)."""
+        return tuple(replanning.obstacles(self._book, plan, touched, now, everything=everything))
+
+    def replan(self, plan: ActingPlan, anew: Container[str], now: float) -> list[ActEffect]:
+        """Go on by another plan, to which there is no obstacle; return what follows from it. Nothing is ever sent."""
+        self.plan = plan
+        replanning.replan(self._book, plan, anew, now)
         self._watch(now)
         return self._take(now)
 

@@ -29,10 +29,14 @@ class CutOffs:
     """One state for each feed that was ever cut off in this run, or was being cut off when the last one ended."""
 
     def __init__(self, feeds: Mapping[str, FeedPlan]) -> None:
-        self._switch = {plan.points.on: device for device, plan in feeds.items()}
-        self._points = {device: plan.points.on for device, plan in feeds.items()}
+        self.replan(feeds)
         self._states: dict[str, CutOffState] = {}
         self._since: dict[str, float] = {}  # of each that was never confirmed, since when it is waited for; for ever where it was given up
+
+    def replan(self, feeds: Mapping[str, FeedPlan]) -> None:
+        """Go on with other feeds; what was cut off stays told."""
+        self._switch = {plan.points.on: device for device, plan in feeds.items()}
+        self._points = {device: plan.points.on for device, plan in feeds.items()}
 
     def begin(self, devices: Iterable[str], who: str, why: str, now: float) -> list[CutOff]:
         """Return what has to be sent. A feed that is being cut off already is told so once more: nothing is lost by that."""

@@ -8,9 +8,11 @@ now; and an earlier good reading that comes late is not news.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import replace
 
 from stationd.core.alarm.machine import Event as AlarmEvent
+from stationd.core.alarm.machine import Letter
 from stationd.core.alarm.plan import STATION
 from stationd.core.alarm.type import AlarmKey, Severity
 from stationd.core.alarm.words import AlarmRecord, Signal
@@ -68,15 +70,24 @@ class Gate:
     """What is known of the plant at this moment. The mapping in `seen` is one and the same for ever and goes on with each reading."""
 
     def __init__(self, plan: ActingPlan, now: float = 0.0) -> None:
-        self._plan = plan
-        self._points = {device: gate_points(plan, device) for device in (*plan.feeds, *plan.amplifiers)}
-        permissives = frozenset(plan.interlocks()) | gate_points(plan, "")
-        self.points = permissives.union(*self._points.values())
+        self._lay_out(plan)
         self._readings: dict[PointId, tuple[Reading, ...]] = {}
         self.seen = Seen(self._readings)
         self.audit_writable: bool | None = None
         self.audit_t = now  # since when that is so
         self.critical: set[str] = set()
+
+    def _lay_out(self, plan: ActingPlan) -> None:
+        self._plan = plan
+        self._points = {device: gate_points(plan, device) for device in (*plan.feeds, *plan.amplifiers)}
+        permissives = frozenset(plan.interlocks()) | gate_points(plan, "")
+        self.points = permissives.union(*self._points.values())
+
+    def replan(self, plan: ActingPlan, anew: Container[str]) -> None:
+        """Look at the points of another plan; of the devices that are `anew` nothing is known."""
+        self._lay_out(plan)
+        for point in [point for point in self._readings if point.device in anew or point not in self.points]:
+            del self._readings[point]
 
     def of(self, name: str) -> frozenset[PointId]:
         """Return the gate points of the object of an operation."""
@@ -128,7 +139,7 @@ class Gate:
         name = str(record.key)
         if record.key in OURS:
             return False
-        if record.event is AlarmEvent.CLEAR or record.severity is not Severity.CRITICAL:
+        if record.event is AlarmEvent.CLEAR or record.after is Letter.NORMAL or record.severity is not Severity.CRITICAL:
             self.critical.discard(name)
         elif record.event in (AlarmEvent.RAISE, AlarmEvent.ESCALATE):
             self.critical.add(name)

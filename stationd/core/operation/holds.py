@@ -65,6 +65,10 @@ class Holds:
         self._holds: dict[str, HoldView] = {}
         self._last = 0
 
+    def replan(self, plan: ActingPlan) -> None:
+        """Go on by another plan; what is held stays held."""
+        self._plan = plan
+
     def add(self, order: AddHold, now: float) -> ActOutcome:
         """Add one, or refuse with every reason."""
         reasons = tuple(_faults_of(order, holdable(self._plan), len(self._holds)))

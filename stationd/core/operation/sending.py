@@ -38,20 +38,25 @@ class Sending:
     """All applies of a station. Times are monotonic seconds. What could not be begun is staged again with `staging`."""
 
     def __init__(self, plan: ActingPlan, staging: Staging, now: float) -> None:
-        self.plan = plan
         self.evidence = Evidence()
         self.now = now
         self.applies: list[Apply] = []  # newest first
         self.job: Job | None = None
         self.unanswered: PointId | None = None  # a write whose answer has not come: none other goes out before
-        self.guards = {device: Guard(since_t=now) for device in plan.amplifiers}
+        self.guards: dict[str, Guard] = {}
         self.number = 0
         self.dirty = False
         self._staging = staging
-        self._telling = frozenset(point for each in plan.amplifiers.values() for point in telling(each))
+        self.replan(plan)
         self._watched: dict[str, float] = {}
         self._intents = 0
         self._alarmed = False
+
+    def replan(self, plan: ActingPlan) -> None:
+        """Go on by another plan: of an amplifier that is not in it nothing is followed, one that is new is followed from now on."""
+        self.plan = plan
+        self.guards = {device: self.guards.get(device) or Guard(since_t=self.now) for device in plan.amplifiers}
+        self._telling = frozenset(point for each in plan.amplifiers.values() for point in telling(each))
 
     # What is looked at.
 

@@ -45,6 +45,13 @@ class SetPoints:
         self._staging = Staging(plan)
         self._sending = Sending(plan, self._staging, now)
 
+    def replan(self, plan: ActingPlan, now: float) -> None:
+        """Go on by another plan; what is being sent, or waits to be confirmed, concerns none of the units that it changes."""
+        self._plan = plan
+        self._staging.replan(plan)
+        self._sending.now = now
+        self._sending.replan(plan)
+
     # The functions of the desk.
 
     def obey(self, order: SetOrder, evidence: Evidence, now: float) -> Step:

@@ -40,6 +40,11 @@ class Staging:
         self._plan = plan
         self._staged: dict[tuple[int, PointId], Staged] = {}
 
+    def replan(self, plan: ActingPlan) -> None:
+        """Go on by another plan; what can be set no more is dropped."""
+        self._plan = plan
+        self.drop([each for each in self._staged.values() if checks.value_of(plan, each.target) is None])
+
     def keep(self, found: Iterable[Staged]) -> None:
         """Keep these; each takes the place of what the same person staged for the same point."""
         for each in found:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Container, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -24,7 +24,7 @@ import structlog
 
 from stationd.board import Board
 from stationd.core.alarm.words import AlarmRecord, Annunciate, Order, Outcome, Signal
-from stationd.core.model import Announce, Event, IntentKept, PointId, Reading, Reason, Restate, Tick, Value, Write, WriteDone
+from stationd.core.model import Announce, Event, IntentKept, PointId, ReadFailed, Reading, Reason, Restate, Tick, Value, Write, WriteDone
 from stationd.core.operation.orders import ActOrder, EmergencyOff
 from stationd.core.operation.words import ActEffect, ActOutcome, CutOff, Hasten, Noted, TakeBack
 from stationd.core.station import Effect, Station
@@ -42,6 +42,7 @@ Withdrawer = Callable[[frozenset[PointId], str], None]
 Hastener = Callable[[frozenset[PointId], float], None]
 Told = Announce | AlarmRecord | Annunciate | VerdictChanged | Noted
 Kept = asyncio.Future[None]
+Replan = Callable[[float], Sequence[Effect]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,19 @@ class _Said:
     effects: tuple[ActEffect, ...]
 
 
+class NotNow(Exception):
+    """The station cannot go on by another plan at this moment; the text says why. Nothing was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Replan:
+    """Another plan in the inbox, the devices of which what waits is forgotten, and whoever waits until it is in force."""
+
+    replan: Replan
+    anew: Container[str]
+    done: asyncio.Future[None]
+
+
 @dataclass(eq=False, slots=True)
 class _Hand:
     """A write that is about to be handed to its line; `taken_back` is why it must not be any more."""
@@ -128,7 +142,7 @@ class _Hand:
     taken_back: str = ""
 
 
-_Inbox = Event | Signal | _Asked | _Baseline | _Act | _Said
+_Inbox = Event | Signal | _Asked | _Baseline | _Act | _Said | _Replan
 
 
 class Engine:
@@ -196,6 +210,17 @@ class Engine:
         self._news.ring()
         return await asked.answer
 
+    async def replan(self, replan: Replan, anew: Container[str]) -> None:
+        """Have the station go on by another plan between two events, after those that wait now.
+
+        `replan` changes board, station and desks at once and returns what follows from that, or raises NotNow and has changed nothing.
+        What was read of the devices in `anew` and waits still was read of others, and is forgotten.
+        """
+        wanted = _Replan(replan, anew, asyncio.get_running_loop().create_future())
+        self._inbox.append(wanted)
+        self._news.ring()
+        await wanted.done
+
     def follow(self, effects: Sequence[ActEffect]) -> None:
         """Have that carried out which the desk of operations said while it was put back."""
         if effects:
@@ -224,6 +249,8 @@ class Engine:
         now = asyncio.get_running_loop().time()
         readings: list[Reading] = []
         for _ in range(most):
+            if not self._inbox:  # what waited of devices that are others now was forgotten
+                break
             event = self._inbox.popleft()
             match event:
                 case _Asked():
@@ -234,6 +261,8 @@ class Engine:
                     self._act(event, now, hands)
                 case _Said(effects):
                     self._perform(self._station.follow(effects, now), hands)
+                case _Replan():
+                    self._go_on(event, now, hands)
                 case _:
                     if isinstance(event, Reading):
                         self._board.show(event)
@@ -259,6 +288,19 @@ class Engine:
         kept = self._perform(effects, hands, Acted(asked.order, asked.peer, outcome))
         if kept is not None and not asked.answer.done():
             asked.answer.set_result((outcome, kept))
+
+    def _go_on(self, wanted: _Replan, now: float, hands: asyncio.TaskGroup) -> None:
+        """Go on by another plan, unless that cannot be now."""
+        if wanted.done.done():  # who asked for it is gone, and will not do the rest of it
+            return
+        try:
+            effects = wanted.replan(now)
+        except NotNow as reason:
+            wanted.done.set_exception(reason)
+            return
+        self._inbox = deque(each for each in self._inbox if not _was_read_of(each, wanted.anew))
+        self._perform(effects, hands)
+        wanted.done.set_result(None)
 
     def _take_baseline(self, asked: _Baseline, now: float) -> None:
         outcome = self._station.take_baseline(asked.order, now, asked.utc_s)
@@ -323,3 +365,13 @@ class Engine:
     async def _drive_off(self, off: CutOff) -> None:
         log.warning("emergency-off", target=str(off.target), value=off.value, why=off.why)
         self.post([await self._cut_off(off.target, off.value)])
+
+
+def _was_read_of(waiting: _Inbox, devices: Container[str]) -> bool:
+    match waiting:
+        case Reading(point):
+            return point.device in devices
+        case ReadFailed(points):
+            return any(point.device in devices for point in points)
+        case _:
+            return False

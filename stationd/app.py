@@ -110,7 +110,7 @@ class App:
         self.watch = LineWatch(line, asyncio.get_running_loop().time()) if line else None
         self._line = self._keep_line()
         self._documents = Documents(self._identity, self.board, self._line.status if self._line else lambda _: {}, limits_of(plan))
-        self._alarm_documents = AlarmDocuments(self._identity, self.board, plan, self.alarms)
+        self._alarm_documents = AlarmDocuments(self._identity, self.board, self.alarms)
         self.recorder, self._acts = self._make_recorder()
         self._pollers = Pollers()
         self.engine = Engine(
@@ -195,7 +195,7 @@ class App:
         if self.far is not None:
             yield Part("far station", self.far.run, self.far.beat)
         beat, page = Beat(), self._pulse.scraped(self.metrics.scrape)
-        serve = partial(serve_pages, self._config, self._identity, page, self._buses_up, ports_file, beat)
+        serve = partial(serve_pages, self._config, self._identity, page, self._buses_up, ports_file, beat, self._around.listeners)
         yield Part("pages", serve, beat, must_start=True)
 
     # ------------------------------------------------------------------ journal, alarms, people
@@ -257,7 +257,7 @@ class App:
             diagnostics_of(self._config, self._running()),
             session=StationSession(self._identity, self.journal, self._clock, self._acts.subscribe),
         )  # fmt: skip
-        self.control = await open_control(section, doors, self._around.identify, self._session_ended)
+        self.control = await open_control(section, doors, self._around.identify, self._session_ended, self._around.listeners)
         return self.control
 
     def _running(self) -> Running:

@@ -13,6 +13,8 @@ from stationd.config import StationConfig
 from stationd.links.beat import Beat
 from stationd.outputs.document import Identity
 from stationd.outputs.http import Health, HttpServer
+from stationd.outputs.page_sockets import page_sockets
+from stationd.service.descriptors import Listeners
 
 log = structlog.get_logger()
 
@@ -24,6 +26,7 @@ async def serve_pages(
     buses_up: Callable[[], Mapping[str, bool]],
     ports_file: Path | None,
     beat: Beat,
+    listeners: Listeners,
 ) -> None:
     """Serve the pages of metrics and health until cancelled; write where they are for those who asked, then give `beat`."""
     pages: dict[str, str] = {}
@@ -31,7 +34,7 @@ async def serve_pages(
     server = HttpServer(section.listen, identity, scrape, lambda: _health(buses_up())) if section else None
     try:
         if server is not None and section is not None:
-            port = await server.start()
+            port = await server.start(await page_sockets(section.listen, listeners))
             pages["metrics"] = f"http://{section.listen.rpartition(':')[0]}:{port}/metrics"
             log.info("metrics are served", url=pages["metrics"])
         if config.control is not None:

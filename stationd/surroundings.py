@@ -19,6 +19,7 @@ from stationd.links.sampler.native import Native
 from stationd.links.sampler.settings import SamplerSettings, Watch
 from stationd.outputs.journal import Moment, SystemClock
 from stationd.outputs.records import Machine
+from stationd.service.descriptors import Listeners
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Surroundings:
     `run` names this run in the ids of records and must never come twice (empty: one is made). With `threads` false the journal
     works in the event loop, between two of its turns. `identify` says who is at the other end of a connection to the control
     socket; None: the kernel does (stationd.console.peer). `source` is the file that the configuration came from; None: it came from none.
+    `listeners` are the listening sockets that the service manager has kept, and where new ones are given to be kept.
     """
 
     clock: Callable[[], Moment] = field(default_factory=SystemClock)
@@ -40,3 +42,4 @@ class Surroundings:
     threads: bool = True
     identify: Callable[[socket.socket], Peer] | None = None
     source: Source | None = None
+    listeners: Listeners = field(default_factory=Listeners)

@@ -51,10 +51,13 @@ def test_a_station_file_that_is_not_there_is_named() -> None:
 
 def test_a_listener_that_cannot_be_opened_ends_the_daemon_with_a_reason(tmp_path: Path) -> None:
     file = tmp_path / "station.toml"
-    file.write_text(f'[station]\nname = "aktau"\nstate = "{tmp_path}/state"\n[prometheus]\nlisten = "192.0.2.1:9464"\n')
-    done = stationd("run", "--config", file)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+        file.write_text(f'[station]\nname = "aktau"\nstate = "{tmp_path}/state"\n[prometheus]\nlisten = "{listen}"\n')
+        done = stationd("run", "--config", file)
     assert done.returncode == 1
-    assert "192.0.2.1" in done.stderr or "9464" in done.stderr
+    assert f"the pages cannot listen at {listen}: Address already in use" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -1,7 +1,7 @@
 """The file of the control socket: it gets its owner and mode before anybody can connect, and takes no place that is not its own.
 
-A file that a dead daemon left is replaced; one of a living daemon, or of something else, is left alone. systemd may pass the listening
-socket instead (sd_listen_fds(3)).
+A file that a dead daemon left is replaced; one of a living daemon, or of something else, is left alone. The service manager may hand the
+listening socket over instead (stationd.service.descriptors); then the file is its own affair.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import errno
 import os
 import socket
 import stat
-from collections.abc import Mapping
+import struct
 from pathlib import Path
 
 import structlog
@@ -19,7 +19,7 @@ log = structlog.get_logger()
 
 MODE = 0o660
 LONGEST_PATH_BYTES = 107  # sun_path of Linux, without its end
-FIRST_HANDED_OVER = 3  # sd_listen_fds(3)
+PEER_CREDENTIALS = struct.Struct("3i")  # pid, uid, gid: unix(7)
 
 
 def bound(path: Path, group: int | None, backlog: int) -> socket.socket:
@@ -41,14 +41,25 @@ def bound(path: Path, group: int | None, backlog: int) -> socket.socket:
     return listener
 
 
-def handed_over(environment: Mapping[str, str], own_pid: int) -> socket.socket | None:
-    """Return the listening socket that systemd has passed for this path, or None. It is named io.stationd (sd_listen_fds)."""
-    if environment.get("LISTEN_PID") != str(own_pid):
-        return None
-    names = environment.get("LISTEN_FDNAMES", "").split(":")
-    if "io.stationd" not in names:
-        return None
-    return socket.socket(fileno=FIRST_HANDED_OVER + names.index("io.stationd"))
+def leads_to(path: Path, listener: socket.socket) -> bool:
+    """Return whether clients who open `path` reach this listener: it was made there, and the file has not been replaced since.
+
+    Takes the listener over on the way: the kernel tells clients who listened last, which is how the way is proved. Where the answer
+    cannot be had (no right to connect, no room in the queue) somebody listens there, and the listener is believed.
+    """
+    if listener.family != socket.AF_UNIX or listener.getsockname() != str(path):
+        return False
+    listener.listen()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as trial:
+        trial.setblocking(False)
+        try:
+            trial.connect(str(path))
+        except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
+            return False
+        except OSError:
+            return True
+        pid, _, _ = PEER_CREDENTIALS.unpack(trial.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, PEER_CREDENTIALS.size))
+        return bool(pid == os.getpid())
 
 
 def _make_room(path: Path) -> None:

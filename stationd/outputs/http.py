@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import html
 import json
-from collections.abc import Awaitable, Callable
+import socket
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from aiohttp import web
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
@@ -58,10 +60,13 @@ class HttpServer:
         self._patience = patience
         self._doors = _Doors(patience)
         self._runner: web.AppRunner | None = None
-        self._listener: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
 
-    async def start(self) -> int:
-        """Listen on "host:port" ("[...]:port" for IPv6) and return the real port. OSError when that is not possible."""
+    async def start(self, listeners: Sequence[socket.socket] = ()) -> int:
+        """Listen on "host:port" ("[...]:port" for IPv6) and return the real port. OSError when that is not possible.
+
+        With `listeners` it is their addresses that are served; they are closed at the end.
+        """
         app = web.Application(client_max_size=LONGEST_BODY_BYTES)
         app.on_response_prepare.append(_one_request)
         app.router.add_get("/", self._landing_page)
@@ -72,19 +77,21 @@ class HttpServer:
         make_handler = self._runner.server
         assert make_handler is not None
         host, _, port = self._listen.rpartition(":")
-        self._listener = await asyncio.get_running_loop().create_server(
-            lambda: _Guard(make_handler(), self._doors),
-            host.strip("[]"),
-            int(port),
-            backlog=max(1, self._patience.connections // 2),  # so few at once that none loses its place before it is read
-        )
-        real_port: int = self._listener.sockets[0].getsockname()[1]
+        own: list[Mapping[str, Any]] = [{"host": host.strip("[]"), "port": int(port)}]
+        for where in [{"sock": each} for each in listeners] or own:
+            server = await asyncio.get_running_loop().create_server(
+                lambda: _Guard(make_handler(), self._doors),
+                backlog=max(1, self._patience.connections // 2),  # so few at once that none loses its place before it is read
+                **where,
+            )
+            self._servers.append(server)
+        real_port: int = self._servers[0].sockets[0].getsockname()[1]
         return real_port
 
     async def stop(self) -> None:
         """Stop listening and close every connection."""
-        if self._listener is not None:
-            self._listener.close()
+        for server in self._servers:
+            server.close()
         self._doors.clear()
         if self._runner is not None:
             await self._runner.cleanup()

@@ -27,7 +27,7 @@ from stationd.console.alarm import AlarmInterface
 from stationd.console.peer import Accounts, Peer, Role
 from stationd.console.places import Limits
 from stationd.console.server import ControlSocket, Doors, interfaces
-from stationd.console.socket_file import bound, handed_over
+from stationd.console.socket_file import bound
 from tests.console.desk import CRITICAL, OPERATOR, ROOT, STATUS, VIEWER, Caller, Desk, Station, serving, until
 from tests.console.people import hall
 
@@ -429,13 +429,6 @@ async def test_a_file_that_somebody_else_put_there_is_not_taken_away(folder: Pat
     await asyncio.gather(running, return_exceptions=True)
     caller.close()
     assert (folder / "s").read_text() == "another"
-
-
-def test_a_socket_of_systemd_is_taken_only_by_the_process_it_is_meant_for() -> None:
-    named = {"LISTEN_FDS": "2", "LISTEN_FDNAMES": "stored:io.stationd"}
-    assert handed_over({**named, "LISTEN_PID": "1"}, 2) is None
-    assert handed_over({"LISTEN_PID": "2", "LISTEN_FDS": "1", "LISTEN_FDNAMES": "stored"}, 2) is None
-    assert handed_over({}, 2) is None
 
 
 async def test_many_may_wait_to_be_taken_while_the_loop_is_busy_whoever_made_the_listener(folder: Path) -> None:

@@ -22,7 +22,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import control
-import manual
 import recipe
 import sbom
 from recipe import ROOT, Release, Unfit
@@ -154,7 +153,7 @@ def _package(release: Release, wheel: Path, place: Path, revision: str, changed_
     _control(release, tree, version)
     _settle(tree, changed_s)
     package = place / f"stationd_{version}_{recipe.ARCHITECTURE}.deb"
-    _run(["dpkg-deb", "--root-owner-group", "-Zxz", "-z6", "--build", tree, package], changed_s)
+    _run(["dpkg-deb", "--root-owner-group", "-Zxz", "-z3", "--build", tree, package], changed_s)
     return package
 
 
@@ -186,7 +185,7 @@ def _programs(release: Release, tree: Path) -> None:
         control.executable(home / "bin" / name, LAUNCHER.format(module=module))
         (tree / "usr/bin" / name).symlink_to(f"/opt/stationd/bin/{name}")
     rollback = (recipe.HERE / "rollback.py").read_text(encoding="utf-8")
-    control.executable(home / "bin/stationd-rollback", f"#!/usr/bin/python{release.python} -I\n{rollback}")
+    control.executable(home / "bin/stationd-rollback", f"#!/usr/bin/python3 -I\n{rollback}")
     (tree / "usr/sbin").mkdir()
     (tree / "usr/sbin/stationd-rollback").symlink_to("/opt/stationd/bin/stationd-rollback")
 
@@ -207,11 +206,13 @@ def _documents(release: Release, tree: Path, inside: list[sbom.Component], versi
     own = tree / release.site / f"stationd-{recipe.version()}.dist-info" / "sboms"
     own.mkdir()
     (own / "stationd.cdx.json").write_text(bill, encoding="utf-8")
-    control.packed(man / "man8/stationd.8.gz", manual.page(recipe.version(), date))
-    shell = [sys.executable, "-m", "stationd.shell.grammar.manual", date]
-    control.packed(man / "man1/stationctl.1.gz", _run(list(shell), changed_s, PYTHONPATH=str(ROOT)))
-    rollback = (recipe.HERE / "stationd-rollback.8").read_text(encoding="utf-8")
-    control.packed(man / "man8/stationd-rollback.8.gz", rollback.replace("@DATE@", date).replace("@VERSION@", recipe.version()))
+    tables: dict[str, list[str | Path]] = {"stationd.8": [recipe.HERE / "manual.py"], "stationctl.1": ["-m", "stationd.shell.grammar.manual"]}
+    for page, words in tables.items():
+        control.packed(man / f"man{page[-1]}" / f"{page}.gz", _run([sys.executable, *words, date], changed_s, PYTHONPATH=str(ROOT)))
+    for page in ("stationd-rollback.8", "stationctl-login.1"):
+        text = (recipe.HERE / page).read_text(encoding="utf-8").replace("@DATE@", date).replace("@VERSION@", recipe.version())
+        control.packed(man / f"man{page[-1]}" / f"{page}.gz", text)
+    _copy(recipe.HERE / "lintian-overrides", tree / "usr/share/lintian/overrides/stationd")
 
 
 def _control(release: Release, tree: Path, version: str) -> None:

@@ -33,7 +33,7 @@ Comment: The packages of Python inside are unchanged but for their compiled modu
  licences stand beside them, in {site}/*.dist-info/licenses.
 
 Files: *
-Copyright: the authors of stationd
+Copyright: 2026, the authors of stationd
 License: Apache-2.0
  On Debian systems the text of the Apache License, version 2.0, is in /usr/share/common-licenses/Apache-2.0.
 """
@@ -79,7 +79,6 @@ def script(name: str, release: recipe.Release, tree: Path) -> str:
         "UNITS": " ".join(path.name for path in units if re.search(r"^\[Install\]", path.read_text(encoding="utf-8"), re.MULTILINE)),
         "STOPPED": " ".join(path.name for path in units if path.suffix in (".service", ".socket") and "@" not in path.name),
         "SITE": f"/{release.site}",
-        "PYTHON": release.python,
         "SYSUSERS": _names(tree / "usr/lib/sysusers.d"),
         "TMPFILES": _names(tree / "usr/lib/tmpfiles.d"),
     }

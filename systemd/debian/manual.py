@@ -5,8 +5,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterator
 
+import stationd
 import stationd.__main__ as program
 
 EXITS = (
@@ -81,3 +83,7 @@ def _value(action: argparse.Action) -> str:
 def _roff(text: str) -> str:
     text = text.replace("\\", r"\e").replace("-", r"\-")
     return rf"\&{text}" if text.startswith((".", "'")) else text
+
+
+if __name__ == "__main__":
+    print(page(stationd.__version__, sys.argv[1]), end="")

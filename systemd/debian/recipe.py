@@ -52,6 +52,7 @@ class Rule:
     files: tuple[str, ...]
     to: str
     releases: tuple[str, ...] = ()
+    also: str = ""  # a second place
 
     def matches(self, path: str) -> bool:
         """Tell whether the rule speaks of this file. A "*" never spans a "/", but where it ends the pattern."""
@@ -73,13 +74,17 @@ class Recipe:
                 raise Unfit(f"{path}: no rule of systemd/debian/manifest.toml says where it goes")
             if rule.to and (not rule.releases or release.name in rule.releases):
                 yield ROOT / path, rule.to + Path(path).name if rule.to.endswith("/") else rule.to
+                if rule.also:
+                    yield ROOT / path, rule.also
 
 
 def read() -> Recipe:
     """Return manifest.toml."""
     raw = tomllib.loads((HERE / "manifest.toml").read_text(encoding="utf-8"))
     releases = tuple(Release(**entry) for entry in raw["release"])
-    rules = tuple(Rule(tuple(entry["files"]), entry["to"], tuple(entry.get("releases", ()))) for entry in raw["rule"])
+    rules = tuple(
+        Rule(tuple(entry["files"]), entry["to"], tuple(entry.get("releases", ())), entry.get("also", "")) for entry in raw["rule"]
+    )
     return Recipe(releases, rules)
 
 

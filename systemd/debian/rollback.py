@@ -27,9 +27,8 @@ from pathlib import Path
 
 PACKAGE = "stationd"
 STATE = Path("/var/lib/stationd")
-INFO = Path("/var/lib/dpkg/info")
 PLACE, TRIAL = "rollback", "trial"
-SCRIPTS = ("preinst", "postinst", "prerm", "postrm", "conffiles", "md5sums")
+SCRIPTS = ("preinst", "postinst", "prerm", "postrm")
 PROVEN_S = 60.0  # ready so long without a break (assumption: whatever a start does late is done by then)
 TRIAL_S = 600.0  # five starts that hang until TimeoutStartSec=60s, and the pauses between them
 FAILURES = 5
@@ -165,9 +164,9 @@ def _copy_files(tree: Path) -> None:
 
 def _copy_control(control: Path) -> None:
     control.mkdir(mode=0o755)
-    for name in SCRIPTS:
-        if (INFO / f"{PACKAGE}.{name}").exists():
-            shutil.copy2(INFO / f"{PACKAGE}.{name}", control / name)
+    for name in _done(["dpkg-query", "--control-list", PACKAGE]).split():
+        (control / name).write_text(_done(["dpkg-query", "--control-show", PACKAGE, name]))
+        (control / name).chmod(0o755 if name in SCRIPTS else 0o644)
     fields = _done(["dpkg-query", "--status", PACKAGE])
     (control / "control").write_text(re.sub(r"^(Status|Conffiles|Config-Version):.*\n(?: .*\n)*", "", fields, flags=re.MULTILINE))
 

@@ -206,7 +206,10 @@ def _documents(release: Release, tree: Path, inside: list[sbom.Component], versi
     own = tree / release.site / f"stationd-{recipe.version()}.dist-info" / "sboms"
     own.mkdir()
     (own / "stationd.cdx.json").write_text(bill, encoding="utf-8")
-    tables: dict[str, list[str | Path]] = {"stationd.8": [recipe.HERE / "manual.py"], "stationctl.1": ["-m", "stationd.shell.grammar.manual"]}
+    tables: dict[str, list[str | Path]] = {
+        "stationd.8": [recipe.HERE / "manual.py"],
+        "stationctl.1": ["-m", "stationd.shell.grammar.manual"],
+    }
     for page, words in tables.items():
         control.packed(man / f"man{page[-1]}" / f"{page}.gz", _run([sys.executable, *words, date], changed_s, PYTHONPATH=str(ROOT)))
     for page in ("stationd-rollback.8", "stationctl-login.1"):

@@ -133,7 +133,7 @@ class Bus:
                     await self._serve()
                 await asyncio.sleep(REOPEN_S)
         finally:
-            self._close("the daemon ends")
+            self._close("the owner of the line ends")
 
     async def _open(self) -> bool:
         try:
@@ -163,7 +163,7 @@ class Bus:
                 continue
             self.beat.within(STEPS * (BABBLE_S + self.time_out(waiting.exchange)), "an exchange")
             self.statistics.queue_s[waiting.priority].observe(now - waiting.since)
-            done = Done(Failure(Reason.LINK_DOWN, "the daemon ends"), now)
+            done = Done(Failure(Reason.LINK_DOWN, "the owner of the line ends"), now)
             try:
                 done = await self._transact(waiting.exchange, waiting.priority is Priority.EMERGENCY)
             finally:

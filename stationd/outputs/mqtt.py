@@ -54,6 +54,7 @@ HEARTBEAT_S = 4.0  # the status is sent at least so often, so that a dead connec
 GATHER_S = 0.5  # blocks that are read one after the other go into one document
 WINDOW = 20  # documents sent and not yet acknowledged, and as many events
 REPLAYED_PER_S = 500.0  # events after an outage; a broker of a small machine follows (assumption)
+STUCK_S = 60.0  # a connection that is up and takes nothing for so long hangs in this program (assumption)
 FAREWELL_S = 1.0
 QOS = 1  # also how a dead connection is seen: the status has to be acknowledged
 QOS_OF_DEVICES = 0  # a newer document follows within seconds, and all of them after a reconnection
@@ -166,7 +167,9 @@ class JsonPublisher:
         self._echo: asyncio.Future[None] | None = None
         self._proof = ("", b"")
         self.live = Live()
-        self.beat = Beat()  # of what follows the board; the connection waits for the broker
+        self.beat = Beat()
+        self._published: int | None = None  # at the last look
+        self._flowed_t = 0.0
         own = (STATUS, AUDIT_HEAD) if audit_head is not None else (STATUS,)
         self._waiting = Waiting((*own, *self._device_of), statistics)
         self._heartbeat_s = min(HEARTBEAT_S, ASK_EVERY * broker.keepalive_s)
@@ -195,10 +198,18 @@ class JsonPublisher:
                     self._waiting.mark(STATUS)
                 self._look_at_audit()
                 self._waiting.release(loop.time())
-                self.beat.within(GATHER_S)
+                if self._flows(loop.time()):
+                    self.beat.within(GATHER_S)
                 await asyncio.sleep(GATHER_S)
         finally:
             self._board.unsubscribe(subscription)
+
+    def _flows(self, now: float) -> bool:
+        """Return whether messages leave, or cannot for want of a broker: a status is due every few seconds."""
+        published = self._statistics.published if self._statistics.connected else None
+        if published is None or published != self._published:
+            self._published, self._flowed_t = published, now
+        return now - self._flowed_t <= STUCK_S
 
     def _look_at_audit(self) -> None:
         head = self._audit_head() if self._audit_head is not None else self._head

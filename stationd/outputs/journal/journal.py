@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stationd.core.model import Reading
+from stationd.links.beat import Beat
 from stationd.outputs.journal import audit, traces
 from stationd.outputs.journal.audit import Verified
 from stationd.outputs.journal.entries import Found, KeptRecord, Query, find
@@ -29,6 +30,11 @@ from stationd.outputs.journal.writer import Changed, Committed, Ended, Forgotten
 
 START_S = 1.5  # what a start waits for the disk, of the 3 s until the daemon is ready; then it runs on, and what is read later is taken up
 CLOSE_S = 5.0
+ATTEND_S = 1.0
+
+
+class WriterEnded(Exception):
+    """The thread that writes has ended although nobody had told it to. What waits is still in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,7 @@ class Journal:
         self.run = run
         self.restored = Restored(known=False, states={}, values={})
         self.on_change: Callable[[Health], None] = lambda _: None
+        self.beat = Beat()  # of `attend`
         self._place = place
         self._settings = settings
         self._clock = clock
@@ -68,6 +75,7 @@ class Journal:
         self._ended = asyncio.Event()
         self._clean = False
         self._turning: asyncio.TimerHandle | None = None
+        self._writing: threading.Thread | None = None
         self.outbox = Outbox(self._reader, self._waiting_records, lambda: not self.health.good, self._delivered)
 
     @classmethod
@@ -97,13 +105,39 @@ class Journal:
         self._reader.start()
         self._searcher.start()
         if self._settings.threads:
-            threading.Thread(target=self._writer.work, name="journal", daemon=True).start()
+            self._begin_writing()
         else:
             self._work_here()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await self._settled.wait()
         return self.restored
+
+    def _begin_writing(self) -> threading.Thread:
+        self._writing = threading.Thread(target=self._writer.work, name="journal", daemon=True)
+        self._writing.start()
+        return self._writing
+
+    async def attend(self, every_s: float = ATTEND_S) -> None:
+        """Watch the thread that writes until cancelled; begin another first where it has ended. WriterEnded when it does by itself.
+
+        While it is in a call to the disk it owes no sign of life, however long that lasts: that is the disk's, and `health` tells
+        of it. One that hangs elsewhere gives none, and none is begun beside it: a file has one writer.
+        """
+        if not self._settings.threads:
+            self.beat.rest("written in the event loop")
+            await asyncio.get_running_loop().create_future()
+        thread, turns = self._writing, -1
+        if thread is None or not thread.is_alive():
+            thread = self._begin_writing()
+        while thread.is_alive():
+            if self._writer.busy_since is not None:
+                self.beat.rest("the disk")
+            elif self._writer.turns != turns:
+                turns = self._writer.turns
+                self.beat.within(every_s, "between two calls to the disk")
+            await asyncio.sleep(every_s)
+        raise WriterEnded
 
     def _work_here(self) -> None:
         """Write what waits, now and every `group_s`, in the event loop."""

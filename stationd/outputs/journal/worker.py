@@ -32,8 +32,8 @@ class Worker:
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
 
     def start(self) -> None:
-        """Begin to answer."""
-        if self._apart:
+        """Begin to answer; once is enough."""
+        if self._apart and not self._thread.is_alive():
             self._thread.start()
 
     def close(self) -> None:

@@ -78,6 +78,7 @@ class Writer:
         self.statistics = JournalStatistics()
         self.state, self.reason, self.since_t = State.STARTING, "", clock().t
         self.busy_since: float | None = None
+        self.turns = 0
         self.held: list[Waiting] = []
         self.done: set[int] = set()  # messages to be deleted: numbers of the file, or slots of this run as negative numbers
         self.delivered = backlog.delivered
@@ -140,6 +141,7 @@ class Writer:
             self._fail(error)
         finally:
             self.busy_since = None
+            self.turns += 1
 
     def _gather(self, moment: Moment) -> None:
         closing = self.closing_at is not None  # asked before the last readings are taken

@@ -30,12 +30,16 @@ UNREADABLE = "the journal cannot be read"
 class StationActing:
     """The operations and the set values of the station: looked at on the desk, ordered through `act` of the engine."""
 
-    def __init__(self, desk: Operations, act: Act, plan: ActingPlan, journal: Journal, clock: Callable[[], Moment]) -> None:
-        self.plan = plan
+    def __init__(self, desk: Operations, act: Act, journal: Journal, clock: Callable[[], Moment]) -> None:
         self._desk = desk
         self._act = act
         self._journal = journal
         self._clock = clock
+
+    @property
+    def plan(self) -> ActingPlan:
+        """What can be acted on."""
+        return self._desk.plan
 
     async def act(self, order: ActOrder, peer: Peer) -> door.Acted:
         """Have an order carried out; return when its record is on the disk, or when it is clear that the disk fails."""

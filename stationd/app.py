@@ -170,6 +170,7 @@ class App:
     def _core_parts(self) -> Iterator[Part]:
         """Return what values, alarms and records come through."""
         yield Part("engine", self.engine.run, self.engine.beat, kind=Kind.VITAL, prod=self.engine.prod)
+        yield Part("journal", self.journal.attend, self.journal.beat, kind=Kind.STATION)
         yield Part("recorder", self.recorder.keep_on, self.recorder.beat, kind=Kind.STATION)
         yield Part("own signals", self._signals.run, self._signals.beat, kind=Kind.STATION)
         yield Part("loop watch", self.metrics.watch_loop, self.metrics.beat)
@@ -250,7 +251,7 @@ class App:
 
     async def _open_control(self, section: config_model.Control) -> ControlSocket:
         alarms = StationAlarms(self.alarms, self.engine, self.recorder, self.journal, self._alarm_documents, self._clock)
-        acting = StationActing(self.acting, self.engine.act, self.acting.plan, self.journal, self._clock)
+        acting = StationActing(self.acting, self.engine.act, self.journal, self._clock)
         doors = Doors(
             StationStatus(self._documents, self._buses_up), alarms, self._identity.mode is Mode.LIVE,
             StationLine(self._line, self.engine, self.journal) if self._line else None, acting, acting, StationAudit(self.journal),
@@ -300,7 +301,7 @@ class App:
         exchange = self._around.exchange or (self._publisher.live if self._publisher else None)
         if settings is None or unit is None or exchange is None or self.watch is None:
             return None
-        near = NearStation(self._identity, self.watch.plan, self.board, self.alarms, self.watch, shared(self._config), self._acting_told)
+        near = NearStation(self._identity, self.board, self.alarms, self.watch, shared(self._config), self._acting_told)
         return FarLink(settings, near, unit, exchange, self.engine.post, self._clock, self._around.run)
 
     def _audit_head(self) -> Document:

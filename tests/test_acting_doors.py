@@ -106,12 +106,12 @@ async def house() -> AsyncIterator[House]:
     now = asyncio.get_running_loop().time()
     journal, alarms, desk = Journal.open(folder / "journal.sqlite", clock=clock), Alarms(Plan({}), now), Operations(PLAN, now)
     acts = ActRecords(desk, SIMULATED, lambda effects: engine.follow(effects))  # noqa: PLW0108 - the engine is made after it
-    documents = AlarmDocuments(SIMULATED, target, alarms.plan, alarms)
+    documents = AlarmDocuments(SIMULATED, target, alarms)
     recorder = Recorder(journal, clock, SIMULATED, alarms, Documents(SIMULATED, target), documents, acts=acts, publish=False)
     engine = Engine(target, Station(dict.fromkeys(plant.values, 0.5), alarms, None, desk), plant.write, recorder)
     recorder.restore(await journal.start())
     engine.post([Signal(AlarmKey(STATION, "STORAGE-FAILED"), False, now)])
-    acting, audit = StationActing(desk, engine.act, PLAN, journal, clock), StationAudit(journal)
+    acting, audit = StationActing(desk, engine.act, journal, clock), StationAudit(journal)
     one = House(folder, journal, desk, engine, plant, acting, audit)
     doors = Doors(StatusBoard(), None, False, None, acting, acting, audit)
     server = ControlSocket(

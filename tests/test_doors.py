@@ -48,7 +48,7 @@ async def house(folder: Path) -> AsyncIterator[House]:
     clock, target, now = SystemClock(), board(), asyncio.get_running_loop().time()
     plan = Plan({KEY: rule(KEY)})
     journal, desk = Journal.open(folder / "journal.sqlite", clock=clock), Alarms(plan, now)
-    documents = AlarmDocuments(SIMULATED, target, plan, desk)
+    documents = AlarmDocuments(SIMULATED, target, desk)
     recorder = Recorder(journal, clock, SIMULATED, desk, Documents(SIMULATED, target), documents, publish=False)
     engine = Engine(target, Station(target.periods(), desk), no_write, recorder)
     recorder.restore(await journal.start())

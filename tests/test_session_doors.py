@@ -95,12 +95,12 @@ async def house(folder: Path) -> AsyncIterator[House]:
     now = asyncio.get_running_loop().time()
     journal, alarms, desk = Journal.open(folder / "journal.sqlite", clock=clock), Alarms(Plan({}), now), Operations(PLAN, now)
     acts = ActRecords(desk, SIMULATED, lambda effects: engine.follow(effects))  # noqa: PLW0108 - the engine is made after it
-    documents = AlarmDocuments(SIMULATED, target, alarms.plan, alarms)
+    documents = AlarmDocuments(SIMULATED, target, alarms)
     recorder = Recorder(journal, clock, SIMULATED, alarms, Documents(SIMULATED, target), documents, acts=acts, publish=False)
     engine = Engine(target, Station(dict.fromkeys(quiet_plant(), 0.5), alarms, None, desk), write, recorder)
     recorder.restore(await journal.start())
     engine.post([Signal(AlarmKey(STATION, "STORAGE-FAILED"), False, now)])
-    acting, seats = StationActing(desk, engine.act, PLAN, journal, clock), Seats()
+    acting, seats = StationActing(desk, engine.act, journal, clock), Seats()
     one = House(folder, journal, StationSession(SIMULATED, journal, clock, acts.subscribe))
     doors = Doors(StatusBoard(), None, False, operations=acting, setpoints=acting, audit=StationAudit(journal), session=one.door)
     server = ControlSocket(

@@ -256,7 +256,7 @@ async def _with_journal(equipment: Equipment, place: Path) -> Measured:
     now = asyncio.get_running_loop().time()
     board, alarms, disk = Board(_devices(Kind.RTU), now), Alarms(plan, now), Disk()
     journal = Journal.open(place / "journal.sqlite", clock=clock)
-    documents = AlarmDocuments(identity, board, plan, alarms)
+    documents = AlarmDocuments(identity, board, alarms)
     desk = _desk(now)
     acts = ActRecords(desk, identity, lambda effects: None)
     recorder = Recorder(journal, clock, identity, alarms, Documents(identity, board), documents, acts=acts, publish=True)

@@ -22,6 +22,10 @@ MOST_EVENTS, MOST_ALARMS = 100, 300  # in one message; the newest events
 class Watch(Protocol):
     """What the line watch knows of this end."""
 
+    @property
+    def plan(self) -> LinePlan:
+        """The line, and the points that tell of it."""
+
     def near_end(self, now: float) -> NearEnd:
         """Return it, in times of the monotonic clock."""
 
@@ -41,7 +45,6 @@ class NearStation:
     def __init__(
         self,
         identity: Identity,
-        plan: LinePlan,
         board: Board,
         desk: Alarms,
         watch: Watch,
@@ -49,7 +52,6 @@ class NearStation:
         acting: Callable[[], Acting] = Acting,
     ) -> None:
         self._identity = identity
-        self._plan = plan
         self._board = board
         self._desk = desk
         self._watch = watch
@@ -63,7 +65,7 @@ class NearStation:
         feed, operations = Share.FEED in self._shared, Share.OPERATIONS in self._shared
         return Message(
             station=self._identity.name,
-            line=self._plan.name,
+            line=self._watch.plan.name,
             mode=self._identity.mode,
             boot=boot,
             sequence=sequence,
@@ -83,7 +85,7 @@ class NearStation:
     def _feed(self, feed: Feed | None, utc: _Utc) -> FeedTold | None:
         """Return the feed that the watch goes by, or why there is no good value of it."""
         if feed is None:
-            return self._bad_feed(self._plan.feeds[0], utc) if self._plan.feeds else None
+            return self._bad_feed(self._watch.plan.feeds[0], utc) if self._watch.plan.feeds else None
         t = utc.of(feed.t)
         on = Told(feed.on, Level.BAD if feed.on is None else Level.GOOD, t)
         regulation = feed.regulation and feed.regulation.value

@@ -58,15 +58,16 @@ def limits_of(plan: Plan) -> Mapping[PointId, Limits]:
 class AlarmDocuments:
     """Builds the documents of one station's alarms from its desk."""
 
-    def __init__(self, identity: Identity, board: Board, plan: Plan, desk: Alarms) -> None:
+    def __init__(self, identity: Identity, board: Board, desk: Alarms) -> None:
         self._identity = identity
-        self._plan = plan
+        self._board = board
         self._desk = desk
-        self._units = {key: _unit(board, rule.point) for key, rule in plan.rules.items()}
 
     def unit(self, key: AlarmKey) -> str:
         """Return the unit of the point that an alarm watches, or ""."""
-        return self._units.get(key, "")
+        rule = self._desk.plan.rules.get(key)
+        row = None if rule is None or rule.point is None else self._board.points.get(rule.point)
+        return "" if row is None else row.unit
 
     def topics(self) -> tuple[str, ...]:
         """Return the topics of all alarms that stand."""
@@ -107,6 +108,7 @@ class AlarmDocuments:
 
     def happened(self, record: AlarmRecord, clock: Clock) -> Document:
         """Return one thing that happened to an alarm. `id` and the order of events are added by whoever keeps it."""
+        rule = self._desk.plan.rules.get(record.key)
         return {
             **self._head(record.key),
             "kind": "alarm",
@@ -123,7 +125,7 @@ class AlarmDocuments:
             "who": record.who,
             "note": record.note,
             **({"cause": str(record.cause)} if record.cause is not None else {}),
-            **({"text": self._plan.rules[record.key].type.text} if record.key in self._plan.rules else {}),
+            **({"text": rule.type.text} if rule is not None else {}),
         }
 
     def _head(self, key: AlarmKey) -> Document:
@@ -154,7 +156,3 @@ def _people(view: AlarmView, clock: Clock) -> Document:
 def state_word(letter: Letter) -> str:
     """Return the name of a letter, for example "acknowledged"."""
     return letter.name.lower().replace("_", "-")
-
-
-def _unit(board: Board, point: PointId | None) -> str:
-    return board.points[point].unit if point is not None and point in board.points else ""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
@@ -112,10 +112,13 @@ class Documents:
         self._limits = limits
         self._identity = identity
         self._board = board
-        self._points: Mapping[str, tuple[tuple[PointId, str], ...]] = {
-            device: tuple((point, row.unit) for point, row in board.points.items() if point.device == device)
-            for device in board.devices
-        }
+
+    def replan(self, limits: Mapping[PointId, Limits]) -> None:
+        """Show other limits from now on."""
+        self._limits = limits
+
+    def _points(self, device: str) -> Iterator[tuple[PointId, str]]:
+        return ((point, self._board.points[point].unit) for point in self._board.of_device(device))
 
     def device(self, name: str, clock: Clock) -> Document:
         """Return everything that is known of one device; KeyError for a device that is not configured."""
@@ -126,7 +129,7 @@ class Documents:
             "t": clock.written(clock.now),
             **_described(name, device),
             "up": self._up(name),
-            "points": {point.point: self._valued(point, unit, clock) for point, unit in self._points[name]},
+            "points": {point.point: self._valued(point, unit, clock) for point, unit in self._points(name)},
             **self._limited(name, clock),
         }
 
@@ -134,7 +137,7 @@ class Documents:
         """Return the limits of those points of a device that have any: low and high, either of which may be missing."""
         word, at = quality_word(Level.GOOD, self._identity.mode), clock.written(clock.now)
         found: Document = {}
-        for point, unit in self._points[name]:
+        for point, unit in self._points(name):
             limits = self._limits.get(point)
             if limits is not None:
                 sides = {"low": limits.low, "high": limits.high}
@@ -195,7 +198,7 @@ class Documents:
         return valued(self._board[point], unit, self._identity.mode, clock)
 
     def _up(self, device: str) -> bool:
-        return answering(self._board[point] for point, _ in self._points[device])
+        return answering(self._board[point] for point, _ in self._points(device))
 
     def _qualities(self) -> Mapping[str, int]:
         """Count the values by the word of their quality; what a unit does not have is not counted as bad."""
@@ -213,7 +216,7 @@ class Documents:
         }
 
     def _summary(self, device: str, names: tuple[str, ...], clock: Clock) -> Document:
-        return {point.point: self._valued(point, unit, clock) for point, unit in self._points[device] if point.point in names}
+        return {point.point: self._valued(point, unit, clock) for point, unit in self._points(device) if point.point in names}
 
 
 def _described(name: str, device: Unit) -> Document:

@@ -80,6 +80,7 @@ class SetClock:
 class KnownEnd:
     """What the line watch of an end says; None: nothing is known."""
 
+    plan: LinePlan
     near: NearEnd = NEAR
 
     def near_end(self, now: float) -> NearEnd:
@@ -192,8 +193,8 @@ def station(
     plan = LinePlan("s1", End.A, Cable(341.0, 1.0), name, far, feeds=(feed,))
     unit, now = far_unit(far, 2, expected.max_age_s, fed=True), asyncio.get_running_loop().time()
     desk = Alarms(alarm_plan(Facts(())), now)
-    clock, post, known = SetClock(), Post(), KnownEnd()
+    clock, post, known = SetClock(), Post(), KnownEnd(plan)
     feed_unit = Tap("pfe-a", PFE, role="pfe")
-    near = NearStation(Identity(name, name, expected.mode), plan, Board((unit, feed_unit), now), desk, known, shared)
+    near = NearStation(Identity(name, name, expected.mode), Board((unit, feed_unit), now), desk, known, shared)
     settings = Settings(replace(expected, station=name, far_station=far), key, no_key)
     return Station(FarLink(settings, near, unit, exchange, post, clock, boot), clock, post, unit, known)

@@ -73,7 +73,7 @@ async def run(
         followed.extend(effects)
 
     recorder = Recorder(
-        journal, clock, SIMULATED, alarms, Documents(SIMULATED, target), AlarmDocuments(SIMULATED, target, plan, alarms),
+        journal, clock, SIMULATED, alarms, Documents(SIMULATED, target), AlarmDocuments(SIMULATED, target, alarms),
         (lambda: machine) if machine else None, acts=ActRecords(desk, SIMULATED, follow), publish=True,
     )  # fmt: skip
     kept = recorder.restore(await journal.start(0.0) if late else await journal.start())

@@ -24,7 +24,7 @@ def letters(desk: Desk, documents: AlarmDocuments) -> dict[str, str]:
 
 def test_a_latched_alarm_has_a_document_until_it_is_reset_although_it_has_gone_and_somebody_has_seen_it() -> None:
     desk = Desk(plan_of(LATCHED, PLAIN))
-    documents = AlarmDocuments(LIVE, board(), desk.alarms.plan, desk.alarms)
+    documents = AlarmDocuments(LIVE, board(), desk.alarms)
     topic = topic_of(LATCHED.key)
     for active, order, letter in (
         (True, None, "B"),
@@ -42,7 +42,7 @@ def test_a_latched_alarm_has_a_document_until_it_is_reset_although_it_has_gone_a
 
 def test_an_alarm_that_has_gone_has_a_document_until_somebody_has_seen_it() -> None:
     desk = Desk(plan_of(LATCHED, PLAIN))
-    documents = AlarmDocuments(LIVE, board(), desk.alarms.plan, desk.alarms)
+    documents = AlarmDocuments(LIVE, board(), desk.alarms)
     desk.say(PLAIN.key, active=True)
     desk.say(PLAIN.key, active=False)
     assert letters(desk, documents) == {topic_of(PLAIN.key): "D"}

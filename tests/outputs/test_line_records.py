@@ -46,7 +46,7 @@ async def run(folder: Path) -> AsyncIterator[Run]:
     watch = LineWatch(plan(End.A), loop.time())
     line = LineRecords(watch, VerdictDocuments(Mode.SIM, "Aktau"), IDENTITY)
     documents = Documents(IDENTITY, board)
-    recorder = Recorder(journal, clock, IDENTITY, desk, documents, AlarmDocuments(IDENTITY, board, Plan({}), desk), line=line, publish=True)
+    recorder = Recorder(journal, clock, IDENTITY, desk, documents, AlarmDocuments(IDENTITY, board, desk), line=line, publish=True)
     recorder.restore(await journal.start())
     engine = Engine(board, Station({}, desk, watch), None, recorder)  # type: ignore[arg-type]  # nothing is written
     task = asyncio.create_task(engine.run())

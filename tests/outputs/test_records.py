@@ -73,7 +73,7 @@ async def run(
     rules = {key: rule(key) for key in keys or (REBUILT,)} | {HOT: rule(HOT, Above(60.0, 3.0), POINT)}
     plan = Plan(rules)
     journal, desk = Journal.open(folder / "journal.sqlite", settings, clock), Alarms(plan, now)
-    documents = AlarmDocuments(SIMULATED, target, plan, desk)
+    documents = AlarmDocuments(SIMULATED, target, desk)
     recorder = Recorder(journal, clock, SIMULATED, desk, Documents(SIMULATED, target), documents, machine, publish=publish)
     kept = recorder.restore(await journal.start(0.0) if late else await journal.start())
     if not late:

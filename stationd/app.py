@@ -38,6 +38,7 @@ from stationd.core.operation.words import ActEffect
 from stationd.core.station import Station
 from stationd.core.watch.line_watch import LineWatch
 from stationd.device import Device
+from stationd.diagnostic_doors import StationDiagnostics
 from stationd.doors import StationAlarms, StationLine, StationStatus
 from stationd.driver import Driver
 from stationd.engine import Engine
@@ -255,7 +256,7 @@ class App:
         doors = Doors(
             StationStatus(self._documents, self._buses_up), alarms, self._identity.mode is Mode.LIVE,
             StationLine(self._line, self.engine, self.journal) if self._line else None, acting, acting, StationAudit(self.journal),
-            diagnostics_of(self._config, self._running()),
+            StationDiagnostics(diagnostics_of(self._config, self._running())),
             session=StationSession(self._identity, self.journal, self._clock, self._acts.subscribe),
         )  # fmt: skip
         self.control = await open_control(section, doors, self._around.identify, self._session_ended, self._around.listeners)

@@ -79,15 +79,19 @@ class StationDiagnostics:
     """The daemon about itself. To be made in the running event loop."""
 
     def __init__(self, kept: Kept) -> None:
-        self._kept = kept
-        self._parts = kept.parts
         self._documents = HealthDocuments(kept.parts)
         self._disk = DiskWorker(threads=kept.threads)
-        self._names = NearNames(str(point) for point in kept.parts.board.points)
-        self._subjects = NearNames(kept.events.subjects())
+        self.replan(kept)
         self._charts = asyncio.Semaphore(TOO_MANY)
         self._folding = asyncio.Lock()
         self._test: asyncio.Task[Document] | None = None
+
+    def replan(self, kept: Kept) -> None:
+        """Answer from these parts, points and configuration from now on."""
+        self._kept, self._parts = kept, kept.parts
+        self._documents.replan(kept.parts)
+        self._names = NearNames(str(point) for point in kept.parts.board.points)
+        self._subjects = NearNames(kept.events.subjects())
 
     # ------------------------------------------------------------------ the daemon
 

@@ -62,6 +62,7 @@ class Poller:
         self._round = 0  # polls that may still be made before the line belongs to EMERGENCY-OFF again
         self._named: set[PointId] = set()
         self._schedule = Schedule(self.devices.values(), self._cost_s, lambda block: bus.quiet_until(block.exchange))
+        bus.units.keep_only({device.unit for device in self.devices.values()})
         for device in self.devices.values():
             driver = device.driver
             bus.declare(device.unit, Timing(driver.gap_s, driver.answer_s, driver.late_s))
@@ -333,6 +334,12 @@ class Pollers:
     def add(self, poller: Poller) -> None:
         """Take in a line with its devices."""
         self._of_device |= dict.fromkeys(poller.devices, poller)
+
+    def replace(self, pollers: Iterable[Poller]) -> None:
+        """Let these take the place of all, each with its devices; the engine writes through them from now on."""
+        self._of_device.clear()
+        for poller in pollers:
+            self.add(poller)
 
     def every(self) -> tuple[Poller, ...]:
         """Return each line's poller once."""

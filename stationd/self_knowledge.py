@@ -14,7 +14,7 @@ from stationd.core.alarm.desk import Alarms
 from stationd.core.alarm.plan import LINE, SAMPLER, STATION
 from stationd.core.alarm.type import AlarmKey
 from stationd.core.operation.desk import Operations
-from stationd.diagnostic_doors import Kept, StationDiagnostics, Values, far_document
+from stationd.diagnostic_doors import Kept, Values, far_document
 from stationd.farstation.link import FarStatistics
 from stationd.links.bus import Bus
 from stationd.links.sampler import SamplerStatistics
@@ -48,14 +48,14 @@ class Running:
     threads: bool
 
 
-def diagnostics_of(config: StationConfig, running: Running) -> StationDiagnostics:
-    """Return the door to diagnostics of a station."""
+def diagnostics_of(config: StationConfig, running: Running) -> Kept:
+    """Return what the door to diagnostics of a station answers from."""
     plan = running.acting.plan
     known = effective(config, running.source, plan.feeds, plan.amplifiers)
     others = (*config.bus, LINE, SAMPLER, STATION)
     events = DeviceEvents(running.journal, running.board, tuple(running.alarms.plan.rules), partial(_text, running.alarms), others)
     parts = _parts(config, running)
-    return StationDiagnostics(Kept(parts, _values(known, running.clock()), running.acting, events, running.threads))
+    return Kept(parts, _values(known, running.clock()), running.acting, events, running.threads)
 
 
 def _parts(config: StationConfig, running: Running) -> Parts:

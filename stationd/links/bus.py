@@ -67,7 +67,7 @@ class Bus:
         self._link: Link | None = None
         self._lost: str | None = None
         self._told = ""  # the last cause that was logged: an endless repetition is said once
-        self._units = Units()
+        self.units = Units()
         self.queue = Queue()
         self._number = 0
         self._listener = Listener(self.statistics)
@@ -83,7 +83,7 @@ class Bus:
 
     def declare(self, unit: int, timing: Timing) -> None:
         """Tell the timing of a unit before asking it; several devices of one unit share the slowest of each."""
-        self._units.declare(unit, timing)
+        self.units.declare(unit, timing)
 
     async def ask(self, exchange: Exchange, priority: Priority) -> Done:
         """Wait for one's turn and for the answer. Never raises for what happens on the line."""
@@ -96,7 +96,7 @@ class Bus:
 
     def quiet_until(self, exchange: Exchange) -> float:
         """Return the time before which this question would only wait, because a late answer could be taken for its own."""
-        return self._units.quiet_until(exchange)
+        return self.units.quiet_until(exchange)
 
     def hold_polls(self, *, held: bool) -> None:
         """Keep polls waiting while a feed is driven off; everything else goes on."""
@@ -107,7 +107,7 @@ class Bus:
         expected = self._listener.expected(exchange)
         length = UNKNOWN_LENGTH if expected is None else expected
         blind = not exchange.codec.addressed and not exchange.codec.numbered
-        answer_s = self._units[exchange.unit].answer_s(blind=blind)
+        answer_s = self.units[exchange.unit].answer_s(blind=blind)
         return self._wire_s(length) + (answer_s if self.settings.paced else max(answer_s, GATEWAY_S))
 
     def _refused(self, exchange: Exchange, priority: Priority) -> Failure | None:
@@ -196,7 +196,7 @@ class Bus:
 
     def _doubt(self, exchange: Exchange, done: Done) -> Done:
         """Take what came while late answers were due for nothing: they, and the answer to this question, may still come."""
-        self._units.hold(exchange, done.t)
+        self.units.hold(exchange, done.t)
         if isinstance(done.outcome, Failure):
             return done
         return self._failed(Reason.GARBLED, "sent at once; what came may be a late answer to another question")
@@ -236,7 +236,7 @@ class Bus:
         loop = asyncio.get_running_loop()
         for _ in range(2 if urgent else 0):  # in the first turn the loop looks at its ports, in the second what they had is read
             await asyncio.sleep(0)
-        gap = max(self.silence_s(exchange), self._units[exchange.unit].timing.gap_s)
+        gap = max(self.silence_s(exchange), self.units[exchange.unit].timing.gap_s)
         give_up = loop.time() + (SHOUT_S if urgent else BABBLE_S) + gap
         while (pause := self._last_byte + gap - loop.time()) > 0:
             if loop.time() >= give_up:
@@ -294,7 +294,7 @@ class Bus:
             case Refusal(fault, _):
                 self.statistics.failures[Reason(fault.value)] += 1
         answer_s = now - sent.t - sent.wire_s - self._wire_s(found.end - found.start)
-        self._units[sent.exchange.unit].learn(max(0.0, answer_s))
+        self.units[sent.exchange.unit].learn(max(0.0, answer_s))
         return Done(found.outcome, now)
 
     def _unanswered(self, sent: Sent, now: float) -> Done:
@@ -302,7 +302,7 @@ class Bus:
         if self._listener.heard:
             return self._failed(Reason.GARBLED, self._noise())
         self._silent[sent.exchange.unit] += 1
-        if self.settings.network and self._silent.total() >= MUTE_CONNECTION and self._units.addresses() <= self._silent.keys():
+        if self.settings.network and self._silent.total() >= MUTE_CONNECTION and self.units.addresses() <= self._silent.keys():
             self._in_vain = True  # every unit of the line was asked in vain since the last byte, and not just once
             self.lost(f"{self.settings.port}: takes questions and gives no byte; connecting anew")
         return self._failed(Reason.TIMEOUT, f"no answer within {now - sent.t:.3f} s")
@@ -317,7 +317,7 @@ class Bus:
 
     def _quarantine(self, sent: Sent, now: float) -> None:
         """Keep late answers apart: remember what was asked, and do not ask anything they could be taken for."""
-        turnaround = self._units[sent.exchange.unit]
+        turnaround = self.units[sent.exchange.unit]
         turnaround.miss()
         codec = sent.exchange.codec
         if codec.addressed or codec.numbered:
@@ -325,7 +325,7 @@ class Bus:
         if not codec.numbered:
             self.statistics.quarantines += 1
             self._selected = None
-            self._units.hold(sent.exchange, now)
+            self.units.hold(sent.exchange, now)
 
     # ------------------------------------------------------------------ what the link reports
 
@@ -349,7 +349,7 @@ class Bus:
     def _late_frame(self, late: LateFrame, now: float) -> None:
         self.statistics.late_frames += 1
         answer_s = now - late.sent.t - late.sent.wire_s - self._wire_s(late.found.end - late.found.start)
-        self._units[late.sent.exchange.unit].learn_late(answer_s)
+        self.units[late.sent.exchange.unit].learn_late(answer_s)
 
     def _await_rest(self, sent: Sent) -> None:
         """Rest until the answer can be whole; end early on a frame that is whole, is not the answer, and is followed by nothing."""

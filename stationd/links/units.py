@@ -5,7 +5,7 @@ Pure: times come as arguments.
 
 from __future__ import annotations
 
-from collections.abc import KeysView
+from collections.abc import Container, KeysView
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,7 +34,11 @@ class Units:
         if known is not None:
             old = known.turnaround.timing
             timing = Timing(max(old.gap_s, timing.gap_s), max(old.answer_s, timing.answer_s), max(old.late_s, timing.late_s))
-        self._units[unit] = Unit(Turnaround(timing))
+        self._units[unit] = Unit(Turnaround(timing), known.quarantine if known is not None else {})
+
+    def keep_only(self, units: Container[int]) -> None:
+        """Forget all others: they are asked no more."""
+        self._units = {unit: known for unit, known in self._units.items() if unit in units}
 
     def __getitem__(self, unit: int) -> Turnaround:
         """Return what is known of a unit's speed; one that was never declared has the timing of a driver that says nothing."""

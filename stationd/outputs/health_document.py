@@ -83,9 +83,10 @@ class HealthDocuments:
         self._parts = parts
         begun = parts.clock()
         self._begun_t, self._begun_utc_s = begun.t, begun.utc_s
-        self._points: dict[str, list[PointId]] = {name: [] for name in parts.board.devices}
-        for point in parts.board.points:
-            self._points[point.device].append(point)
+
+    def replan(self, parts: Parts) -> None:
+        """Tell of these parts from now on; the daemon is as old as it was."""
+        self._parts = parts
 
     def head(self, figures: Figures) -> Document:
         """Return what every document begins with."""
@@ -295,11 +296,11 @@ class HealthDocuments:
         }
 
     def _answers(self, name: str) -> bool:
-        return answering(self._parts.board[point] for point in self._points[name])
+        return answering(self._parts.board[point] for point in self._parts.board.of_device(name))
 
     def _age_s(self, name: str, last: Mapping[PointId, float], now: float) -> float | None:
         """Return how old the newest good exchange of a unit is; None before a first one."""
-        times = [last[point] for point in self._points[name] if point in last]
+        times = [last[point] for point in self._parts.board.of_device(name) if point in last]
         return round(max(now - max(times), 0.0), 1) if times else None
 
     # ------------------------------------------------------------------ what is not well

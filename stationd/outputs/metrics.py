@@ -140,11 +140,10 @@ class Metrics:
     def __init__(self, identity: Identity, board: Board, sources: Sources) -> None:
         self._identity = identity
         self._board = board
-        self._sources = sources
-        self._exposition = Exposition(board, FAMILIES, POINT_VALUE, LAST_SUCCESS, DEVICE_UP)
         started = Clock.read()
         self._started_utc_s = started.utc_s(started.now)
-        self._busy = {name: _Busy(started.now) for name in sources.buses}
+        self._busy: dict[str, tuple[Line, _Busy]] = {}
+        self.replan(sources)
         self._one_at_a_time = asyncio.Lock()
         self.beat = Beat()  # of what watches the loop
         disable_created_metrics()  # type: ignore[no-untyped-call]  # "..._created" would only repeat up_since for each histogram
@@ -155,6 +154,14 @@ class Metrics:
             buckets=LAG_BOUNDS_S,
             registry=self._registry,
         )
+
+    def replan(self, sources: Sources) -> None:
+        """Show the board as it is now laid out, and these sources. A bus that is another under its name counts from the beginning."""
+        self._sources = sources
+        self._exposition = Exposition(self._board, FAMILIES, POINT_VALUE, LAST_SUCCESS, DEVICE_UP)
+        known, now = self._busy, Clock.read().now
+        same = {name: name in known and known[name][0] is bus for name, bus in sources.buses.items()}
+        self._busy = {name: known[name] if same[name] else (bus, _Busy(now)) for name, bus in sources.buses.items()}
 
     async def watch_loop(self) -> None:
         """Measure the lag of the event loop until cancelled."""
@@ -172,13 +179,9 @@ class Metrics:
             clock = Clock.read()
             own = _Gathered(tuple(self._gather(clock.now)))
             readings, last_success = self._board.snapshot(), self._board.last_success()
-            page = await asyncio.to_thread(self._render, own, readings, last_success, clock)
+            page = await asyncio.to_thread(_render, own, self._exposition, readings, last_success, clock)
             took = _value(GaugeMetricFamily, "scrape_duration_seconds", "Time that it took to make this page", time.perf_counter() - begun)
             return page + generate_latest(_Gathered((took,)))
-
-    def _render(self, own: _Gathered, readings: Mapping[PointId, Reading], last_success: Mapping[PointId, float], clock: Clock) -> bytes:
-        """Render in a thread of its own; nothing here changes while it runs."""
-        return generate_latest(own) + self._exposition.render(readings, last_success, clock).encode()
 
     def _gather(self, now: float) -> Iterator[Metric]:
         yield _info("build_info", "Version of the daemon", {"version": stationd.__version__})
@@ -220,7 +223,7 @@ class Metrics:
         yield _per_bus(GaugeMetricFamily, "up", "1 while the port is open", {name: bus.up for name, bus in buses.items()})
         for name, text, count in BUS_COUNTERS:
             yield _per_bus(CounterMetricFamily, name, text, {bus: count(statistics) for bus, statistics in counts.items()})
-        ratios = {name: self._busy[name].ratio(now, statistics.busy_s) for name, statistics in counts.items()}
+        ratios = {name: self._busy[name][1].ratio(now, statistics.busy_s) for name, statistics in counts.items()}
         yield _per_bus(GaugeMetricFamily, "busy_ratio", "Share of the last 10 to 20 s during which the line was in use", ratios)
         yield _failures(counts)
         yield _queue(counts.values())
@@ -254,6 +257,13 @@ class _Gathered(Collector):
 
     def collect(self) -> Iterable[Metric]:
         return self.families
+
+
+def _render(
+    own: _Gathered, points: Exposition, readings: Mapping[PointId, Reading], last_success: Mapping[PointId, float], clock: Clock
+) -> bytes:
+    """Render in a thread of its own; nothing here changes while it runs."""
+    return generate_latest(own) + points.render(readings, last_success, clock).encode()
 
 
 Kind = type[GaugeMetricFamily] | type[CounterMetricFamily]

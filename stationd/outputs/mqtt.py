@@ -61,16 +61,17 @@ QOS_OF_DEVICES = 0  # a newer document follows within seconds, and all of them a
 STATUS = "status"
 AVAILABILITY = "availability"
 AUDIT_HEAD = "audit-head"
+DEVICE = "device/"
 ONLINE, OFFLINE = b"online", b"offline"
 
 
 class Waiting:
     """The topics whose document is to be sent: each released at most once a second, each waiting at most once.
 
-    `topics` are those that always exist; others are known when they are marked.
+    `topics` gives those that always exist; others are known when they are marked.
     """
 
-    def __init__(self, topics: tuple[str, ...], statistics: MqttStatistics) -> None:
+    def __init__(self, topics: Callable[[], Iterable[str]], statistics: MqttStatistics) -> None:
         self._topics = topics
         self._statistics = statistics
         self._changed: dict[str, None] = {}
@@ -92,7 +93,7 @@ class Waiting:
 
     def release_all(self) -> None:
         """Let every topic wait, as after a reconnection."""
-        for topic in self._topics:
+        for topic in self._topics():
             self._put(topic)
 
     async def take(self) -> str:
@@ -149,6 +150,7 @@ class JsonPublisher:
         alarms: Standing | None = None,
         audit_head: Callable[[], Document] | None = None,
         documents: Documents | None = None,
+        live: Live | None = None,
     ) -> None:
         self._broker = broker
         self._station = identity.name
@@ -157,8 +159,6 @@ class JsonPublisher:
         self._buses_up = buses_up
         self._statistics = statistics
         self._documents = documents or Documents(identity, board)
-        self._device_of = {f"device/{device}": device for device in board.devices}
-        self._topic_of = {device: topic for topic, device in self._device_of.items()}
         self._alarms = alarms
         self._audit_head = audit_head
         self._head: Document = {}
@@ -166,13 +166,16 @@ class JsonPublisher:
         self._standing: dict[str, bytes] = {}  # what the broker was told of each alarm over this connection
         self._echo: asyncio.Future[None] | None = None
         self._proof = ("", b"")
-        self.live = Live()
+        self.live = live or Live()
         self.beat = Beat()
         self._published: int | None = None  # at the last look
         self._flowed_t = 0.0
-        own = (STATUS, AUDIT_HEAD) if audit_head is not None else (STATUS,)
-        self._waiting = Waiting((*own, *self._device_of), statistics)
+        self._waiting = Waiting(self._topics, statistics)
         self._heartbeat_s = min(HEARTBEAT_S, ASK_EVERY * broker.keepalive_s)
+
+    def _topics(self) -> Iterable[str]:
+        own = (STATUS, AUDIT_HEAD) if self._audit_head is not None else (STATUS,)
+        return (*own, *(f"{DEVICE}{device}" for device in self._board.devices))
 
     def changed(self, topic: str) -> None:
         """Have the document of an alarm sent within a second. Never waits and never fails."""
@@ -192,7 +195,7 @@ class JsonPublisher:
             while True:
                 changed = {point.device for point in subscription.take()}
                 for device in changed:
-                    self._waiting.mark(self._topic_of[device])
+                    self._waiting.mark(f"{DEVICE}{device}")
                 if changed or loop.time() >= beat + self._heartbeat_s:
                     beat = loop.time()
                     self._waiting.mark(STATUS)
@@ -266,7 +269,7 @@ class JsonPublisher:
             payload = self._payload(topic)
             if topic.startswith(TOPIC):
                 self._standing[topic] = payload
-            await self._publish(client, topic, payload, QOS_OF_DEVICES if topic in self._device_of else QOS)
+            await self._publish(client, topic, payload, QOS_OF_DEVICES if topic.startswith(DEVICE) and payload else QOS)
 
     async def _send_events(self, client: Client) -> None:
         """Send events in order, several before the first is acknowledged; the client hands them on in the order of the calls."""
@@ -346,7 +349,8 @@ class JsonPublisher:
             return encode(self._head)
         if topic.startswith(TOPIC):
             return self._alarms.payload(topic, clock) if self._alarms is not None else CLEARED
-        return encode(self._documents.device(self._device_of[topic], clock))
+        device = topic.removeprefix(DEVICE)
+        return encode(self._documents.device(device, clock)) if device in self._board.devices else CLEARED
 
     def _topic(self, name: str) -> str:
         return f"stationd/{self._station}/{name}"

@@ -63,6 +63,10 @@ class Pulse:
         self.scraped_t: float | None = None
         self.scrape_took_s: float | None = None
 
+    def restart(self) -> None:
+        """Count what lines and sampler do from now on: some are others."""
+        self._looks = deque([self._look()], maxlen=LOOKS)
+
     async def run(self) -> None:
         """Look until cancelled."""
         loop, turns = asyncio.get_running_loop(), 0

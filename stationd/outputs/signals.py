@@ -82,6 +82,13 @@ class OwnSignals:
         self._told_aside = self._told_damage = 0
         self.audit: bool | None = None
 
+    def replan(self, known: Container[AlarmKey], *, ports: bool) -> None:
+        """Say of these alarms from now on; `ports`: some are opened anew, and have their time for it."""
+        self._known = known
+        self._said = {key: said for key, said in self._said.items() if key in known}
+        if ports:
+            self._begun = asyncio.get_running_loop().time()
+
     async def run(self) -> None:
         """Look until cancelled."""
         async with asyncio.TaskGroup() as tasks:

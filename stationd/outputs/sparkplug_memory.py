@@ -42,9 +42,12 @@ class JournalNumbers:
         self._journal = journal
         self._clock = clock
         self._patience_s = patience_s
+        self._saved: int | None = None  # by this run
 
     async def load(self) -> int | None:
         """Return the last number, None where there never was one."""
+        if self._saved is not None:
+            return self._saved
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self._patience_s):
                 while not self._journal.restored.known:
@@ -58,6 +61,7 @@ class JournalNumbers:
 
     async def save(self, number: int) -> None:
         """Keep a number; OSError when the disk refuses, or has not been read yet."""
+        self._saved = number
         if not self._journal.restored.known:
             raise OSError(self._journal.health.reason or "the journal was not read yet")
         if await _record(self._journal, {BIRTH: str(number)}) is Kept.LOST:
@@ -65,17 +69,21 @@ class JournalNumbers:
 
 
 class JournalHistory:
-    """The stored samples (stationd.outputs.sparkplug.memory.History). A device that was never sent has nothing waiting."""
+    """The stored samples (stationd.outputs.sparkplug.memory.History). A device that was never sent has nothing waiting.
+
+    `sent` are the positions of this run, by device: of one run's histories all have the same.
+    """
 
     def __init__(
-        self, journal: Journal, catalogue: Catalogue, mode: Mode, clock: Callable[[], Moment], settle_s: float = SETTLE_S
-    ) -> None:
+        self, journal: Journal, catalogue: Catalogue, mode: Mode, clock: Callable[[], Moment], settle_s: float = SETTLE_S,
+        sent: dict[str, int] | None = None,
+    ) -> None:  # fmt: skip
         self._settle_s = settle_s
         self._journal = journal
         self._catalogue = catalogue
         self._mode = mode
         self._clock = clock
-        self._sent: dict[str, int] = {}
+        self._sent = {} if sent is None else sent
 
     def position(self) -> int:
         """Return the position behind all readings up to now."""

@@ -20,7 +20,7 @@ async def everything(waiting: Waiting) -> list[str]:
 
 
 async def test_a_topic_is_released_at_most_once_a_second_and_then_with_the_latest() -> None:
-    waiting = Waiting(("a", "b"), MqttStatistics())
+    waiting = Waiting(lambda: ("a", "b"), MqttStatistics())
     waiting.mark("a")
     waiting.release(now=10.0)
     assert await everything(waiting) == ["a"]
@@ -36,7 +36,7 @@ async def test_a_topic_is_released_at_most_once_a_second_and_then_with_the_lates
 
 async def test_what_waits_is_bounded_by_the_number_of_topics_and_every_loss_is_counted() -> None:
     statistics = MqttStatistics()
-    waiting = Waiting(("a", "b"), statistics)
+    waiting = Waiting(lambda: ("a", "b"), statistics)
     for second in range(10):
         waiting.mark("a")
         waiting.mark("b")
@@ -47,7 +47,7 @@ async def test_what_waits_is_bounded_by_the_number_of_topics_and_every_loss_is_c
 
 async def test_after_a_reconnection_everything_waits_and_nothing_counts_as_lost() -> None:
     statistics = MqttStatistics()
-    waiting = Waiting(("a", "b"), statistics)
+    waiting = Waiting(lambda: ("a", "b"), statistics)
     waiting.mark("b")
     waiting.release(now=1.0)
     waiting.release_all()
@@ -56,7 +56,7 @@ async def test_after_a_reconnection_everything_waits_and_nothing_counts_as_lost(
 
 
 async def test_who_takes_waits_for_the_next_topic() -> None:
-    waiting = Waiting(("a",), MqttStatistics())
+    waiting = Waiting(lambda: ("a",), MqttStatistics())
     taking = asyncio.create_task(waiting.take())
     await asyncio.sleep(0)
     waiting.mark("a")
@@ -65,7 +65,7 @@ async def test_who_takes_waits_for_the_next_topic() -> None:
 
 
 async def test_a_topic_that_comes_later_is_released_like_the_others() -> None:
-    waiting = Waiting(("a",), MqttStatistics())
+    waiting = Waiting(lambda: ("a",), MqttStatistics())
     waiting.mark("alarm/line/LINE-DOWN")
     waiting.release(now=10.0)
     waiting.mark("alarm/line/LINE-DOWN")

@@ -82,7 +82,7 @@ class Incidents:
         self.beat = Beat()
         self._settings = settings or Settings()
         self._files = Files(state, self._settings, self.statistics)
-        self._subject = subject
+        self.subject = subject  # another plan of the same line may put another in its place
         self._past = past
         self._clock = clock
         self._documents = documents
@@ -234,7 +234,7 @@ class Incidents:
         begin, end = opened - self._settings.before_s, opened + self._settings.after_s
         series, torn, unread = list[Series](), 0, ""
         try:
-            for some in batched(self._subject.quantities, AT_ONCE):
+            for some in batched(self.subject.quantities, AT_ONCE):
                 samples, lost = self._past.readings([each.point for each in some], begin, end)
                 series += [record.series_of(each, samples[each.point], opened) for each in some if samples[each.point]]
                 torn = max(torn, lost)
@@ -243,7 +243,7 @@ class Incidents:
                 raise
             unread = str(error)
         made, written = (Clock(utc_s, 0.0).written(0.0, TIME_DIGITS) for utc_s in (self._clock().utc_s, opened))
-        head = record.head(incident, self._subject, self._settings, events, made, written, complete=complete)
+        head = record.head(incident, self.subject, self._settings, events, made, written, complete=complete)
         head |= {"readings_torn": torn, "readings_missing": unread}
         return head, series
 
@@ -300,7 +300,7 @@ class Incidents:
         if not with_series:
             made = Clock.read()
             opened = Clock(live.opened_utc_s, 0.0).written(0.0, TIME_DIGITS)
-            return record.head(live, self._subject, self._settings, events, made.written(made.now), opened, complete=False), []
+            return record.head(live, self.subject, self._settings, events, made.written(made.now), opened, complete=False), []
         return await self._apart(self._so_far, live, events)
 
     def _so_far(self, incident: Incident, events: Events) -> tuple[Document, list[Series]]:

@@ -78,12 +78,15 @@ class NodeCounts:
 
 
 class EdgeNode:
-    """One edge node. `last_birth_number` is the bdSeq of the last connection of any earlier run; None when there was none."""
+    """One edge node. `last_birth_number` is the bdSeq of the last connection of any earlier run; None when there was none.
 
-    def __init__(self, catalogue: Catalogue, last_birth_number: int | None = None) -> None:
+    `counts` are those of the node of this run whose place this one takes.
+    """
+
+    def __init__(self, catalogue: Catalogue, last_birth_number: int | None = None, counts: NodeCounts | None = None) -> None:
         self.catalogue = catalogue
         self.phase = Phase.AWAY
-        self.counts = NodeCounts()
+        self.counts = counts or NodeCounts()
         self._birth_number = -1 if last_birth_number is None else last_birth_number
         self._seq = 0
         aliases = catalogue.aliases()

@@ -83,9 +83,6 @@ class PlantView:
         self._board = board
         self._subscription = board.subscribe()
         self._version = version
-        self._points: dict[str, list[PointId]] = {device: [] for device in board.devices}
-        for point in board.points:
-            self._points[point.device].append(point)
 
     def everything(self, clock: Clock) -> Mapping[PointId, Sample]:
         """Return a sample of every metric, those of the node included."""
@@ -96,12 +93,12 @@ class PlantView:
 
     def changed(self, clock: Clock) -> Mapping[PointId, Sample]:
         """Return a sample of every metric that has a new reading since the last call."""
-        return {point: self._sample(point, clock) for point in self._subscription.take()}
+        return {point: self._sample(point, clock) for point in self._taken()}
 
     def changed_by_device(self) -> Iterator[Mapping[PointId, Sample]]:
         """Give the same device by device, so that the loop can do something else between two of them."""
         changed: dict[str, list[PointId]] = {}
-        for point in self._subscription.take():
+        for point in self._taken():
             changed.setdefault(point.device, []).append(point)
         for points in changed.values():
             clock = Clock.read()
@@ -109,7 +106,11 @@ class PlantView:
 
     def answering(self, device: str) -> bool:
         """Return whether a device answers: at least one of its values is neither stale nor bad."""
-        return answering(self._board[point] for point in self._points[device])
+        return device in self._board.devices and answering(self._board[point] for point in self._board.of_device(device))
+
+    def _taken(self) -> list[PointId]:
+        """Return what has changed and is there still."""
+        return [point for point in self._subscription.take() if point in self._board.points]
 
     def close(self) -> None:
         """End the subscription."""

@@ -196,9 +196,9 @@ class App:
             yield Part("incidents", self._line.incidents.run, self._line.incidents.beat)
         if self.far is not None:
             yield Part("far station", self.far.run, self.far.beat)
-        beat, page = Beat(), self._pulse.scraped(self.metrics.scrape)
-        serve = partial(serve_pages, self._config, self._identity, page, self._buses_up, ports_file, beat, self._around.listeners)
-        yield Part("pages", serve, beat, must_start=True)
+        served, page = Beat(), self._pulse.scraped(self.metrics.scrape)
+        serve = partial(serve_pages, self._config, self._identity, page, self._buses_up, ports_file, served, self._around.listeners)
+        yield Part("pages", serve, served, must_start=True)
 
     # ------------------------------------------------------------------ journal, alarms, people
 

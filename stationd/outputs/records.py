@@ -35,6 +35,7 @@ from stationd.engine import Acted, Kept, Ordered, Told
 from stationd.links.beat import Beat
 from stationd.outputs.act_records import ActRecords
 from stationd.outputs.alarm_document import AlarmDocuments
+from stationd.outputs.alarm_log import log_alarm
 from stationd.outputs.clock import Clock
 from stationd.outputs.document import Document, Documents, Identity, encode
 from stationd.outputs.journal import Journal, Message, Moment, Record, RecordClass, Restored, Stamp
@@ -137,8 +138,6 @@ class Recorder:
                     document = self._acts.happened(each, clock, peer)
                     records.append(self._record(each.kind, each.subject, document, RecordClass.COMMAND, audited=True))
                     acted = True
-                case Annunciate():
-                    _say(each)
         kept = self._append(records, acted=acted)
         self._tell(told)
         return _both(kept, self._taken_up) if self._late and ordered is not None else kept
@@ -191,9 +190,6 @@ class Recorder:
         records = [self._record("start", STATION, document, RecordClass.EVENT, told=False)]
         clock = Clock.read()
         records += [self._happened(each, clock) for each in effects if isinstance(each, AlarmRecord)]
-        for each in effects:
-            if isinstance(each, Annunciate):
-                _say(each)
         log.info("alarms are put back", known=restored.known, alarms=len(restored.states), elapsed_s=round(elapsed_s, 3))
         kept = self._append(records, gone)
         self._tell(effects)
@@ -311,6 +307,7 @@ class Recorder:
         }  # fmt: skip
 
     def _happened(self, record: AlarmRecord, clock: Clock) -> Record:
+        log_alarm(record)
         return self._record(record.event.value, str(record.key), self._alarms.happened(record, clock))
 
     def _record(
@@ -390,11 +387,3 @@ def _outcome(outcome: Outcome | BaselineOutcome) -> Document:
     if isinstance(outcome, Done):
         return {"key": str(outcome.key), "done": True, "letter": outcome.letter.value, "occurrence": outcome.occurrence}
     return {"key": str(outcome.key), "done": False, "error": outcome.error.value, "cause": outcome.cause}
-
-
-def _say(message: Annunciate) -> None:
-    """Tell people through the log of the machine."""
-    log.warning(
-        "alarm", key=str(message.key), letter=message.letter.value, why=message.why.value, severity=message.severity.value,
-        audible=message.audible,
-    )  # fmt: skip

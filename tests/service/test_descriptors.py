@@ -250,7 +250,7 @@ def test_a_control_socket_whose_file_leads_to_another_process_is_not_believed(fo
     path = folder / "s"
     listener = bound(path, None, 10)
     path.unlink()
-    program = "import socket, sys\ns = socket.socket(socket.AF_UNIX)\ns.bind(sys.argv[1])\ns.listen()\nprint(1, flush=True)\nsys.stdin.read()"
+    program = "import socket, sys\ns = socket.socket(1)\ns.bind(sys.argv[1])\ns.listen()\nprint(1, flush=True)\nsys.stdin.read()"
     words = [sys.executable, "-c", program, str(path)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True) as other:
         assert other.stdout is not None

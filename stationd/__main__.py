@@ -1,37 +1,45 @@
 """The command line: words in, exit code out.
 
 0 ended as asked, 1 failed, 2 usage or a faulty configuration, 75 another instance holds the state directory. Heavy rooms are
-imported only by the command that needs them.
+imported only by the command that needs them. The signals of the daemon are taken by the first instruction of `main`: a SIGHUP that
+comes while it still reads its modules is a wish for later, not its end.
 """
 
 from __future__ import annotations
 
-import argparse
-import asyncio
+import gc
 import os
 import signal
 import sys
-from collections.abc import Coroutine
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import stationd
+from stationd.service.hangup import Hangup
 
-OK, FAILED, USAGE, HELD = 0, 1, 2, 75
-DEFAULT_CONFIG = Path("/etc/stationd/station.toml")
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Coroutine
+    from pathlib import Path
+
+OK, FAILED, USAGE = 0, 1, 2
+DEFAULT_CONFIG = "/etc/stationd/station.toml"
 
 
 def main(words: list[str] | None = None) -> None:
     """Run one command and exit with its code."""
+    hangup = Hangup() if (sys.argv[1:] if words is None else words)[:1] == ["run"] else None
     arguments = _parser().parse_args(words)
-    sys.exit(_run(arguments))
+    sys.exit(_run(arguments, hangup))
 
 
 def _parser() -> argparse.ArgumentParser:
+    import argparse
+    from pathlib import Path
+
     parser = argparse.ArgumentParser(prog="stationd", description="Controller daemon of submarine-cable landing stations.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     run = commands.add_parser("run", help="the daemon")
-    run.add_argument("--config", type=Path, default=DEFAULT_CONFIG, metavar="FILE", help=f"station file (default {DEFAULT_CONFIG})")
+    run.add_argument("--config", type=Path, default=Path(DEFAULT_CONFIG), metavar="FILE", help=f"station file (default {DEFAULT_CONFIG})")
     run.add_argument("--ports-file", type=Path, metavar="PATH", help="write where the pages are, as JSON, once they are served")
     check = commands.add_parser("check", help="every mistake of a station file at once")
     check.add_argument("config", type=Path, nargs="?", metavar="CONFIG")
@@ -52,6 +60,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_demo(demo: argparse.ArgumentParser) -> None:
+    from pathlib import Path
+
     demo.add_argument("--scenario", metavar="NAME", help="play a scenario, for example cable-cut")
     demo.add_argument("--seconds", type=float, metavar="N", help="end after N seconds (default: at Ctrl-C)")
     demo.add_argument("--routes", choices=("main", "reserve", "both"), default="main")
@@ -65,10 +75,10 @@ def _add_support(commands: Any) -> None:
     add_arguments(commands.add_parser("support", help="what can be found out about the station, also without its daemon"))
 
 
-def _run(arguments: argparse.Namespace) -> int:
+def _run(arguments: argparse.Namespace, hangup: Hangup | None) -> int:
     match arguments.command:
         case "run":
-            return _daemon(arguments.config, arguments.ports_file)
+            return _daemon(arguments.config, arguments.ports_file, hangup or Hangup())
         case "check":
             return _check(arguments.config, arguments.defaults)
         case "sim":
@@ -94,43 +104,19 @@ def _run(arguments: argparse.Namespace) -> int:
             return OK
 
 
-def _daemon(path: Path, ports_file: Path | None) -> int:
-    from stationd import app, log
-    from stationd.config import SecretError
-    from stationd.links.exact_loop import exact_loop
-    from stationd.outputs.journal import StateDirectoryHeld
-    from stationd.surroundings import Surroundings
+def _daemon(path: Path, ports_file: Path | None, hangup: Hangup) -> int:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: os._exit(OK))  # until the daemon has its loop nothing is open that would have to be closed
+    gc.disable()  # hardly anything that a start makes is garbage: looking for it costs a tenth of the time until the station is ready
+    from stationd.daemon import run_daemon
 
-    log.set_up()
-    loaded = app.load(path)
-    if loaded.config is None:
-        return _report(loaded.mistakes)
-    config = loaded.config
-
-    async def daemon() -> None:
-        await app.App(config, loaded.catalogue, Surroundings(source=loaded.source)).run(ports_file)
-
-    try:
-        with asyncio.Runner(loop_factory=exact_loop) as runner:
-            runner.run(_until_signal(daemon()))
-    except StateDirectoryHeld as held:
-        print(f"stationd: {held}", file=sys.stderr)
-        return HELD
-    except SecretError as secret:
-        print(f"stationd: {secret}", file=sys.stderr)
-        return FAILED
-    except ExceptionGroup as group:
-        expected, bugs = group.split((OSError, SecretError))
-        if bugs is not None:
-            raise bugs from None
-        for error in expected.exceptions if expected else ():
-            print(f"stationd: {error}", file=sys.stderr)
-        return FAILED
-    return OK
+    return run_daemon(path, ports_file, hangup)
 
 
 async def _until_signal(work: Coroutine[Any, Any, None]) -> None:
     """Run until SIGTERM or SIGINT, then let everything end in order."""
+    import asyncio
+
     task = asyncio.ensure_future(work)
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
@@ -138,13 +124,6 @@ async def _until_signal(work: Coroutine[Any, Any, None]) -> None:
         await task
     except asyncio.CancelledError:
         return
-
-
-def _report(problems: tuple[Any, ...]) -> int:
-    for problem in problems:
-        print(problem.render(), file=sys.stderr)
-    print(f"{len(problems)} mistake{'s' if len(problems) != 1 else ''}; nothing was started", file=sys.stderr)
-    return USAGE
 
 
 def _check(path: Path | None, list_defaults: bool) -> int:
@@ -169,6 +148,8 @@ def _check(path: Path | None, list_defaults: bool) -> int:
 
 
 def _sim(rig: Path, ports_file: Path | None) -> int:
+    import asyncio
+
     from stationd.sim.rig import RigError
     from stationd.sim.world import run_sim
 

@@ -1,0 +1,245 @@
+"""The daemon as a process: from the command line to a station that runs, is read anew at SIGHUP, and ends at SIGTERM or SIGINT.
+
+    SIGHUP  --> noted (service.hangup) --> once ready: RELOADING=1, file read in a thread, App.reload, one line of log, READY=1
+    SIGTERM --> STOPPING=1 --> a reload that runs is given up, then the station ends: ports closed, journal whole, nothing sent
+
+What it is not: the station (stationd.app), or the service manager; without one all of this is the same, and nobody is told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import structlog
+
+from stationd import log as voices
+from stationd.app import App
+from stationd.config import SecretError, StationConfig
+from stationd.config.changes import Reloaded
+from stationd.core.alarm.machine import Letter
+from stationd.core.alarm.plan import STATION
+from stationd.core.alarm.type import AlarmKey
+from stationd.core.alarm.words import Signal
+from stationd.links.exact_loop import exact_loop
+from stationd.loading import Loaded, load
+from stationd.outputs.document import answering
+from stationd.outputs.journal import StateDirectoryHeld
+from stationd.problem import Problem
+from stationd.service.descriptors import CONTROL, PAGES, Listeners
+from stationd.service.hangup import Hangup
+from stationd.service.notify import Notifier
+from stationd.service.own_age import own_age_s
+from stationd.service.watchdog import leave_stacks
+from stationd.surroundings import Surroundings
+
+log = structlog.get_logger()
+
+ENDED, FAILED, FAULTY, HELD = 0, 1, 2, 75
+STATUS_S = 10.0  # between two looks for the line of `systemctl status`, which people read and no machine
+REJECTED = AlarmKey(STATION, "CONFIG-REJECTED")
+STANDING = frozenset({Letter.NEW, Letter.ACKNOWLEDGED, Letter.LATCHED_NEW, Letter.LATCHED_ACKNOWLEDGED})
+
+
+def run_daemon(path: Path, ports_file: Path | None, hangup: Hangup) -> int:
+    """Run the daemon of a station file until it is told to end; return the exit code."""
+    notifier = Notifier.of(os.environ, os.getpid())
+    voice = voices.set_up(journal=os.environ.get("JOURNAL_STREAM", ""))
+    leave_stacks()
+    listeners = Listeners.of(os.environ, os.getpid(), notifier)
+    loaded = load(path)
+    if loaded.config is None:
+        notifier.status(f"{path}: {_counted(loaded.mistakes)}; nothing was started")
+        return _refuse(loaded.mistakes)
+    voices.name_station(voice, loaded.config.station.name)
+    try:
+        with asyncio.Runner(loop_factory=exact_loop) as runner:
+            runner.run(_Process(path, notifier, listeners, hangup).run(loaded, loaded.config, ports_file))
+    except StateDirectoryHeld as held:
+        return _say(held, HELD)
+    except SecretError as secret:
+        return _say(secret, FAILED)
+    except ExceptionGroup as group:
+        return _failed(group)
+    return ENDED
+
+
+class _Process:
+    """One station's life between the signals of its process."""
+
+    def __init__(self, path: Path, notifier: Notifier, listeners: Listeners, hangup: Hangup) -> None:
+        self._path = path
+        self._notifier = notifier
+        self._listeners = listeners
+        self._hangup = hangup
+        self._asked = asyncio.Event()  # a reload
+        self._ready = asyncio.Event()
+        self._told_to_end = asyncio.Event()
+        self._told = ""
+        self._not_taken = ""  # why the last reload was not
+
+    async def run(self, loaded: Loaded, config: StationConfig, ports_file: Path | None) -> None:
+        """Run the station until a signal ends it, or until it fails; then raise what made it fail."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._end)
+        self._hangup.tell(lambda: loop.call_soon_threadsafe(self._asked.set))
+        station = App(config, loaded.catalogue, Surroundings(source=loaded.source, listeners=self._listeners))
+        gc.freeze()  # what has been made by now lives as long as the daemon: no later search for garbage goes through it
+        gc.enable()
+        living = asyncio.create_task(station.run(ports_file, lambda: self._begun(station, config), self._notifier), name="station")
+        attending = asyncio.create_task(self._attend(station), name="signals")
+        hearing = asyncio.create_task(_say_first_value(station, config), name="first value")
+        ending = asyncio.create_task(self._told_to_end.wait(), name="end")
+        try:
+            await asyncio.wait({living, ending}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (attending, hearing, ending, living):  # a reload that runs is given up before the station itself ends
+                task.cancel()
+                await asyncio.wait({task})
+            self._hangup.tell(int)
+            self._listeners.close()
+        if not living.cancelled():
+            living.result()
+
+    def _end(self) -> None:
+        """Begin the end; to be told again changes nothing."""
+        if not self._told_to_end.is_set():
+            self._notifier.stopping()
+            self._told_to_end.set()
+
+    def _begun(self, station: App, config: StationConfig) -> None:
+        """Tell that the station does its work."""
+        self._listeners.drop_all_but(_used(config))
+        self._told = self._status(station)
+        self._notifier.ready(self._told)
+        log.info("the station is ready", after_s=_age())
+        self._ready.set()
+
+    async def _attend(self, station: App) -> None:
+        """Reload as often as that is asked for, and tell now and then how it stands."""
+        await self._ready.wait()
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(STATUS_S):
+                    await self._asked.wait()
+            self._asked.clear()
+            try:
+                await self._look(station)
+            except Exception:
+                log.exception("the wish of a signal, or the status, could not be taken care of")
+
+    async def _look(self, station: App) -> None:
+        if self._hangup.take():
+            await self._reload(station)
+        elif (status := self._status(station)) != self._told:
+            self._told = status
+            self._notifier.status(status)
+
+    # ------------------------------------------------------------------ reading the file again
+
+    async def _reload(self, station: App) -> None:
+        """Take the station file up as it is now; whatever is wrong with it, what was in force goes on."""
+        self._notifier.reloading()
+        log.info("the station file is read again", file=str(self._path))
+        try:
+            loaded = await asyncio.to_thread(load, self._path)
+            self._not_taken = _mistaken(loaded.mistakes) if loaded.config is None else await _taken_up(station, loaded)
+            if loaded.config is not None and not self._not_taken:
+                self._listeners.drop_all_but(_used(loaded.config))
+        except Exception as error:
+            self._not_taken = f"it failed: {type(error).__name__}"
+            log.exception("the reload failed; look at what is in force")
+        if REJECTED in station.alarms.plan.rules:
+            station.engine.post([Signal(REJECTED, bool(self._not_taken), asyncio.get_running_loop().time(), note=self._not_taken)])
+        self._told = self._status(station)
+        self._notifier.ready(self._told)
+
+    def _status(self, station: App) -> str:
+        """Return in one line how the station stands."""
+        status = status_line(station)
+        return f"{status}; the last reload was not taken up: {self._not_taken}" if self._not_taken else status
+
+
+async def _say_first_value(station: App, config: StationConfig) -> None:
+    """Say when the first usable value of a unit on a bus has come."""
+    news = station.board.subscribe()
+    found: list[str] = []
+    while not found:
+        await news.wait()
+        found = [str(point) for point in news.take() if point.device in config.device and answering([station.board[point]])]
+    station.board.unsubscribe(news)
+    log.info("the first value is read", point=found[0], after_s=_age())
+
+
+def _age() -> float | None:
+    age_s = own_age_s()
+    return None if age_s is None else round(age_s, 2)
+
+
+def status_line(station: App) -> str:
+    """Return how many devices answer, how many alarms stand, and the verdict where the station watches a line."""
+    board = station.board
+    points: dict[str, list[bool]] = {name: [] for name in board.devices}
+    for point in board.points:
+        points[point.device].append(answering([board[point]]))
+    alarms = sum(count for (letter, _), count in station.alarms.counts().items() if letter in STANDING)
+    verdict = "" if station.watch is None else f", verdict {station.watch.verdict.kind.value}"
+    return f"{sum(map(any, points.values()))} of {len(points)} devices answer, {alarms} alarms stand{verdict}"
+
+
+async def _taken_up(station: App, loaded: Loaded) -> str:
+    """Have a station go on by what was loaded, and say what has changed; return why it was refused, "" when it was not."""
+    reloaded: Reloaded = await station.reload(loaded)  # type: ignore[attr-defined]
+    if reloaded.refused:
+        log.error("the station file is not taken up, the one before stays in force", reason=reloaded.refused)
+    elif reloaded.changed:
+        log.info("the station file is in force", changed=list(reloaded.changed))
+    else:
+        log.info("the station file is in force: nothing in it has changed")
+    return reloaded.refused
+
+
+def _mistaken(mistakes: Sequence[Problem]) -> str:
+    """Say every mistake of a file that is not taken up; return how many they are. Values are left out: one may be a secret."""
+    for each in mistakes:
+        log.error("a mistake in the station file", file=each.file, key=each.key, reason=each.reason, hint=each.hint)
+    log.error("the station file is not taken up, the one before stays in force", mistakes=len(mistakes))
+    return _counted(mistakes)
+
+
+def _counted(mistakes: Sequence[Problem]) -> str:
+    return f"{len(mistakes)} mistake{'s' if len(mistakes) != 1 else ''}"
+
+
+def _used(config: StationConfig) -> set[str]:
+    """Return the names of the listeners that this configuration has a use for."""
+    return {name for name, section in ((CONTROL, config.control), (PAGES, config.prometheus)) if section is not None}
+
+
+def _refuse(mistakes: Sequence[Problem]) -> int:
+    for problem in mistakes:
+        print(problem.render(), file=sys.stderr)
+    print(f"{_counted(mistakes)}; nothing was started", file=sys.stderr)
+    return FAULTY
+
+
+def _failed(group: ExceptionGroup[Exception]) -> int:
+    """Say what the machine refused; raise what is a mistake of this program."""
+    expected, bugs = group.split((OSError, SecretError))
+    if bugs is not None:
+        raise bugs from None
+    for error in expected.exceptions if expected else ():
+        _say(error, FAILED)
+    return FAILED
+
+
+def _say(error: Exception, code: int) -> int:
+    print(f"stationd: {error}", file=sys.stderr)
+    return code

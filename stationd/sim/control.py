@@ -81,7 +81,7 @@ class Hands:
         self._orders: Mapping[str, Callable[[Order], object]] = {
             "truth": self._truth, "written": self._written, "repair": self._repair, "shunt": self._shunt, "cut": self._cut,
             "open": self._open, "load": self._load, "attenuate": self._attenuate, "feed": self._feed, "contact": self._contact,
-            "power": self._power, "unplug": self._unplug, "plug": self._plug, "fault": self._fault, "heal": self._heal,
+            "off": self._off, "power": self._power, "unplug": self._unplug, "plug": self._plug, "fault": self._fault, "heal": self._heal,
         }  # fmt: skip
 
     def obey(self, line: bytes) -> Mapping[str, object]:
@@ -103,17 +103,20 @@ class Hands:
     # What is: nothing here is measured, it is the plant's own truth.
 
     def _truth(self, _: Order) -> object:
-        """{"a": {...}, "b": {...}}: the true current in mA, voltage in V, and how the feed is set."""
+        """{"a": {...}, "b": {...}}: the true current in mA, voltage in V, how the feed is set, its own limits, and its interlock loop."""
         self._simulation.stage.settle()
-        state = self._plant.electrical()
+        return {end.value: self._truth_at(end) for end in End}
+
+    def _truth_at(self, end: End) -> Mapping[str, object]:
+        state, feed, desk = self._plant.electrical(), self._plant.power_feed(end), self._simulation.stage.feeds.get(end)
         return {
-            end.value: {
-                "current_ma": state.current_ma(end),
-                "voltage_v": state.voltage_v(end),
-                "output_on": self._plant.power_feed(end).output_on,
-                "set_ma": self._plant.power_feed(end).current_setpoint_ma,
-            }
-            for end in End
+            "current_ma": state.current_ma(end),
+            "voltage_v": state.voltage_v(end),
+            "output_on": feed.output_on,
+            "set_ma": feed.current_setpoint_ma,
+            "limit_v": feed.voltage_limit_v,
+            "limit_ma": desk.rated_ma if desk else 0.0,
+            "interlock_closed": desk.interlock_closed if desk else True,
         }
 
     def _written(self, order: Order) -> object:
@@ -173,6 +176,12 @@ class Hands:
         self._plant.set_power_feed(end, replace(self._plant.power_feed(end), output_on=on, current_setpoint_ma=current_ma))
         self._simulation.stage.settle()
         return "set at the panel"
+
+    def _off(self, _: Order) -> object:
+        """Take the voltage off the line, as the main contactor of a bench does."""
+        for end in End:
+            self._plant.set_power_feed(end, replace(self._plant.power_feed(end), output_on=False))
+        return "both feeds are off"
 
     def _contact(self, order: Order) -> object:
         end, which = order.end(), Contact[order.word("which", tuple(each.name.lower() for each in Contact)).upper()]

@@ -1,0 +1,121 @@
+"""The report of a run: one HTML page that stands by itself, for the person who signs it.
+
+What it is: on what and with what was measured, every measurement with its limits, every curve, what was skipped and why, what was injected,
+and for what failed the one command that plays it again. It needs no script, and it loads nothing: it reads the same in ten years.
+What it is not: a statement that anything conforms to a standard.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from html import escape
+
+from hil.plot import svg
+from hil.record import Bench, Measurement, Outcome, Record
+
+STYLE = """
+body{font:15px/1.45 system-ui,sans-serif;color:#1b1f24;background:#fff;max-width:60rem;margin:2rem auto;padding:0 1rem}
+h1{font-size:1.5rem;margin:0 0 .2rem}h2{font-size:1.12rem;margin:2.2rem 0 .4rem;border-top:1px solid #d5d9de;padding-top:1rem}
+table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;margin:.5rem 0}
+th,td{text-align:left;padding:.22rem .6rem .22rem 0;border-bottom:1px solid #e6e9ec;vertical-align:top}th{font-weight:600;color:#4a525c}
+td.n{text-align:right}td.k{color:#4a525c;width:13rem}code{font:13px ui-monospace,monospace;overflow-wrap:anywhere}
+.PASS{color:#1d6b34}.MARGINAL{color:#8a5a00}.FAIL,.ERROR{color:#b01520;font-weight:700}.SKIP{color:#5d6670}
+.sum b{margin-right:1.2rem}svg{width:100%;height:auto;margin:.6rem 0}svg text{font:12px system-ui,sans-serif;fill:#333}
+svg .title{font-weight:600;font-size:13px}.grid{stroke:#e4e7ea}.frame{fill:none;stroke:#9aa2ab}
+pre{background:#f5f6f7;padding:.6rem;overflow-x:auto;font-size:12.5px}.sign td{height:2.4rem;border-bottom:1px solid #555}
+@media print{body{margin:0}h2{break-after:avoid}svg,table{break-inside:avoid}}
+"""
+
+
+def page(bench: Bench, records: Sequence[Record], at_utc_s: float) -> str:
+    """Return the page."""
+    counts = Counter(each.outcome for each in records)
+    whole = Outcome.worst(each.outcome for each in records if each.outcome is not Outcome.SKIP)
+    return "\n".join([
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">',
+        f"<title>stationd on {escape(bench.rig)}: {whole.value}</title><style>{STYLE}</style></head><body>",
+        f'<h1>stationd {escape(bench.version)} on rig {escape(bench.rig)}: <span class="{whole.value}">{whole.value}</span></h1>',
+        f'<p class="sum">{"".join(f"<b class={each.value}>{counts[each]} {each.value}</b>" for each in Outcome if counts[each])}</p>',
+        *_bench(bench, at_utc_s),
+        *_overview(records),
+        *(line for each in records if each.outcome is not Outcome.SKIP for line in _scenario(each)),
+        *_skipped(records),
+        '<h2>Signed</h2><table class="sign"><tr><td class="k">Name</td><td></td></tr><tr><td class="k">Date, signature</td><td></td></tr></table>',
+        "</body></html>",
+    ]) + "\n"  # fmt: skip
+
+
+def _bench(bench: Bench, at_utc_s: float) -> Iterator[str]:
+    rows = {
+        "Finished": _utc(at_utc_s),
+        "Bench": bench.station_id,
+        "Device under test": bench.dut_id,
+        "Version, commit": f"{bench.version}, {bench.git_sha or 'unknown'}",
+        "Rig file": f"{bench.rig}, SHA-256 {bench.rig_sha256}",
+        **{f"Station file {name}": f"SHA-256 {digest}" for name, digest in bench.config_sha256.items()},
+        **{f"Calibrated: {name}": day.isoformat() for name, day in bench.calibrated.items()},
+        "Load": bench.load_serial or "none with a serial number",
+        "Person present": bench.person or "nobody: no voltage",
+        "Lock": bench.lock_token,
+    }
+    yield "<table>" + "".join(f'<tr><td class="k">{escape(k)}</td><td><code>{escape(v)}</code></td></tr>' for k, v in rows.items()) + "</table>"
+
+
+def _overview(records: Sequence[Record]) -> Iterator[str]:
+    yield "<h2>Measurements</h2><table><tr><th>Scenario</th><th>Measured</th><th>Value</th><th>Limits</th><th>Outcome</th></tr>"
+    for record in records:
+        if record.outcome is Outcome.SKIP:
+            continue
+        for each in record.measurements:
+            yield f"<tr><td>{escape(record.name)}</td><td>{escape(each.name)}</td>{_value(each)}</tr>"
+        if not record.measurements:
+            yield f'<tr><td>{escape(record.name)}</td><td></td><td></td><td></td><td class="{record.outcome.value}">{record.outcome.value}</td></tr>'
+    yield "</table>"
+
+
+def _value(each: Measurement) -> str:
+    shown = "not measured" if each.value is None else f"{each.value:.5g} {each.unit}".strip()
+    limits = ", ".join(each.limits.validators) or "none"
+    marginal = [f"{bound:g}" for bound in (each.limits.marginal_lo, each.limits.marginal_hi) if bound is not None]
+    limits += f" (marginal from {', '.join(marginal)})" if marginal else ""
+    outcome = each.outcome.value
+    return f'<td>{escape(shown)}</td><td>{escape(limits)}</td><td class="{outcome}">{outcome}</td>'
+
+
+def _scenario(record: Record) -> Iterator[str]:
+    outcome = record.outcome.value
+    yield f'<h2>{escape(record.name)} <span class="{outcome}">{outcome}</span></h2>'
+    yield f"<p>{_utc(record.start_utc_s)}, {record.duration_s:.1f} s</p>"
+    if record.detail:
+        yield f"<pre>{escape(record.detail)}</pre>"
+    if record.replay:
+        yield f"<p>Play it again: <code>{escape(record.replay)}</code></p>"
+    for each in record.measurements:
+        if each.plot is not None:
+            yield svg(each.plot)
+    injected = [fault for fault in record.faults if fault.get("what") == "injected"]
+    if injected:
+        yield "<table><tr><th>Fault</th><th>Where</th><th>Parameters</th><th>Seed</th><th>Monotonic, s</th></tr>"
+        yield "".join(
+            f"<tr><td>{escape(str(f['kind']))}</td><td>{escape(str(f['where']))}</td><td>{escape(str(f['params']))}</td>"
+            f"<td>{escape(str(f['seed']))}</td><td>{float(str(f['t'])):.3f}</td></tr>"
+            for f in injected
+        )
+        yield "</table>"
+    for attached in record.attachments:
+        yield f"<p>{escape(attached.name)}: <code>sha1 {attached.sha1}</code></p>"
+
+
+def _skipped(records: Sequence[Record]) -> Iterator[str]:
+    skipped = [each for each in records if each.outcome is Outcome.SKIP]
+    yield f"<h2>Skipped: {len(skipped)}</h2>"
+    if skipped:
+        yield "<table><tr><th>Scenario</th><th>Why</th></tr>"
+        yield "".join(f'<tr><td>{escape(each.name)}</td><td class="SKIP">{escape(each.detail)}</td></tr>' for each in skipped)
+        yield "</table>"
+
+
+def _utc(utc_s: float) -> str:
+    return datetime.fromtimestamp(utc_s, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -1,0 +1,28 @@
+"""Run a program that ends when the one that started it ends, even by kill -9: `python tether.py PROGRAM ...` (PR_SET_PDEATHSIG, prctl(2)).
+
+Everything that a rig starts is started so: nothing of a run is left behind, whatever becomes of the run.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+from pathlib import Path
+
+_PR_SET_PDEATHSIG = 1
+TETHER = (sys.executable, "-I", "-S", str(Path(__file__)))
+
+
+def run(words: list[str]) -> None:
+    """Become the program that the words name; SIGTERM reaches it when the parent is gone."""
+    parent = os.getppid()
+    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
+    if os.getppid() == parent:  # else it went away just before
+        os.execvp(words[0], words)  # noqa: S606 - to become another program is what this is for
+
+
+if __name__ == "__main__":
+    run(sys.argv[1:])

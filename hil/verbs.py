@@ -1,0 +1,71 @@
+"""The verbs of a rig, carried out by whatever its file says: relay boxes, instruments, or the control port of a simulation.
+
+What it is: the part of hil.rig.Rig that changes and measures the plant, for both kinds of rig. What it is not: the stations or their faults.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hil.acts import Hands, RigFailed, control
+from hil.rig import Missing
+from hil.rigfile import Act, RigFile, Way
+
+PORT = re.compile(r"(?P<end>[ab])-fp(?P<pair>\d+)-rx")
+
+
+class Verbs:
+    """`acts` and `meters` are those of the rig file, or all of them by one control port."""
+
+    def __init__(self, file: RigFile, hands: Hands, acts: Mapping[str, Act], meters: Mapping[str, Act]) -> None:
+        self._file, self._hands, self._acts, self._meters = file, hands, acts, meters
+
+    def do(self, verb: str, fields: Mapping[str, object]) -> float:
+        """Carry out a verb; Missing where the rig does not have it."""
+        if verb not in self._acts:
+            raise Missing(f"rig {self._file.name} has no {verb!r} ([hil.act.{verb}])")
+        return self._hands.do(self._acts[verb], verb, fields)
+
+    def attenuate(self, port: str, db: float) -> float:
+        """Weaken the light at a port such as a-fp1-rx."""
+        found = PORT.fullmatch(port)
+        if found is None:
+            raise ValueError(f"{port!r} is no optical port of a rig; for example a-fp1-rx")
+        return self.do("attenuate", {"end": found["end"], "pair": int(found["pair"]), "db": db, "port": port})
+
+    def contact(self, station: str, which: str, closed: bool) -> float:
+        """Close or open a contact of a station."""
+        return self.do("contact", {"end": self._end(station), "which": which, "closed": closed})
+
+    def feed(self, station: str, current_ma: float) -> float:
+        """Set a feed at its panel."""
+        return self.do("feed", {"end": self._end(station), "on": current_ma > 0, "current_ma": current_ma})
+
+    def measure(self, meter: str) -> float:
+        """Return what a meter shows."""
+        if meter not in self._meters:
+            raise Missing(f"rig {self._file.name} has no meter {meter!r} ([hil.meter]); there are {', '.join(self._meters) or 'none'}")
+        return self._hands.ask(self._meters[meter], meter)
+
+    def written(self, since: int) -> Sequence[Sequence[Any]]:
+        """Return the commands that reached units."""
+        act = self._acts.get("written")
+        if act is None:
+            raise Missing(f"rig {self._file.name} has no witness of what reaches the units; that needs a simulated plant")
+        try:
+            listed: Sequence[Sequence[Any]] = control(act.address, {"do": "written", "since": since})["ok"]
+        except (OSError, ValueError, KeyError) as error:
+            raise RigFailed(f"the witness does not answer: {error}") from error
+        return listed
+
+    def _end(self, station: str) -> str:
+        return self._file.stations[station].end
+
+
+def by_control(address: str, verbs: Sequence[str]) -> tuple[dict[str, Act], dict[str, Act]]:
+    """Return acts and meters that all go by the control port of a simulation."""
+    quantities = ("current_ma", "voltage_v", "set_ma")
+    meters = {f"{end}.{name}": Act(Way.CONTROL, address, f"{end}.{name}") for end in ("a", "b") for name in quantities}
+    return {verb: Act(Way.CONTROL, address) for verb in verbs}, meters

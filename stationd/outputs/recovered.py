@@ -59,7 +59,7 @@ def plain(text: str) -> dict[str, Any] | None:
     """Return the object that a text of JSON holds, or None."""
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
 
@@ -80,7 +80,7 @@ def _row_of_text(text: str) -> Row | None:
     """Return the row of a text; None, with a line in the log, for what cannot be one."""
     try:
         return row_of(json.loads(text))
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         log.warning("an alarm that the journal remembers cannot be read", reason=str(error))
         return None
 

@@ -28,6 +28,7 @@ from pymodbus.pdu.register_message import (
     WriteSingleRegisterRequest,
 )
 
+from stationd.wire.crc import CheckSums
 from stationd.wire.exchange import Answer, Found, FrameError, Garbled, Outcome, Refusal, WireFault
 
 MAX_READ_REGISTERS = 125
@@ -204,15 +205,16 @@ class Rtu:
 
     def find(self, question: Question, number: int, received: bytes) -> Found | None:
         """Return the sound frame of the right unit, function and length with the smallest end."""
-        found = [self._at_header(question, received, *shape) for shape in _shapes(question)]
+        sums = CheckSums(received)
+        found = [self._at_header(question, received, sums, *shape) for shape in _shapes(question)]
         return min((one for one in found if one), key=lambda one: (one.end, one.start), default=None)
 
-    def _at_header(self, question: Question, received: bytes, header: bytes, length: int) -> Found | None:
+    def _at_header(self, question: Question, received: bytes, sums: CheckSums, header: bytes, length: int) -> Found | None:
         start = received.find(header)
         while start >= 0 and start + length <= len(received):
             frame = received[start : start + length]
             echo = isinstance(question, Read) and frame == _rtu_frame(question)  # some requests have the form of an answer
-            if not echo and FramerRTU.check_CRC(frame[:-2], int.from_bytes(frame[-2:], "big")):
+            if not echo and sums.right(start, start + length):
                 return Found(start, start + length, _outcome(question, frame[1:-2]))
             start = received.find(header, start + 1)
         return None

@@ -14,6 +14,7 @@ nobody has seen then that anything was healthy.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
@@ -88,6 +89,7 @@ def incident_of(document: Mapping[str, object]) -> Incident:
             raise TypeError("its verdicts are no list")
         changes = tuple(_change(each) for each in verdicts)
         found = Incident(changes=changes, standing=tuple(map(str, standing)), **known)
+        json.dumps(document, allow_nan=False)  # ValueError for a number that could not be written again
         if not changes or not str(found.id).startswith("F-") or not isfinite(found.opened_utc_s):
             raise ValueError("no verdict, no name or no time")
     except (KeyError, TypeError, AttributeError) as error:

@@ -83,7 +83,7 @@ class Files:
     def _open_incident(self, path: Path) -> Incident | None:
         try:
             return incident_of(json.loads(path.read_bytes()))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             self._set_aside(path, str(error))
             return None
 

@@ -178,7 +178,7 @@ def _parsed(line: bytes) -> dict[str, Any]:
         raise Damaged("it ends in the middle")
     try:
         found = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Damaged(f"a line is no JSON: {error}") from error
     if not isinstance(found, dict):
         raise Damaged("a line is no object")

@@ -23,6 +23,7 @@ from stationd.core.model import GOOD, Level, Quality, Reason, Value
 
 MOST_RECORDS = 10_000_000  # no series is longer: a larger count is a torn one
 MOST_BYTES = 256 << 20
+MOST_BITS = 1100  # of a whole number: more than the largest double has; a torn one could go on to the end of the block
 MOST_DIGITS = 6  # after the decimal point, when the resolution has to be found
 EXACT = 1 << 53  # whole numbers up to here are exact in a double
 
@@ -100,7 +101,7 @@ def decode_series(data: bytes) -> Series:
         raise Unreadable(f"a series of readings is torn: {error}") from error
 
 
-TORN = (IndexError, ValueError, struct.error, zlib.error, KeyError, TypeError, OverflowError, MemoryError, StopIteration, RuntimeError)
+TORN = (IndexError, ValueError, struct.error, zlib.error, KeyError, TypeError, ArithmeticError, MemoryError, StopIteration, RuntimeError)
 
 
 def squeeze(data: bytes) -> bytes:
@@ -177,6 +178,8 @@ class Reader:
                 at += 1
                 number |= (data[at] & 127) << shift
                 shift += 7
+                if shift > MOST_BITS:
+                    raise ValueError("a number that does not end")
             at += 1
             found.append(number)
         self._at = at

@@ -22,6 +22,7 @@ CHECK_S = 0.3  # the checks of the small tables may take so long at a start; the
 BUSY_S = 1.0
 STEPS = 10_000  # instructions of SQLite between two looks at the clock
 WAL_LIMIT = 16 << 20
+WRITTEN_AS = 18  # byte of the header, see "Database File Format" of sqlite.org, 1.3.3: 1 is a rollback journal, 2 a WAL
 AGAIN_MOST = 1000  # names to try when files are set aside within the same second
 SMALL = ("meta", "boots", "states", "outbox", "packing", "points")
 WORDS_OF_DAMAGE = ("no such", "malformed", "unsupported file format")  # where SQLite has no number of its own for it
@@ -83,6 +84,7 @@ def connect(path: Path) -> sqlite3.Connection:
         for pragma in ("cache_size=-4096", "temp_store=MEMORY", "mmap_size=0", f"journal_size_limit={WAL_LIMIT}"):
             connection.execute(f"PRAGMA {pragma}")
         if not fresh:
+            _check_format(path)
             _recognise(connection)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
@@ -129,6 +131,14 @@ def is_damage(error: Exception) -> bool:
         code: int = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF
         return code in DAMAGE or (code == sqlite3.SQLITE_ERROR and str(error).startswith(WORDS_OF_DAMAGE))
     return False
+
+
+def _check_format(path: Path) -> None:
+    """Refuse a header that was torn where it says how the file is written: SQLite would open it and never write to it."""
+    with path.open("rb") as file:
+        header = file.read(WRITTEN_AS + 1)
+    if header[WRITTEN_AS:] not in (b"", b"\1", b"\2"):
+        raise Damaged(f"its header says that it is written as {header[WRITTEN_AS]}; 1 and 2 are known")
 
 
 def _recognise(connection: sqlite3.Connection) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf, nan
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -236,6 +238,12 @@ def test_an_incident_is_read_back_as_it_was_written() -> None:
     target.heard({"kind": "shunt", "why": ["V"]}, 1.0, at(2.0), ("line/LINE-SHUNT",))
     (incident,) = target.incidents.values()
     assert incident_of(incident.plain()) == incident
+
+
+def test_an_incident_with_a_number_that_cannot_be_written_again_is_refused() -> None:
+    for wrong in ({"left_out": inf}, {"verdicts": [{"kind": "shunt", "low_km": {"v": nan}}]}):
+        with pytest.raises(ValueError, match="JSON"):
+            incident_of({"id": "F-1", "opened_utc_s": 1.0, "synchronised": True, "verdicts": [{"kind": "shunt"}], **wrong})
 
 
 @pytest.mark.parametrize("wrong", [{}, {"id": "F-1"}, {"id": "F-1", "opened_utc_s": 1.0, "synchronised": True, "verdicts": []},

@@ -128,6 +128,21 @@ def test_a_name_is_not_given_twice_although_its_record_is_damaged(tmp_path: Path
     assert target.load()[0] == {named(0, 3)}
 
 
+def test_an_open_incident_that_is_nested_too_deeply_is_set_aside_and_the_start_goes_on(tmp_path: Path) -> None:
+    target, statistics = files(tmp_path, 1 << 20)
+    put(target, f"{named(0)}.open.json")
+    (target.events / f"{named(0)}.open.json").write_bytes(b'{"verdicts":' + b"[" * 100_000)
+    assert target.load()[1] == ()
+    assert statistics.set_aside == 1
+
+
+def test_a_record_whose_line_is_nested_too_deeply_is_damaged(tmp_path: Path) -> None:
+    target, _ = files(tmp_path, 1 << 20)
+    target.record(named(0), iter([b"[" * 100_000 + b"\n"]))
+    with pytest.raises(Damaged), target.reading(named(0)):
+        pass
+
+
 @pytest.mark.parametrize("cut", [1, 5, 30, 60])
 def test_a_record_that_is_cut_anywhere_is_damaged(tmp_path: Path, cut: int) -> None:
     target, statistics = files(tmp_path, 1 << 20)

@@ -85,6 +85,19 @@ def test_bytes_that_are_no_series_are_unreadable_and_nothing_worse(data: bytes) 
             decode(data)
 
 
+def test_minutes_that_count_their_mean_in_no_parts_are_unreadable() -> None:
+    one = encode_minutes([Minute(0, 60, 1.0, 1.5, 2.0, GOOD)], 0.5)
+    assert one.count(bytes((10,))) == 1, "the mean is counted in tenths of a digit"
+    with pytest.raises(Unreadable):
+        decode_minutes(one.replace(bytes((10,)), b"\0"))
+
+
+def test_a_whole_number_that_does_not_end_is_unreadable_before_it_has_cost_anything() -> None:
+    for decode in (codec.decode_series, decode_minutes):
+        with pytest.raises(Unreadable, match="does not end"):
+            decode(b"\5" + b"\xff" * 100_000)
+
+
 @given(series(), st.integers(0, 5000), st.integers(1, 255))
 def test_a_flipped_byte_of_a_squeezed_block_is_seen(before: Series, at: int, flip: int) -> None:
     data = bytearray(codec.squeeze(codec.encode_series(before)))

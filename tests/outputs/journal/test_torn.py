@@ -130,6 +130,17 @@ async def test_a_header_that_names_an_unknown_format_is_damage(tmp_path: Path) -
     await live_on(tmp_path)
 
 
+async def test_a_header_that_has_sqlite_never_write_again_is_damage_and_every_state_is_saved(tmp_path: Path) -> None:
+    await make(tmp_path)
+    torn = bytearray((tmp_path / "journal.sqlite").read_bytes())
+    torn[18] ^= 0x40  # how the file is written: SQLite reads it, and refuses every write
+    (tmp_path / "journal.sqlite").write_bytes(torn)
+    async with opened(tmp_path) as journal:
+        assert await journal.append(record(journal)) is Kept.COMMITTED
+        assert journal.restored.states == STATES
+        assert len(journal.health.set_aside) == 1
+
+
 @pytest.mark.parametrize("content", [b"", b"SQLite format 3\0", b"\0" * 8192, b"not a database at all" * 500])
 async def test_a_file_that_is_no_journal_is_set_aside(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "journal.sqlite").write_bytes(content)

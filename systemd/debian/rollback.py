@@ -15,6 +15,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -134,8 +135,14 @@ def _carry_out(words: list[str]) -> None:
 
 
 def keep() -> None:
-    """Make the package of its installed files, and put it in the place of the copy that was kept before."""
+    """Make the package of its installed files, and put it in the place of the copy that was kept before.
+
+    A version that is still on trial is not worth keeping: then the one that it replaced stays.
+    """
     version = _installed()
+    with _place(make=True) as place:
+        if _kept(place) is not None and _on_trial(place) is not None:
+            return
     with tempfile.TemporaryDirectory(prefix="stationd-rollback.", dir="/var/tmp") as scratch:
         tree, made = Path(scratch, "tree"), Path(scratch, "made.deb")
         tree.mkdir(mode=0o755)
@@ -252,6 +259,7 @@ def _take(copy: Path) -> str:
 
 def _install(package: Path) -> None:
     """Let dpkg install it; wait while another dpkg or apt is at work. The package's scripts know by the environment what this is."""
+    signal.signal(signal.SIGTERM, lambda *_: None)  # a shutdown waits for dpkg; what is started does not inherit this
     words, until_s = ["dpkg", "--force-confold", "--install", str(package)], time.monotonic() + LOCK_S
     while True:
         done = subprocess.run(
@@ -270,12 +278,13 @@ def _install(package: Path) -> None:
 
 
 def begin(replaced: str) -> None:
-    """Put the version that is being installed on trial, where there is a copy of the one that it replaces."""
+    """Put the version that is being installed on trial, where there is a copy of the one that it replaces, or of the last good one."""
     with _place() as place:
-        if _kept(place) != replaced:
+        kept = _kept(place)
+        if kept is None or (kept != replaced and _on_trial(place) is None):
             raise Impossible(f"no copy of {replaced} was kept, so that the new version is not on trial")
         with tempfile.NamedTemporaryFile("w", prefix="stationd-rollback.", dir="/var/tmp") as said:
-            json.dump({"from": replaced}, said)
+            json.dump({"from": kept}, said)
             said.flush()
             _put(place, TRIAL, Path(said.name))
 

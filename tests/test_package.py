@@ -1,0 +1,306 @@
+"""The Debian packages: the tree that they are made of, what those in dist/ hold, and what installing and purging leave behind.
+
+Without `make deb` only the first part runs. On a real systemd tests/systemd/ takes them through the same and more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import stationd
+
+ROOT = Path(__file__).resolve().parent.parent
+DEBIAN = ROOT / "systemd" / "debian"
+PACKAGES = Path(os.environ.get("STATIOND_DEBS", ROOT / "dist"))
+ROOTS = Path(os.environ.get("SYSTEMD_TEST_ROOTS", "/var/cache/stationd-test"))
+RELEASES = ("py3.11", "py3.13")
+MAY_BE_PUT = ("./etc/stationd/", "./opt/stationd/", "./usr/bin/station", "./usr/sbin/stationd-", "./usr/lib/systemd/system/stationd",
+              "./usr/lib/systemd/journald@stationd.conf.d/", "./usr/lib/sysusers.d/stationd.conf", "./usr/lib/tmpfiles.d/stationd.conf",
+              "./usr/lib/udev/rules.d/60-stationd.rules", "./usr/share/doc/stationd/", "./usr/share/man/man",
+              "./usr/share/lintian/overrides/stationd")  # fmt: skip
+# What a station may run without asking a lawyer; another one is a decision, not a dependency.
+LICENCES = {"Apache-2.0", "MIT", "MIT-0", "BSD-2-Clause", "BSD-3-Clause", "PSF-2.0", "EPL-2.0", "LGPL-2.0-or-later"}
+
+
+def of_package(name: str) -> ModuleType:
+    """Load a program of the package's recipe, which is no module of the product."""
+    spec = importlib.util.spec_from_file_location(f"debian_{name}", DEBIAN / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # its dataclasses look themselves up
+    spec.loader.exec_module(module)
+    return module
+
+
+rollback, recipe = of_package("rollback"), of_package("recipe")
+
+
+def pins(lock: Path) -> dict[str, tuple[str, list[str]]]:
+    text = lock.read_text(encoding="utf-8")
+    found = re.findall(r"^(\S+)==(\S+)[^\\\n]*((?: \\\n    --hash=sha256:[0-9a-f]{64})+)$", text, re.MULTILINE)
+    assert len(found) == len(re.findall(r"^\S+==", text, re.MULTILINE))
+    return {name: (version, re.findall(r"sha256:(\w+)", hashes)) for name, version, hashes in found}
+
+
+# ---------------------------------------------------------------- the tree
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_a_package_is_made_of_one_file_of_each_dependency_and_of_those_that_were_tested(release: str) -> None:
+    tested, locked = pins(ROOT / "requirements.lock"), pins(DEBIAN / "locks" / f"{release}-amd64.lock")
+    assert len(locked) >= 20
+    for name, (version, hashes) in locked.items():
+        assert version == tested[name][0], name
+        assert len(hashes) == 1, name
+        assert hashes[0] in tested[name][1], name
+
+
+@pytest.mark.parametrize("release", recipe.read().releases, ids=lambda release: release.name)
+def test_every_file_of_systemd_has_its_place(release: Any) -> None:
+    placed = {to: path for path, to in recipe.read().placed(release)}
+    assert placed["usr/lib/systemd/system/stationd.service"] == ROOT / "systemd" / "stationd.service"
+    newer = [to for to in placed if "systemd257" in to]
+    assert bool(newer) == (release.name == "py3.13"), "252 would be left without a reload"
+
+
+# ---------------------------------------------------------------- the trial of a new version
+
+
+def after(*looks: tuple[float, str, int, int]) -> Any:
+    """Return the verdict after some looks at the daemon: time, state, process, restarts."""
+    trial = rollback.Trial(since_s=0.0)
+    for look in looks:
+        trial = trial.after(rollback.Seen(*look))
+    return trial.verdict(looks[-1][0])
+
+
+def test_a_version_that_stays_ready_for_a_minute_is_proven() -> None:
+    assert after((1.0, "activating", 7, 0), (2.0, "active", 7, 0), (61.0, "active", 7, 0)) is rollback.Verdict.OPEN
+    assert after((1.0, "activating", 7, 0), (2.0, "active", 7, 0), (62.0, "active", 7, 0)) is rollback.Verdict.PROVEN
+
+
+def test_the_minute_begins_anew_with_each_process() -> None:
+    assert after((2.0, "active", 7, 0), (61.0, "active", 8, 1), (63.0, "active", 8, 1)) is rollback.Verdict.OPEN
+    assert after((2.0, "active", 7, 0), (30.0, "reloading", 7, 0), (62.0, "active", 7, 0)) is rollback.Verdict.PROVEN
+
+
+def test_five_starts_that_came_to_nothing_fail_it_also_between_two_looks() -> None:
+    assert after((1.0, "activating", 7, 0), (9.0, "activating", 0, 4)) is rollback.Verdict.OPEN
+    assert after((1.0, "activating", 7, 0), (9.0, "activating", 0, 5)) is rollback.Verdict.FAILED
+
+
+def test_a_start_by_hand_takes_no_failure_back() -> None:
+    assert after((1.0, "activating", 7, 3), (9.0, "activating", 9, 0), (20.0, "activating", 0, 2)) is rollback.Verdict.FAILED
+
+
+def test_a_version_that_refuses_the_station_file_fails_at_once() -> None:
+    assert after((1.0, "failed", 0, 0)) is rollback.Verdict.FAILED
+
+
+def test_a_version_that_hangs_in_its_start_fails_in_the_end() -> None:
+    hangs = [(float(now_s), "activating", 7, 0) for now_s in range(1, 600)]
+    assert after(*hangs) is rollback.Verdict.OPEN
+    assert after(*hangs, (600.0, "activating", 7, 0)) is rollback.Verdict.FAILED
+
+
+def test_a_daemon_that_somebody_stops_is_not_judged() -> None:
+    assert after((1.0, "active", 7, 0), (2.0, "inactive", 0, 0), (16.0, "inactive", 0, 0)) is rollback.Verdict.OPEN
+    assert after((1.0, "active", 7, 0), (2.0, "inactive", 0, 0), (17.0, "inactive", 0, 0)) is rollback.Verdict.STOPPED
+
+
+# ---------------------------------------------------------------- what is in a package
+
+
+def package_of(release: str) -> Path:
+    found = sorted(PACKAGES.glob(f"stationd_{stationd.__version__}-*~{release}_*.deb"))
+    if not found:
+        pytest.skip(f"there is no package for {release} in {PACKAGES}; to run this: make deb")
+    return found[-1]
+
+
+@pytest.fixture(scope="module", params=RELEASES)
+def release(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def unpacked(release: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    at = tmp_path_factory.mktemp(release)
+    subprocess.run(["dpkg-deb", "--raw-extract", package_of(release), at / "tree"], check=True)
+    return at / "tree"
+
+
+def site_of(tree: Path) -> Path:
+    (site,) = tree.glob("opt/stationd/lib/python3.*/site-packages")
+    return site
+
+
+def test_it_puts_files_only_where_they_belong_and_all_are_roots(release: str) -> None:
+    listed = subprocess.run(["dpkg-deb", "--contents", package_of(release)], capture_output=True, text=True, check=True).stdout
+    for line in listed.splitlines():
+        mode, owner, *_, = line.split()
+        name = line.split(None, 5)[5].partition(" -> ")[0]
+        assert owner == "root/root", line
+        assert re.fullmatch(r"lrwxrwxrwx|drwxr-xr-x|-rw[-x]r-[-x]r-[-x]", mode), line
+        assert mode[0] == "d" or name.startswith(MAY_BE_PUT), line
+        assert "__pycache__" not in name, line
+
+
+def test_it_has_one_extension_of_its_own_and_none_looks_for_libraries_elsewhere(unpacked: Path) -> None:
+    for tool in ("readelf", "strip"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"{tool} is missing; install the Debian package binutils")
+    extensions = sorted(unpacked.rglob("*.so*"))
+    assert [path.name for path in extensions if "stationd" in path.relative_to(site_of(unpacked)).parts] == ["_sampler.abi3.so"]
+    for path in extensions:
+        told = subprocess.run(["readelf", "--dynamic", "--sections", "--wide", path], capture_output=True, text=True, check=True).stdout
+        assert not re.search(r"\((RPATH|RUNPATH)\)", told), path
+        assert not re.search(r"\.symtab|\.debug", told), path
+
+
+def test_its_bill_of_materials_is_what_is_installed_with_the_hash_of_each_wheel(release: str, unpacked: Path) -> None:
+    bill = json.loads((unpacked / "usr/share/doc/stationd/stationd.cdx.json").read_text())
+    locked = pins(DEBIAN / "locks" / f"{release}-amd64.lock")
+    assert {each["name"]: (each["version"], [each["hashes"][0]["content"]]) for each in bill["components"]} == locked
+    installed = [path.name.removesuffix(".dist-info").rpartition("-")[0] for path in site_of(unpacked).glob("*.dist-info")]
+    assert {re.sub(r"[-_.]+", "-", name).lower() for name in installed} == {*locked, "stationd"}
+    (beside,) = site_of(unpacked).glob("stationd-*.dist-info/sboms/*.json")  # where PEP 770 has it
+    assert json.loads(beside.read_text()) == bill
+    licences = {word for each in bill["components"] for word in re.findall(r"[\w.-]+", each["licenses"][0]["expression"])}
+    assert licences - {"AND", "OR"} <= LICENCES
+
+
+def test_its_sums_are_those_of_its_files(unpacked: Path) -> None:
+    sums = dict(reversed(line.split("  ", 1)) for line in (unpacked / "DEBIAN/md5sums").read_text().splitlines())
+    files = {path.relative_to(unpacked).as_posix(): path for path in unpacked.rglob("*") if path.is_file() and not path.is_symlink()}
+    wanted = {name: path for name, path in files.items() if not name.startswith(("DEBIAN/", "etc/"))}
+    assert {name: hashlib.md5(path.read_bytes()).hexdigest() for name, path in wanted.items()} == sums
+
+
+def test_a_station_file_is_never_the_packages_and_its_example_survives_as_its_owner_made_it(unpacked: Path) -> None:
+    assert (unpacked / "DEBIAN/conffiles").read_text() == "/etc/stationd/station.toml.example\n"
+    assert not (unpacked / "etc/stationd/station.toml").exists()
+
+
+def test_neither_the_environment_nor_the_directory_decides_what_a_program_loads(unpacked: Path) -> None:
+    for program in sorted((unpacked / "opt/stationd/bin").iterdir()):
+        if not program.is_symlink():
+            assert program.read_text().splitlines()[0] in ("#!/opt/stationd/bin/python3 -I", "#!/usr/bin/python3 -I"), program
+
+
+def test_every_program_has_its_page_and_every_page_its_program(unpacked: Path) -> None:
+    programs = {path.name for room in ("usr/bin", "usr/sbin") for path in (unpacked / room).iterdir()}
+    assert {path.name.partition(".")[0] for path in (unpacked / "usr/share/man").rglob("*.gz")} == programs
+
+
+def test_lintian_finds_nothing_that_has_no_reason() -> None:
+    if shutil.which("lintian") is None:
+        pytest.skip("lintian is missing; install the Debian package lintian")
+    # One of them: the other has the same files but for the compiled ones, and lintian is slow.
+    words = ["lintian", "--allow-root", "--fail-on", "error,warning", package_of(RELEASES[-1])]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+# ---------------------------------------------------------------- installed, upgraded, purged
+
+
+@contextlib.contextmanager
+def changed_root(lower: Path, scratch: Path) -> Iterator[Path]:
+    """Yield a root that may be written, on one that is only read, as an image of a machine that is being made: no service manager."""
+    root = scratch / "root"
+    with contextlib.ExitStack() as mounted:
+        for kind, options, where in (("tmpfs", "size=1G", scratch / "layer"), ("overlay", None, root), ("proc", "ro", root / "proc")):
+            where.mkdir(parents=True, exist_ok=True)
+            if kind == "overlay":
+                for part in ("upper", "work"):
+                    (scratch / "layer" / part).mkdir()
+                options = f"lowerdir={lower},upperdir={scratch}/layer/upper,workdir={scratch}/layer/work"
+            done = subprocess.run(["mount", "-t", kind, "-o", options, kind, where], capture_output=True, text=True)
+            if done.returncode != 0:
+                pytest.skip(f"this machine does not mount: {done.stderr.strip()}")
+            mounted.callback(subprocess.run, ["umount", "--lazy", where], check=False)
+        yield root
+
+
+def inside(root: Path, *words: str, code: int = 0) -> str:
+    plain = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/root", "DEBIAN_FRONTEND": "noninteractive"}
+    done = subprocess.run(["chroot", root, *words], capture_output=True, text=True, env=plain, stdin=subprocess.DEVNULL)
+    assert done.returncode == code, f"{words}: {done.returncode} {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def names_in(root: Path) -> set[str]:
+    """Return what is there; dpkg's and the user data base's own notes are not of the package, nor is what stands outside the disk."""
+    rooms = ["/etc", "/opt", "/usr", "/var/lib", "/var/log", "/var/cache", "/run", "/home", "/srv"]
+    pruned = ["/usr/share/man", "/var/lib/apt", "/var/cache/apt", "/var/cache/stationd-test"]
+    without = [word for path in pruned for word in ("-o", "-path", path)]
+    found = inside(root, "find", *rooms, "-xdev", "(", "-false", *without, ")", "-prune", "-o", "-print").splitlines()
+    own = re.compile(r"^/(etc/(passwd|group|shadow|gshadow|subuid|subgid)-$|var/log/dpkg.log|var/lib/dpkg/|etc/\.pwd\.lock|var/cache/)")
+    return {name for name in found if not own.match(name)}
+
+
+def another_revision(package: Path, at: Path) -> Path:
+    """Return the same package as the next revision."""
+    tree = at / "revision"
+    subprocess.run(["dpkg-deb", "--raw-extract", package, tree], check=True)
+    control = tree / "DEBIAN/control"
+    control.write_text(control.read_text().replace(f"Version: {stationd.__version__}-1~", f"Version: {stationd.__version__}-2~"))
+    subprocess.run(["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", tree, at / "next.deb"], check=True, capture_output=True)
+    return at / "next.deb"
+
+
+def package_and_root() -> tuple[Path, Path]:
+    """Return a root and the package for its Python: this machine's, or one that the tests of the service have made."""
+    if os.geteuid() != 0:
+        pytest.skip("only root installs a package: run this as root")
+    for root in (Path("/"), *sorted(ROOTS.glob("*"))):
+        python = root / "usr/bin/python3"
+        if python.is_symlink() and (release := python.readlink().name.replace("python", "py")) in RELEASES:
+            return package_of(release), root
+    return pytest.skip(f"this machine has not the Python of Debian 12 or 13, and make test-systemd made no root in {ROOTS}")
+
+
+def test_installed_upgraded_downgraded_and_purged_it_leaves_a_machine_as_it_was(tmp_path: Path) -> None:
+    package, lower = package_and_root()
+    with changed_root(lower, tmp_path) as root:
+        before, accounts = names_in(root), [(root / "etc" / name).read_text() for name in ("passwd", "group")]
+        shutil.copy(package, root / "root/one.deb")
+        shutil.copy(another_revision(package, tmp_path), root / "root/two.deb")
+        inside(root, "dpkg", "--install", "/root/one.deb")
+        assert inside(root, "stationd", "version") == f"stationd {stationd.__version__}\n"
+        assert "no mistakes" in inside(root, "stationd", "check", "/etc/stationd/station.toml.example")
+        assert "no daemon answers" in inside(root, "sh", "-c", "stationctl show status 2>&1; true")
+        assert "check sum" in inside(root, "sh", "-c", "stationctl support summary; true")  # which starts another process of it
+        assert inside(root, "dpkg", "--verify", "stationd") == ""
+        assert (root / "etc/systemd/system/multi-user.target.wants/stationd.service").is_symlink()
+
+        (root / "etc/stationd/station.toml").write_text('[station]\nname = "aktau"\n')
+        (root / "etc/stationd/station.toml.example").write_text("# mine\n")
+        inside(root, "dpkg", "--install", "/root/two.deb")
+        assert "-2~" in inside(root, "dpkg-query", "--show", "stationd")
+        assert "kept      " + package.name.split("_")[1] in inside(root, "stationd-rollback")
+        inside(root, "stationd-rollback", "now")
+        assert "-1~" in inside(root, "dpkg-query", "--show", "stationd")
+        assert inside(root, "stationd", "version") == f"stationd {stationd.__version__}\n"
+        assert (root / "etc/stationd/station.toml").read_text() == '[station]\nname = "aktau"\n'
+        assert (root / "etc/stationd/station.toml.example").read_text() == "# mine\n"
+
+        inside(root, "dpkg", "--purge", "stationd")
+        assert names_in(root) == before
+        assert [(root / "etc" / name).read_text() for name in ("passwd", "group")] == accounts

@@ -4,6 +4,9 @@
                        >-> engine -> board -> outputs
     optical sampler --'   ^  '--- light, alarms --> recorder -> journal -> outbox -> MQTT
     own signals, orders --'                             '-> control socket
+
+A new file is taken up while all of this runs (`reload`). What it changes of plans goes into the desks between two events of the engine,
+what it changes of parts ends and begins by itself; every other part, its connections and its memory stay as they are.
 """
 
 from __future__ import annotations
@@ -11,70 +14,62 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import signal
-import sys
+import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import structlog
 from prometheus_client.core import Metric
 
-import stationd
 from stationd.acting_doors import StationActing, StationAudit
-from stationd.board import Board, Unit
-from stationd.config import StationConfig, alarm_plan, settings_of
+from stationd.config import SecretError, StationConfig
 from stationd.config import model as config_model
-from stationd.config.acting import acting_plan
-from stationd.config.far_station import far_settings, far_unit_of, shared
-from stationd.config.line_plan import line_plan
-from stationd.config.parts import absent_sections, broker_of, device_of, identity_of, port_of, taps_of
-from stationd.config.sampling import Sampler
+from stationd.config.changes import Changes, Reloaded, changes
+from stationd.config.far_station import far_settings, shared
+from stationd.config.parts import absent_sections, identity_of
 from stationd.console.server import ControlSocket, Doors
-from stationd.core.alarm.desk import Alarms
-from stationd.core.model import Level, PointId, SessionEnded
-from stationd.core.operation.desk import Operations
+from stationd.core.model import SessionEnded
 from stationd.core.operation.words import ActEffect
-from stationd.core.station import Station
-from stationd.core.watch.line_watch import LineWatch
-from stationd.device import Device
+from stationd.core.station import Effect
+from stationd.desks import Desks
 from stationd.diagnostic_doors import StationDiagnostics
 from stationd.doors import StationAlarms, StationLine, StationStatus
 from stationd.driver import Driver
-from stationd.engine import Engine
+from stationd.engine import Engine, NotNow
 from stationd.farstation.families import far_families, line_families
 from stationd.farstation.link import FarLink
-from stationd.farstation.near import Acting, NearStation
-from stationd.farstation.words import Operation as FarOperation
+from stationd.farstation.near import NearStation
+from stationd.lighting import Lighting
+from stationd.lines import Lines
 from stationd.links.beat import Beat
-from stationd.links.bus import Bus
-from stationd.links.sampler import OpticalSampler, SamplerStatistics
+from stationd.links.sampler import OpticalSampler
 from stationd.loading import Loaded, catalogue, load
+from stationd.outlets import Made, Outlets, Told
 from stationd.outputs.act_families import act_families
 from stationd.outputs.act_records import ActRecords
-from stationd.outputs.alarm_document import AlarmDocuments, limits_of, topic_of
-from stationd.outputs.captures import CaptureFiles, CaptureFormat
+from stationd.outputs.alarm_document import AlarmDocuments, limits_of
 from stationd.outputs.clock import TIME_OF_DAY
-from stationd.outputs.document import Document, Documents, Mode
+from stationd.outputs.document import Documents, Mode
+from stationd.outputs.incidents import line_facts, subject_of
 from stationd.outputs.incidents.families import incident_families
 from stationd.outputs.journal import Journal, JournalSettings
 from stationd.outputs.line_keeping import LineKeeping, keep_line
 from stationd.outputs.line_records import LineRecords
-from stationd.outputs.metrics import Metrics, MqttStatistics, Sources
-from stationd.outputs.mqtt import JsonPublisher
+from stationd.outputs.metrics import Metrics, Sources
+from stationd.outputs.page_sockets import page_sockets
 from stationd.outputs.pulse import Pulse
 from stationd.outputs.records import Recorder
+from stationd.outputs.reload_record import reload_record
 from stationd.outputs.signals import OwnSignals
-from stationd.outputs.sparkplug.client import SparkplugPublisher, SparkplugStatistics
-from stationd.outputs.sparkplug.node import EdgeNode
-from stationd.outputs.sparkplug.plant import PlantView
-from stationd.outputs.sparkplug.plant import catalogue as sparkplug_catalogue
-from stationd.outputs.sparkplug_memory import JournalHistory, JournalNumbers
 from stationd.pages import serve_pages
 from stationd.people import open_control
-from stationd.poller import Poller, Pollers
+from stationd.plans import Plans, plans_of
+from stationd.poller import Pollers
 from stationd.self_knowledge import Running, diagnostics_of
 from stationd.service.families import supervisor_families
+from stationd.service.reload import Swap, carry_out
 from stationd.service.supervisor import Kind, Part, Supervisor
 from stationd.service.watchdog import Notifier, Watchdog
 from stationd.session_doors import StationSession
@@ -83,70 +78,64 @@ from stationd.surroundings import Surroundings
 __all__ = ["App", "Loaded", "catalogue", "load"]
 log = structlog.get_logger()
 
-SWITCH_S = 0.0005  # a busy thread gives Python back after so long: events of the light pass it within a millisecond or two
 JOURNAL = "journal.sqlite"
-BUS_PATIENCE_S, POLLER_PATIENCE_S = 5.0, 60.0  # a poll waits behind orders, quarantine and EMERGENCY-OFF, 10 s at a stretch
-GOLDEN = 0.6180339887  # multiples of the golden ratio spread the lines' periods evenly over time
+CONTROL = "control socket"
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """What a reload needs of the machine and may not get; had before anything changes."""
+
+    outlets: Made
+    pages: tuple[socket.socket, ...] = ()
+    control: ControlSocket | None = None
 
 
 class App:
     """One station's daemon, made inside the running event loop."""
 
     def __init__(self, config: StationConfig, drivers: Mapping[str, Driver], around: Surroundings | None = None) -> None:
-        self._config = config
         self._around = around or Surroundings()
-        self._identity = identity_of(config)
-        devices = {name: device_of(name, section, config, drivers) for name, section in config.device.items()}
-        self._far_unit = far_unit_of(config)
-        units: list[Unit] = [*devices.values(), *taps_of(config), *([self._far_unit] if self._far_unit else [])]
-        self.board = Board(units, asyncio.get_running_loop().time())
-        plan = alarm_plan(config, drivers)
-        self.alarms = Alarms(plan, asyncio.get_running_loop().time())
-        self.acting = Operations(acting_plan(config, drivers), asyncio.get_running_loop().time())
         self._clock = self._around.clock
         TIME_OF_DAY.set(lambda: self._clock().utc_s)
+        self._identity = identity_of(config)
+        plans = plans_of(config, drivers, self._around.source)
+        self._desks = desks = Desks(plans, asyncio.get_running_loop().time())
+        self.board, self.alarms, self.acting, self.watch = desks.board, desks.alarms, desks.acting, desks.watch
         self.journal = self._open_journal(Path(config.station.state) / JOURNAL)
-        line = line_plan(config, drivers)
         self.far: FarLink | None = None
-        self.watch = LineWatch(line, asyncio.get_running_loop().time()) if line else None
-        self._line = self._keep_line()
-        self._documents = Documents(self._identity, self.board, self._line.status if self._line else lambda _: {}, limits_of(plan))
+        self._line = self._keep_line(config)
+        self._documents = Documents(self._identity, self.board, self._line.status if self._line else lambda _: {}, limits_of(plans.alarms))
         self._alarm_documents = AlarmDocuments(self._identity, self.board, self.alarms)
-        self.recorder, self._acts = self._make_recorder()
-        self._pollers = Pollers()
+        self.recorder, self._acts = self._make_recorder(publish=config.mqtt is not None)
+        pollers = Pollers()
         self.engine = Engine(
-            self.board, Station(self.board.periods(), self.alarms, self.watch, self.acting), self._pollers.write, self.recorder,
-            cut_off=self._pollers.cut_off, take_back=self._pollers.take_back, hasten=self._pollers.hasten,
+            self.board, desks.station, pollers.write, self.recorder,
+            cut_off=pollers.cut_off, take_back=pollers.take_back, hasten=pollers.hasten,
         )  # fmt: skip
-        self.buses = {name: self._make_bus(name, section) for name, section in config.bus.items()}
-        self._make_pollers(devices)
-        broker = config.mqtt if self._around.exchange is None else None
-        self.mqtt = MqttStatistics() if broker else None
-        self._publisher = self._make_publisher(broker) if broker else None
-        self._sparkplug_statistics = SparkplugStatistics()
-        self._node = self._make_node(broker) if broker and broker.sparkplug else None
-        self._captures = self._make_captures(config.sampler) if config.sampler else None
+        self._lines = Lines(plans, self.engine.post, self._around.open_port, pollers)
+        told = Told(self._identity, self.board, self._documents, self._alarm_documents, self._lines.up, self.journal, self._clock)
+        self._outlets = Outlets(config.mqtt if self._around.exchange is None else None, told, self.recorder)
+        self.mqtt = self._outlets.mqtt
+        self._lighting = Lighting(plans, self._identity, self.engine.post, desks.measured, self._around.sampling_loop)
         self.control: ControlSocket | None = None
-        self.sampler = self._make_sampler(config.sampler) if config.sampler else None
-        self.far = self._make_far()
+        self.far = self._make_far(plans)
         self.supervisor = Supervisor()
-        self._signals = self._make_signals()
-        self._pulse = Pulse(lambda: {name: bus.statistics for name, bus in self.buses.items()}, self._sampler_statistics())
+        self._signals = self._make_signals(Path(config.station.state))
+        self._pulse = Pulse(lambda: {name: bus.statistics for name, bus in self._lines.buses.items()}, self._lighting.statistics)
         self.metrics = Metrics(self._identity, self.board, self._sources())
+        self._diagnostics = StationDiagnostics(diagnostics_of(config, self._running()))
+        self._ports_file: Path | None = None
+        self._begun, self._one_reload = asyncio.Event(), asyncio.Lock()
+
+    @property
+    def sampler(self) -> OpticalSampler | None:
+        """The optical sampler that runs."""
+        return self._lighting.sampler
 
     def _open_journal(self, path: Path) -> Journal:
         settings = JournalSettings(threads=self._around.threads)
         return Journal.open(path, settings, self._clock, self._around.run, self._identity.name)
-
-    def _make_bus(self, name: str, section: config_model.Bus) -> Bus:
-        return Bus(name, port_of(section), read_only=self._config.station.read_only, opener=self._around.open_port)
-
-    def _make_pollers(self, devices: Mapping[str, Device]) -> None:
-        for number, (name, bus) in enumerate(self.buses.items()):
-            own = [device for device in devices.values() if self._config.device[device.name].bus == name]
-            poller = Poller(bus, own, self.engine.post, phase_s=(number * GOLDEN) % 1.0)
-            bus.on_change = poller.link_changed
-            self._pollers.add(poller)
 
     async def run(
         self, ports_file: Path | None = None, ready: Callable[[], None] = lambda: None, notifier: Notifier | None = None
@@ -155,17 +144,21 @@ class App:
 
         `ready` is called once, when the journal is read, control socket and pages are there, and every bus has begun.
         """
-        log.info("station starts", station=self._identity.name, mode=self._identity.mode.value, read_only=self._config.station.read_only)
-        if absent := absent_sections(self._config):
+        config, self._ports_file = self._desks.plans.config, ports_file
+        log.info("station starts", station=self._identity.name, mode=self._identity.mode.value, read_only=config.station.read_only)
+        if absent := absent_sections(config):
             log.info("parts that the configuration leaves off", sections=absent)
         async with contextlib.AsyncExitStack() as ending, self.supervisor as supervisor:
-            ending.enter_context(self._technician())
+            ending.enter_context(self._lighting.technician())
             await self._remember(ending)
-            for part in (*await self._control_part(), *self._core_parts(), *self._bus_parts(), *self._output_parts(ports_file)):
+            control = await self._open_control(config.control) if config.control is not None else None
+            outer = (*self._outlets.parts(), *self._lighting.parts(), *self._line_parts(), self._pages_part(config))
+            for part in (*self._control_parts(control), *self._core_parts(), *self._lines.parts(), *outer):
                 supervisor.start(part)
             if notifier is not None:
                 supervisor.start(Part("watchdog", Watchdog(supervisor, notifier).run, kind=Kind.VITAL))
-            await supervisor.begun(["pages", *(f"bus {name}" for name in self.buses)])
+            await supervisor.begun(["pages", *(f"bus {name}" for name in self._lines.buses)])
+            self._begun.set()
             ready()
 
     def _core_parts(self) -> Iterator[Part]:
@@ -177,38 +170,109 @@ class App:
         yield Part("loop watch", self.metrics.watch_loop, self.metrics.beat)
         yield Part("pulse", self._pulse.run, self._pulse.beat)
 
-    def _bus_parts(self) -> Iterator[Part]:
-        for name, bus in self.buses.items():
-            yield Part(f"bus {name}", bus.run, bus.beat, BUS_PATIENCE_S, Kind.STATION)
-        for poller in self._pollers.every():
-            yield Part(f"poller {poller.name}", poller.run, poller.beat, POLLER_PATIENCE_S, Kind.STATION)
-
-    def _output_parts(self, ports_file: Path | None) -> Iterator[Part]:
-        if self._publisher is not None:
-            yield Part("mqtt", self._publisher.run, self._publisher.beat)
-        if self._config.mqtt is not None and self._node is not None:
-            beat, make = Beat(), partial(self._make_sparkplug, self._config.mqtt, self._node)
-            yield Part("sparkplug", lambda: make(beat).run(), beat)
-        if (sampler := self.sampler) is not None:
-            sys.setswitchinterval(SWITCH_S)
-            yield Part("optical sampler", sampler.run, sampler.beat, kind=Kind.STATION, failing=lambda: sampler.failing)
+    def _line_parts(self) -> Iterator[Part]:
         if self._line is not None:
             yield Part("incidents", self._line.incidents.run, self._line.incidents.beat)
         if self.far is not None:
             yield Part("far station", self.far.run, self.far.beat)
+
+    def _pages_part(self, config: StationConfig, opened: tuple[socket.socket, ...] = ()) -> Part:
         served, page = Beat(), self._pulse.scraped(self.metrics.scrape)
-        serve = partial(serve_pages, self._config, self._identity, page, self._buses_up, ports_file, served, self._around.listeners)
-        yield Part("pages", serve, served, must_start=True)
+        around = (self._lines.up, self._ports_file, served, self._around.listeners)
+        return Part("pages", partial(serve_pages, config, self._identity, page, *around, list(opened)), served, must_start=True)
 
-    # ------------------------------------------------------------------ journal, alarms, people
+    # ------------------------------------------------------------------ another file
 
-    def _make_recorder(self) -> tuple[Recorder, ActRecords]:
-        published, kept = self._config.mqtt is not None, self._line
+    async def reload(self, loaded: Loaded) -> Reloaded:
+        """Take up another file while everything runs, or say in one sentence why not; then nothing has changed. Never in part.
+
+        Waits until the station has begun. What the file does not change is not touched.
+        """
+        if loaded.config is None:
+            return Reloaded(refused=f"the file has {len(loaded.mistakes)} mistakes")
+        async with self._one_reload:
+            await self._begun.wait()
+            plans = plans_of(loaded.config, loaded.catalogue, loaded.source)
+            change = changes(self._desks.plans.loading, plans.loading)
+            if not change.parts:
+                self._tell_of(plans)
+                return Reloaded()
+            return await self._take_up(plans, change)
+
+    async def _take_up(self, plans: Plans, change: Changes) -> Reloaded:
+        swaps: list[Swap] = []
+        try:
+            self._refuse(change.fixed or self._desks.obstacles(plans, change, asyncio.get_running_loop().time()))
+            async with contextlib.AsyncExitStack() as undoing:
+                prepared = await self._prepare(plans, change, undoing)
+                await self.engine.replan(lambda now: self._replan(plans, change, prepared, swaps, now), change.devices)
+                undoing.pop_all()
+        except (NotNow, SecretError, OSError, ValueError) as reason:
+            return Reloaded(refused=str(reason))
+        await carry_out(self.supervisor, swaps)
+        log.info("parts of the daemon are others", parts=[name for swap in swaps for name in swap.names], changed=change.parts)
+        return Reloaded(change.parts)
+
+    async def _prepare(self, plans: Plans, change: Changes, undoing: contextlib.AsyncExitStack) -> _Prepared:
+        """Get from the machine what the change needs; raises what may go wrong with that, and `undoing` gives it back."""
+        config, pages, control = plans.config, tuple[socket.socket, ...](), None
+        outlets = self._outlets.prepare(plans, change)
+        if change.concern("prometheus") and config.prometheus is not None:
+            pages = await page_sockets(config.prometheus.listen, self._around.listeners)
+            for each in pages:
+                undoing.callback(each.close)
+        if change.concern("control") and config.control is not None:
+            control = await self._open_control(config.control)
+            undoing.callback(control.give_up)
+        return _Prepared(outlets, pages, control)
+
+    def _replan(self, plans: Plans, change: Changes, prepared: _Prepared, swaps: list[Swap], now: float) -> list[Effect]:
+        """Take the new plans up, all at once; what ends and begins for that goes to `swaps`. Called by the engine between two events."""
+        self._refuse(self._desks.obstacles(plans, change, now))  # somebody may have begun something since
+        before = self._desks.plans
+        effects = self._desks.replan(plans, change, now)
+        swaps += [*self._lines.replan(plans, change), *self._lighting.replan(plans, change), *self._outlets.take_up(prepared.outlets)]
+        if change.concern("prometheus"):
+            swaps.append(Swap(("pages",), (self._pages_part(plans.config, prepared.pages),)))
+        if change.concern("control"):
+            ended = (CONTROL,) if before.config.control is not None else ()
+            swaps.append(Swap(ended, tuple(self._control_parts(prepared.control))))
+            self.control = prepared.control
+        self._tell_of(plans)
+        if change.ports or change.concern("sampler"):
+            self._pulse.restart()
+        self._signals.replan(self.alarms.plan.rules, ports=bool(change.ports))
+        self._record(before, plans, change)
+        return effects
+
+    def _refuse(self, reasons: Sequence[str]) -> None:
+        if reasons:
+            raise NotNow("; ".join(reasons))
+
+    def _tell_of(self, plans: Plans) -> None:
+        """Have those who tell of the station tell of these plans."""
+        self._desks.plans = plans
+        self._documents.replan(limits_of(plans.alarms))
+        self.metrics.replan(self._sources())
+        self._diagnostics.replan(diagnostics_of(plans.config, self._running()))
+        if self._line is not None:
+            self._line.incidents.subject = subject_of(self._identity, self.board, line_facts(self._line.watch.plan))
+
+    def _record(self, before: Plans, plans: Plans, change: Changes) -> None:
+        one, other = (each.source.sha256 if each.source is not None else "" for each in (before, plans))
+        gone = before.alarms.rules.keys() - plans.alarms.rules.keys()
+        file = str(plans.source.path) if plans.source is not None else ""
+        self.journal.append(reload_record(self.journal, self._identity, file, one, other, change.parts, gone))
+
+    # ------------------------------------------------------------------ journal, alarms
+
+    def _make_recorder(self, *, publish: bool) -> tuple[Recorder, ActRecords]:
+        kept = self._line
         line = LineRecords(kept.watch, kept.verdicts, self._identity) if kept else None
         acts = ActRecords(self.acting, self._identity, self._follow)
         recorder = Recorder(
             self.journal, self._clock, self._identity, self.alarms, self._documents, self._alarm_documents, self._around.machine, line,
-            acts, publish=published,
+            acts, publish=publish,
         )  # fmt: skip
         if kept is not None:
             recorder.subscribe_verdicts(kept.incidents.heard)
@@ -217,12 +281,11 @@ class App:
     def _follow(self, effects: Sequence[ActEffect]) -> None:
         self.engine.follow(effects)  # the engine is made after the recorder
 
-    def _make_signals(self) -> OwnSignals:
-        known, state = self.alarms.plan.rules, Path(self._config.station.state)
-        sampler, line = self._sampler_statistics(), self._line
+    def _make_signals(self, state: Path) -> OwnSignals:
+        line = self._line
         return OwnSignals(
-            self.engine.post, self.journal, self._clock, known, state, self.mqtt, sampler, self._buses_up,
-            sparkplug=self._sparkplug_statistics if self._node is not None else None,
+            self.engine.post, self.journal, self._clock, self.alarms.plan.rules, state, self.mqtt, self._lighting.statistics,
+            self._lines.up, sparkplug=self._outlets.sparkplug,
             incidents_gone=(lambda: line.incidents.statistics.deleted_pinned) if line is not None else int,
             rebuilt=self.supervisor.trouble,
         )  # fmt: skip
@@ -237,166 +300,93 @@ class App:
         self.recorder.keep_states()
         await self.journal.close()
 
-    async def _control_part(self) -> Sequence[Part]:
-        """Let the people of this station in, if the configuration says where: the socket listens when this returns."""
-        section = self._config.control
-        if section is None:
-            return ()
-        opened = [await self._open_control(section)]
+    # ------------------------------------------------------------------ people
+
+    def _control_parts(self, opened: ControlSocket | None) -> Iterator[Part]:
+        """Return what lets the people of this station in, over a socket that listens already; made anew it opens one by itself."""
+        if opened is None:
+            return
+        waiting = [opened]
 
         async def serve() -> None:
-            control = opened.pop() if opened else await self._open_control(section)
+            section = self._desks.plans.config.control
+            assert section is not None, "the part ends when the section goes"
+            control = self.control = waiting.pop() if waiting else await self._open_control(section)
             await control.run()
 
-        return (Part("control socket", serve),)
+        self.control = opened
+        yield Part(CONTROL, serve)
 
     async def _open_control(self, section: config_model.Control) -> ControlSocket:
+        return await open_control(section, self._doors(), self._around.identify, self._session_ended, self._around.listeners)
+
+    def _doors(self) -> Doors:
+        """Return what is behind the control socket."""
         alarms = StationAlarms(self.alarms, self.engine, self.recorder, self.journal, self._alarm_documents, self._clock)
         acting = StationActing(self.acting, self.engine.act, self.journal, self._clock)
-        doors = Doors(
-            StationStatus(self._documents, self._buses_up), alarms, self._identity.mode is Mode.LIVE,
+        return Doors(
+            StationStatus(self._documents, self._lines.up), alarms, self._identity.mode is Mode.LIVE,
             StationLine(self._line, self.engine, self.journal) if self._line else None, acting, acting, StationAudit(self.journal),
-            StationDiagnostics(diagnostics_of(self._config, self._running())),
-            session=StationSession(self._identity, self.journal, self._clock, self._acts.subscribe),
+            self._diagnostics, session=StationSession(self._identity, self.journal, self._clock, self._acts.subscribe),
         )  # fmt: skip
-        self.control = await open_control(section, doors, self._around.identify, self._session_ended, self._around.listeners)
-        return self.control
 
     def _running(self) -> Running:
         """Return what the station can be asked about itself."""
         return Running(
-            self.board, self.buses, self.journal, self.alarms, self.acting, self._pulse, self._clock,
+            self.board, self._lines.buses, self.journal, self.alarms, self.acting, self._pulse, self._clock,
             lambda: self._around.machine().boottime_s, lambda: self.engine.dropped_events, self.mqtt,
-            self._sparkplug_statistics if self._node is not None else None, self._sampler_statistics(),
-            lambda: self.far.statistics if self.far is not None else None, self._around.source, self._around.threads,
+            self._outlets.sparkplug, self._lighting.statistics,
+            lambda: self.far.statistics if self.far is not None else None, self._desks.plans.source, self._around.threads,
         )  # fmt: skip
-
-    def _sampler_statistics(self) -> Callable[[], SamplerStatistics] | None:
-        return self.sampler.statistics if self.sampler else None
 
     def _session_ended(self, session: str) -> None:
         self.engine.post([SessionEnded(session, asyncio.get_running_loop().time())])
 
-    def _acting_told(self) -> Acting:
-        """Return what the far station is told of what people do here."""
-        holds, operation = self.acting.told()
-        contacts = [feed.points.earthed for feed in self.acting.plan.feeds.values() if feed.points.earthed is not None]
-        closed = [self._measured(contact) for contact in contacts]
-        earth = "earthed" if any(closed) else "unknown" if None in closed else "open" if closed else None
-        return Acting(earth, holds, None if operation is None else FarOperation(**operation))
+    # ------------------------------------------------------------------ the line
 
-    def _keep_line(self) -> LineKeeping | None:
+    def _keep_line(self, config: StationConfig) -> LineKeeping | None:
         """Return what is made of the line watch for people; None where the station has no line."""
         if self.watch is None:
             return None
-        path = Path(self._config.station.state) / JOURNAL
+        path = Path(config.station.state) / JOURNAL
         return keep_line(
             self.watch, self._identity, self.board, self.alarms, self.journal, path, self._clock,
             heard=lambda: self.far.statistics if self.far is not None else None, threads=self._around.threads,
-            capacity_tbps=self._config.line.capacity_tbps if self._config.line else None,
+            capacity_tbps=config.line.capacity_tbps if config.line else None,
         )  # fmt: skip
 
-    def _make_far(self) -> FarLink | None:
+    def _make_far(self, plans: Plans) -> FarLink | None:
         """Return the link to the far station, over the JSON connection unless something else was given."""
-        settings, unit = far_settings(self._config, os.environ), self._far_unit
-        exchange = self._around.exchange or (self._publisher.live if self._publisher else None)
+        settings, unit = far_settings(plans.config, os.environ), plans.far_unit
+        exchange = self._around.exchange or (self._outlets.live if self.mqtt is not None else None)
         if settings is None or unit is None or exchange is None or self.watch is None:
             return None
-        near = NearStation(self._identity, self.board, self.alarms, self.watch, shared(self._config), self._acting_told)
+        told = self._desks.acting_told
+        near = NearStation(self._identity, self.board, self.alarms, self.watch, shared(plans.config), told)
         return FarLink(settings, near, unit, exchange, self.engine.post, self._clock, self._around.run)
 
-    def _audit_head(self) -> Document:
-        head = self.journal.statistics.audit
-        return {"station": self._identity.name, "position": head.position, "digest": head.text}
-
-    # ------------------------------------------------------------------ light
-
-    def _make_captures(self, section: Sampler) -> CaptureFiles:
-        form = CaptureFormat(section.capture_format.value)
-        return CaptureFiles(Path(section.captures), form, section.captures_mib, self._identity)
-
-    def _make_sampler(self, section: Sampler) -> OpticalSampler:
-        name, _, point = (section.temperature or "").partition(".")
-        keep = self._captures.keep if self._captures else None
-        make = self._around.sampling_loop
-        return OpticalSampler(settings_of(section), self.engine.post, keep, lambda: self._measured(PointId(name, point)), make)
-
-    def _measured(self, point: PointId) -> float | None:
-        """Return the number of a point that is not stale, or None."""
-        reading = self.board[point] if point in self.board.points else None
-        if reading is None or reading.quality.level not in (Level.GOOD, Level.UNCERTAIN) or isinstance(reading.value, str):
-            return None
-        return reading.value
-
-    def _truth(self, point: PointId) -> bool | None:
-        measured = self._measured(point)
-        return None if measured is None else bool(measured)
-
-    @contextlib.contextmanager
-    def _technician(self) -> Iterator[None]:
-        """Take SIGUSR1 as the wish for a capture of raw samples: systemctl kill --signal=SIGUSR1 stationd."""
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGUSR1, self._capture_now)
-        try:
-            yield
-        finally:
-            loop.remove_signal_handler(signal.SIGUSR1)
-            if self._captures is not None:
-                self._captures.close()
-
-    def _capture_now(self) -> None:
-        started = self.sampler is not None and self.sampler.capture()
-        if started:
-            log.info("raw samples are taken: a technician asks for them")
-        else:
-            log.warning("no raw samples for the technician: no sampler runs, or it has not taken up an earlier request yet")
-
-    # ------------------------------------------------------------------ outputs
+    # ------------------------------------------------------------------ metrics
 
     def _sources(self) -> Sources:
         return Sources(
-            self.buses,
+            self._lines.buses,
             self.mqtt,
             lambda: self.engine.dropped_events,
-            self._sampler_statistics(),
-            self._captures.statistics if self._captures else None,
+            self._lighting.statistics,
+            self._lighting.capture_statistics,
             self.alarms,
             self.journal,
-            (self._sparkplug_statistics, self._node.counts) if self._node is not None else None,
+            self._outlets.counts,
             (self._own_families,),
         )
 
     def _own_families(self, now: float) -> Iterator[Metric]:
         yield from supervisor_families(self.supervisor.rebuilt)
         feeds = {name: feed.points.on for name, feed in self.acting.plan.feeds.items()}
-        yield from act_families(self.acting, {name: self._truth(on) for name, on in feeds.items()}, now)
+        yield from act_families(self.acting, {name: self._desks.truth(on) for name, on in feeds.items()}, now)
         if self.watch is not None:
             yield from line_families(self.watch.plan.name, self.watch)
         if self._line is not None:
             yield from incident_families(self._line.incidents.statistics)
         if self.far is not None:
             yield from far_families(self.far.statistics, now)
-
-    def _make_node(self, section: config_model.Mqtt) -> EdgeNode:
-        return EdgeNode(sparkplug_catalogue(self._identity, self.board, section.group, section.primary_host or ""))
-
-    def _make_sparkplug(self, section: config_model.Mqtt, node: EdgeNode, beat: Beat) -> SparkplugPublisher:
-        plant = PlantView(self._identity, self.board, stationd.__version__)
-        history = JournalHistory(self.journal, node.catalogue, self._identity.mode, self._clock)
-        client_id = f"{section.client_id or self._identity.name}-spb"
-        return SparkplugPublisher(
-            broker_of(section), node, plant, JournalNumbers(self.journal, self._clock), self._sparkplug_statistics, history, client_id,
-            beat=beat,
-        )  # fmt: skip
-
-    def _make_publisher(self, section: config_model.Mqtt) -> JsonPublisher:
-        assert self.mqtt is not None
-        publisher = JsonPublisher(
-            broker_of(section), self._identity, self.board, self._buses_up, self.mqtt, self.journal.outbox, section.client_id or "",
-            self._alarm_documents, self._audit_head, self._documents,
-        )  # fmt: skip
-        self.recorder.subscribe(lambda record: publisher.changed(topic_of(record.key)))
-        return publisher
-
-    def _buses_up(self) -> Mapping[str, bool]:
-        return {name: bus.up for name, bus in self.buses.items()}

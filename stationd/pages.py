@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
@@ -27,14 +28,20 @@ async def serve_pages(
     ports_file: Path | None,
     beat: Beat,
     listeners: Listeners,
+    opened: list[socket.socket],
 ) -> None:
-    """Serve the pages of metrics and health until cancelled; write where they are for those who asked, then give `beat`."""
+    """Serve the pages of metrics and health until cancelled; write where they are for those who asked, then give `beat`.
+
+    `opened` are sockets that are bound already; they are used once, and then new ones are made.
+    """
     pages: dict[str, str] = {}
     section = config.prometheus
     server = HttpServer(section.listen, identity, scrape, lambda: _health(buses_up())) if section else None
     try:
         if server is not None and section is not None:
-            port = await server.start(await page_sockets(section.listen, listeners))
+            sockets = tuple(opened) or await page_sockets(section.listen, listeners)
+            opened.clear()
+            port = await server.start(sockets)
             pages["metrics"] = f"http://{section.listen.rpartition(':')[0]}:{port}/metrics"
             log.info("metrics are served", url=pages["metrics"])
         if config.control is not None:

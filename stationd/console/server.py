@@ -161,6 +161,12 @@ class ControlSocket:
             self._listener.listen(self._limits.backlog)  # whoever made it may have let many more wait
         self._listener.setblocking(False)
 
+    def give_up(self) -> None:
+        """Listen no more, where nobody was let in yet."""
+        if self._listener is not None:
+            self._listener.close()
+        self._remove_file()
+
     async def run(self) -> None:
         """Let clients in until cancelled; then end every connection and take the file away."""
         assert self._listener is not None, "start comes first"

@@ -55,8 +55,9 @@ class Part:
     """One task of the daemon. `work` makes it, each time anew, and never returns by itself.
 
     Without a `beat` it only waits for others and is never thought to hang. With one, it hangs when a sign is due for more than
-    `patience_s`. `prod` asks it for a sign of life now. `must_start`: what ends it before its first sign ends the daemon, as a port
-    of the pages that is taken does. `failing` returns why making it anew does not help where it does that itself, "" otherwise.
+    `patience_s`. `prod` asks it for a sign of life now. `must_start`: what ends it before its first sign, while the daemon starts,
+    ends the daemon, as a port of the pages that is taken does. `failing` returns why making it anew does not help where it does that
+    itself, "" otherwise.
     """
 
     name: str
@@ -93,6 +94,7 @@ class Supervisor:
     def __init__(self) -> None:
         self.rebuilt: Counter[str] = Counter()  # by part, since the start of the daemon
         self._kept: dict[str, _Kept] = {}
+        self._started = False
         self._group = asyncio.TaskGroup()
 
     async def __aenter__(self) -> Supervisor:
@@ -130,11 +132,12 @@ class Supervisor:
         await asyncio.wait([kept.keeper])
 
     async def begun(self, names: Iterable[str]) -> None:
-        """Wait for the first sign of life of these parts."""
+        """Wait for the first sign of life of these parts. The start is over then: what begins later ends the daemon no more."""
         for name in names:
             beat = self._kept[name].part.beat
             if beat is not None:
                 await beat.begun.wait()
+        self._started = True
 
     # ------------------------------------------------------------------ how it stands
 
@@ -168,7 +171,7 @@ class Supervisor:
             await self._until_it_ends(kept, kept.task)
             self._judge(kept, kept.task)
             kept.task = None
-            await asyncio.sleep(PAUSES_S[min(kept.tried, len(PAUSES_S)) - 1])
+            await asyncio.sleep(_pause_s(kept))
             self.rebuilt[kept.part.name] += 1
 
     async def _until_it_ends(self, kept: _Kept, task: asyncio.Task[None]) -> None:
@@ -188,7 +191,7 @@ class Supervisor:
         """Take note of why a task has ended; raise what ends the daemon."""
         error = None if task.cancelled() else task.exception()
         part = kept.part
-        fresh = part.beat is not None and not part.beat.begun.is_set()
+        fresh = not self._started and part.beat is not None and not part.beat.begun.is_set()
         if kept.hung_t is not None:
             _tell_end(part, error)
             return
@@ -251,7 +254,7 @@ class Supervisor:
     def _insist(self, kept: _Kept, task: asyncio.Task[None], now: float) -> None:
         """Cancel once more what does not end. Another one is not made beside it: a port has one owner."""
         assert kept.hung_t is not None
-        if now - kept.hung_t < CANCEL_S:
+        if now - kept.hung_t < max(CANCEL_S, _pause_s(kept)):
             return
         log.error("a part that hangs does not end although it was cancelled", part=kept.part.name, stack=where(task))
         self._note(kept, "hangs and does not end", counts=True)
@@ -275,6 +278,11 @@ async def _ended(task: asyncio.Task[None]) -> None:
             await asyncio.wait([task])
         except asyncio.CancelledError:
             task.cancel()
+
+
+def _pause_s(kept: _Kept) -> float:
+    """Return how long to wait after this failure, which is one of several since the part was last well."""
+    return PAUSES_S[min(kept.tried, len(PAUSES_S)) - 1]
 
 
 def _recent(kept: _Kept, now: float) -> bool:

@@ -354,7 +354,7 @@ def test_patience_counts_only_while_something_should_have_happened() -> None:
     async def scene(supervisor: Supervisor, manager: Manager) -> None:
         once(resting, rest)
         once(work, long)
-        for _ in range(100):
+        for _ in range(10):
             await asyncio.sleep(900.0)
             assert manager.silent_s() < WATCHDOG_S / 2
         assert supervisor.rebuilt == {"work": 0, "resting": 0, "watchdog": 0}
@@ -440,6 +440,11 @@ def test_a_port_that_is_taken_at_the_start_ends_the_daemon_and_later_does_not() 
         once(pages, taken, taken)
         await asyncio.sleep(20.0)
         assert supervisor.rebuilt["pages"] == 2
+        later = Work("later", must_start=True)
+        once(later, taken)
+        supervisor.start(later.part)
+        await asyncio.sleep(5.0)
+        assert supervisor.rebuilt["later"] == 1, "a new file's pages, in a daemon that runs"
 
     play(scene, pages.part)
 

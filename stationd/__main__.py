@@ -27,9 +27,17 @@ DEFAULT_CONFIG = "/etc/stationd/station.toml"
 
 def main(words: list[str] | None = None) -> None:
     """Run one command and exit with its code."""
-    hangup = Hangup() if (sys.argv[1:] if words is None else words)[:1] == ["run"] else None
+    hangup = _signals_of_the_daemon() if (sys.argv[1:] if words is None else words)[:1] == ["run"] else None
     arguments = _parser().parse_args(words)
     sys.exit(_run(arguments, hangup))
+
+
+def _signals_of_the_daemon() -> Hangup:
+    """Take the signals of `run`: until it has its event loop nothing is open, and whoever ends it may end it at once."""
+    hangup = Hangup()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: os._exit(OK))
+    return hangup
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -78,7 +86,7 @@ def _add_support(commands: Any) -> None:
 def _run(arguments: argparse.Namespace, hangup: Hangup | None) -> int:
     match arguments.command:
         case "run":
-            return _daemon(arguments.config, arguments.ports_file, hangup or Hangup())
+            return _daemon(arguments.config, arguments.ports_file, hangup or _signals_of_the_daemon())
         case "check":
             return _check(arguments.config, arguments.defaults)
         case "sim":
@@ -105,8 +113,6 @@ def _run(arguments: argparse.Namespace, hangup: Hangup | None) -> int:
 
 
 def _daemon(path: Path, ports_file: Path | None, hangup: Hangup) -> int:
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: os._exit(OK))  # until the daemon has its loop nothing is open that would have to be closed
     gc.disable()  # hardly anything that a start makes is garbage: looking for it costs a tenth of the time until the station is ready
     from stationd.daemon import run_daemon
 

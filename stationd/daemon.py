@@ -14,7 +14,10 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import structlog
@@ -42,6 +45,8 @@ from stationd.surroundings import Surroundings
 log = structlog.get_logger()
 
 ENDED, FAILED, FAULTY, HELD = 0, 1, 2, 75
+LEAVE_S = 2.0  # assumption: whatever a thread does for us is done by then, or will not be done
+ASIDE = "aside"
 STATUS_S = 10.0  # between two looks for the line of `systemctl status`, which people read and no machine
 REJECTED = AlarmKey(STATION, "CONFIG-REJECTED")
 STANDING = frozenset({Letter.NEW, Letter.ACKNOWLEDGED, Letter.LATCHED_NEW, Letter.LATCHED_ACKNOWLEDGED})
@@ -58,16 +63,41 @@ def run_daemon(path: Path, ports_file: Path | None, hangup: Hangup) -> int:
         notifier.status(f"{path}: {_counted(loaded.mistakes)}; nothing was started")
         return _refuse(loaded.mistakes)
     voices.name_station(voice, loaded.config.station.name)
+    with asyncio.Runner(loop_factory=exact_loop) as runner:
+        aside = ThreadPoolExecutor(thread_name_prefix=ASIDE)
+        runner.get_loop().set_default_executor(aside)
+        code = _carried_out(runner, _Process(path, notifier, listeners, hangup).run(loaded, loaded.config, ports_file))
+        _leave(aside, code)
+    return code
+
+
+def _carried_out(runner: asyncio.Runner, work: Coroutine[None, None, None]) -> int:
+    """Carry the station out to its end; return the exit code, and say what the machine refused or what failed."""
     try:
-        with asyncio.Runner(loop_factory=exact_loop) as runner:
-            runner.run(_Process(path, notifier, listeners, hangup).run(loaded, loaded.config, ports_file))
+        runner.run(work)
     except StateDirectoryHeld as held:
         return _say(held, HELD)
-    except SecretError as secret:
-        return _say(secret, FAILED)
+    except (OSError, SecretError) as refused:
+        return _say(refused, FAILED)
     except ExceptionGroup as group:
         return _failed(group)
+    except Exception:
+        log.critical("the daemon failed", exc_info=True)
+        return FAILED
     return ENDED
+
+
+def _leave(aside: ThreadPoolExecutor, code: int) -> None:
+    """Let threads that work aside end. One that hangs, on a name server for example, holds nobody up: everything else has ended by now."""
+    aside.shutdown(wait=False, cancel_futures=True)
+    patience = time.monotonic() + LEAVE_S
+    threads = [each for each in threading.enumerate() if each.name.startswith(ASIDE)]
+    for thread in threads:
+        thread.join(max(0.0, patience - time.monotonic()))
+    if hanging := sum(thread.is_alive() for thread in threads):
+        log.warning("the daemon ends although threads still wait for something outside", threads=hanging)
+        sys.stderr.flush()
+        os._exit(code)
 
 
 class _Process:
@@ -196,7 +226,7 @@ def status_line(station: App) -> str:
 
 async def _taken_up(station: App, loaded: Loaded) -> str:
     """Have a station go on by what was loaded, and say what has changed; return why it was refused, "" when it was not."""
-    reloaded: Reloaded = await station.reload(loaded)  # type: ignore[attr-defined]
+    reloaded: Reloaded = await station.reload(loaded)
     if reloaded.refused:
         log.error("the station file is not taken up, the one before stays in force", reason=reloaded.refused)
     elif reloaded.changed:
@@ -231,10 +261,10 @@ def _refuse(mistakes: Sequence[Problem]) -> int:
 
 
 def _failed(group: ExceptionGroup[Exception]) -> int:
-    """Say what the machine refused; raise what is a mistake of this program."""
+    """Say what the machine refused, or what is a mistake of this program."""
     expected, bugs = group.split((OSError, SecretError))
     if bugs is not None:
-        raise bugs from None
+        log.critical("the daemon failed", exc_info=bugs)
     for error in expected.exceptions if expected else ():
         _say(error, FAILED)
     return FAILED

@@ -18,20 +18,9 @@ from stationd.console.socket_file import bound, leads_to
 from stationd.outputs.page_sockets import page_sockets
 from stationd.service.descriptors import CONTROL, PAGES, Listeners
 from stationd.service.notify import Notifier
+from tests.integration.booting import PASS_ON
 
 ROOT = Path(__file__).resolve().parents[2]
-# Passes descriptors as a service manager does: from 3 on, to a process that knows its own number.
-PASS_ON = """
-import os, sys
-names, sources = sys.argv[1], [int(each) for each in sys.argv[2].split(",")]
-high = [os.dup2(each, 100 + number) for number, each in enumerate(sources)]
-os.closerange(3, 100)
-for number, each in enumerate(high):
-    os.dup2(each, 3 + number, inheritable=True)
-    os.close(each)
-os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(high)), LISTEN_FDNAMES=names)
-os.execv(sys.executable, [sys.executable, "-c", sys.argv[3]])
-"""
 TAKE = """
 import os
 from stationd.service.descriptors import Listeners
@@ -45,7 +34,7 @@ print("open", [number for number in range(3, 40) if os.path.exists(f"/proc/self/
 
 def taking(names: str, *sources: int) -> str:
     """Return what a process says to which these descriptors are passed."""
-    words = [sys.executable, "-c", PASS_ON, names, ",".join(map(str, sources)), TAKE]
+    words = [sys.executable, "-c", PASS_ON, names, ",".join(map(str, sources)), sys.executable, "-c", TAKE]
     done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, pass_fds=sources, timeout=60)
     assert done.returncode == 0, done.stderr
     return done.stdout

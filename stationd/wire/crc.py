@@ -8,6 +8,7 @@ Follows "MODBUS over Serial Line" V1.02, 6.2.2.
 
 from __future__ import annotations
 
+from array import array
 from functools import lru_cache
 
 from pymodbus.framer import FramerRTU
@@ -49,7 +50,7 @@ def _after_zeros(remainder: int, count: int) -> int:
 
 
 @lru_cache(maxsize=256)  # lengths of a frame: a driver's blocks have a dozen
-def _shift(count: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _shift(count: int) -> tuple[array[int], array[int]]:
     """Return what becomes of each low and of each high byte of a remainder after so many zero bytes."""
     images = [1 << place for place in range(16)]
     for _ in range(count):
@@ -57,9 +58,9 @@ def _shift(count: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return _sums_of(images[:8]), _sums_of(images[8:])
 
 
-def _sums_of(images: list[int]) -> tuple[int, ...]:
+def _sums_of(images: list[int]) -> array[int]:
     """Return the sum of the images of the bits that are set, for each byte."""
     found = [0]
     for image in images:
         found += [image ^ each for each in found]
-    return tuple(found)
+    return array("H", found)

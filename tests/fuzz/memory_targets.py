@@ -169,7 +169,7 @@ async def _alarms(place: str, rows: list[str]) -> None:
     plan, target = Plan(rules), board()
     desk, clock = Alarms(plan, NOW), SetClock()
     states = {f"row{n}": row for n, row in enumerate(rows)}
-    journal = Journal(Path("nowhere"), HERE, clock, "run", Place(Path("nowhere"), ""))
+    journal = Journal(Path("nowhere"), JournalSettings(), clock, "run", Place(Path("nowhere"), ""))  # never started: it keeps in memory
     documents = AlarmDocuments(SIMULATED, target, desk)
     machine = Machine("boot", 1.0)
     recorder = Recorder(journal, clock, SIMULATED, desk, Documents(SIMULATED, target), documents, lambda: machine, publish=True)

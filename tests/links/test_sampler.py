@@ -153,6 +153,9 @@ async def test_a_thread_that_hangs_in_its_source_is_left_alone_and_another_loop_
         await work.until(lambda: work.sampler.statistics().abandoned == 1)
         await work.until(lambda: work.last(POWER) is not None and work.reason(POWER) is not Reason.NO_SAMPLES)
         assert work.sampler.statistics().rebuilds == 1
+        assert work.sampler.failing == ""
+        await work.until(lambda: work.sampler.statistics().abandoned == 2)
+        assert work.sampler.failing, "made anew, it hung again: for the watchdog"
 
 
 async def test_no_level_from_before_is_handed_on_after_the_source_was_said_to_be_lost() -> None:
@@ -339,6 +342,7 @@ def test_openings_that_hang_are_told_and_three_of_them_are_the_most(tmp_path: Pa
         for _ in range(600):
             await asyncio.sleep(0.5)
             failed.append(sampler.failed_twice_in_a_minute)
+            assert sampler.failing == "", "it has never sampled, and a fresh start would not help it"
         statistics = sampler.statistics()
         assert (statistics.abandoned, statistics.hanging, opening()) == (3, 3, 3)
         reasons = [each.quality.reason for each in events if isinstance(each, Reading) and each.point == POWER]

@@ -114,6 +114,7 @@ class App:
             cut_off=pollers.cut_off, take_back=pollers.take_back, hasten=pollers.hasten,
         )  # fmt: skip
         self._lines = Lines(plans, self.engine.post, self._around.open_port, pollers)
+        self.buses = self._lines.buses
         told = Told(self._identity, self.board, self._documents, self._alarm_documents, self._lines.up, self.journal, self._clock)
         self._outlets = Outlets(config.mqtt if self._around.exchange is None else None, told, self.recorder)
         self.mqtt = self._outlets.mqtt
@@ -122,7 +123,7 @@ class App:
         self.far = self._make_far(plans)
         self.supervisor = Supervisor()
         self._signals = self._make_signals(Path(config.station.state))
-        self._pulse = Pulse(lambda: {name: bus.statistics for name, bus in self._lines.buses.items()}, self._lighting.statistics)
+        self._pulse = Pulse(lambda: {name: bus.statistics for name, bus in self.buses.items()}, self._lighting.statistics)
         self.metrics = Metrics(self._identity, self.board, self._sources())
         self._diagnostics = StationDiagnostics(diagnostics_of(config, self._running()))
         self._ports_file: Path | None = None
@@ -157,7 +158,7 @@ class App:
                 supervisor.start(part)
             if notifier is not None:
                 supervisor.start(Part("watchdog", Watchdog(supervisor, notifier).run, kind=Kind.VITAL))
-            await supervisor.begun(["pages", *(f"bus {name}" for name in self._lines.buses)])
+            await supervisor.begun(["pages", *(f"bus {name}" for name in self.buses)])
             self._begun.set()
             ready()
 
@@ -189,7 +190,8 @@ class App:
         Waits until the station has begun. What the file does not change is not touched.
         """
         if loaded.config is None:
-            return Reloaded(refused=f"the file has {len(loaded.mistakes)} mistakes")
+            first = loaded.mistakes[0]  # without its value, which may be a secret
+            return Reloaded(refused=f"the file has {len(loaded.mistakes)} mistake(s), the first: {first.key or first.file}: {first.reason}")
         async with self._one_reload:
             await self._begun.wait()
             plans = plans_of(loaded.config, loaded.catalogue, loaded.source)
@@ -333,7 +335,7 @@ class App:
     def _running(self) -> Running:
         """Return what the station can be asked about itself."""
         return Running(
-            self.board, self._lines.buses, self.journal, self.alarms, self.acting, self._pulse, self._clock,
+            self.board, self.buses, self.journal, self.alarms, self.acting, self._pulse, self._clock,
             lambda: self._around.machine().boottime_s, lambda: self.engine.dropped_events, self.mqtt,
             self._outlets.sparkplug, self._lighting.statistics,
             lambda: self.far.statistics if self.far is not None else None, self._desks.plans.source, self._around.threads,
@@ -369,7 +371,7 @@ class App:
 
     def _sources(self) -> Sources:
         return Sources(
-            self._lines.buses,
+            self.buses,
             self.mqtt,
             lambda: self.engine.dropped_events,
             self._lighting.statistics,

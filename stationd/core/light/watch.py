@@ -6,7 +6,7 @@ as it comes. What is normal is the baseline where a person has taken one, otherw
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import exp, inf
 
@@ -52,14 +52,13 @@ class LightWatch:
     """What all pairs say. `look` gives the last reading of a point; `normal` is where no baseline is."""
 
     def __init__(self, plan: LinePlan, look: Look) -> None:
-        self._plan = plan
         self._look = look
-        self._taps = {tap: _Tap() for pair in plan.pairs for tap in (pair.transmit_tap, pair.receive_tap) if tap is not None}
+        self._taps: dict[str, _Tap] = {}
         self._levels: dict[PointId, _Level] = {}
         self._device_dark: dict[str, float] = {}
         self._device_lit: dict[str, float] = {}
         self._device_asked: dict[str, tuple[bool | None, float, float]] = {}  # its word, and when it gave it last and before that
-        self._returns = {pair.number: Returns() for pair in plan.pairs}
+        self._returns: dict[int, Returns] = {}
         self._unsent_t: dict[int, float] = {}
         self._lost_there: dict[int, float] = {}
         self._sent_since: set[int] = set()  # pairs on which the far station was heard to send since the loss here
@@ -71,7 +70,16 @@ class LightWatch:
         self.normal: dict[PointId, float] = {}
         self.far_normal: dict[int, float] = {}
         self.baseline: Baseline | None = None
+        self.replan(plan)
+
+    def replan(self, plan: LinePlan, anew: Container[str] = ()) -> None:
+        """Look at the pairs of this plan from now on; what is known of taps and levels stays, but for devices that are `anew`."""
+        self._plan = plan
+        taps = [tap for pair in plan.pairs for tap in (pair.transmit_tap, pair.receive_tap) if tap is not None]
+        self._taps = {tap: known if (known := self._taps.get(tap)) is not None and tap not in anew else _Tap() for tap in taps}
+        self._returns = {pair.number: self._returns.get(pair.number) or Returns() for pair in plan.pairs}
         self._level_points = {point for pair in plan.pairs for point in _level_points(pair)}
+        self._levels = {point: level for point, level in self._levels.items() if point in self._level_points and point.device not in anew}
 
     # What comes in.
 

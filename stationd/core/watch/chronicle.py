@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from typing import Any
 
 from stationd.core.light.pair import true
@@ -26,9 +26,14 @@ class Chronicle:
         self._far_station = plan.far_station
         self._near: deque[First] = deque(maxlen=KEPT)
         self._far: deque[First] = deque(maxlen=KEPT)
-        self._words = _words(plan)
         self._reflecting: frozenset[str] = frozenset()
         self._states: dict[PointId, tuple[bool, float]] = {}
+        self.replan(plan)
+
+    def replan(self, plan: LinePlan, anew: Container[str] = ()) -> None:
+        """Note what the points of this plan tell from now on; what has happened stays, and of devices that are `anew` nothing was read."""
+        self._words = _words(plan)
+        self._states = {point: state for point, state in self._states.items() if point in self._words and point.device not in anew}
         self._sending = {pair.transmit_tap for pair in plan.pairs}
         self._taps = {tap for pair in plan.pairs for tap in (pair.transmit_tap, pair.receive_tap) if tap is not None}
 

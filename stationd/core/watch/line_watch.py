@@ -38,7 +38,7 @@ from stationd.core.watch.chronicle import Chronicle
 from stationd.core.watch.electric import Electricity
 from stationd.core.watch.feeds import BothEnds, FeedWatch
 from stationd.core.watch.line_alarms import LineAlarms
-from stationd.core.watch.state import Parts, put_back, saved_state, without
+from stationd.core.watch.state import FEEDS, Parts, put_back, saved_state
 from stationd.core.watch.station_side import StationSide
 from stationd.core.watch.steadiness import Steadiness
 from stationd.core.watch.view import LineView, NearEnd, PairView, far_light, pair_view
@@ -62,9 +62,10 @@ class LineWatch:
         self._side = StationSide(plan, self._look)
         self.steadiness = Steadiness(now)
         self.acts = Acts()
+        self._chronicle = Chronicle(plan)
+        self.light = LightWatch(plan, self._look)
         self._lay_out(plan)
         self._feed_anew(plan)
-        self.light = LightWatch(plan, self._look)
         self._far: FarLine | None = None
         self._far_why = "nothing heard since the start"
         self._evidence: Evidence | None = None
@@ -77,7 +78,6 @@ class LineWatch:
         self.plan = plan
         self._points = plan.points()
         self._feed_points = frozenset(point for feed in plan.feeds for point in feed.points())
-        self._chronicle = Chronicle(plan)
         self._alarms = LineAlarms(plan)
 
     def _feed_anew(self, plan: LinePlan) -> None:
@@ -365,24 +365,21 @@ class LineWatch:
     def replan(self, plan: LinePlan, anew: Container[str], now: float) -> None:
         """Go on with another plan of the same line; the devices in `anew` are others under their names.
 
-        The verdict stays, and so does the memory of the feeds or of the light where their part of the plan is the same. What is not begins
-        as after a restart, with what was read last.
+        Verdict, light and events stay. So does the memory of the feeds, unless they, or the cable, are others: then it begins as after a
+        restart, with what was read last.
         """
-        saved, before = self.saved(now), self.plan
-        same_feeds = _electrical(before) == _electrical(plan) and not any(feed.device in anew for feed in plan.feeds)
-        same_light = before.pairs == plan.pairs and not any(point.device in anew for point in self._points)
-        values = [each for point, each in self._values.items() if point in plan.points() and point.device not in anew]
+        saved, same_feeds = self.saved(now), _electrical(self.plan) == _electrical(plan) and not any(f.device in anew for f in plan.feeds)
+        self._values = {point: each for point, each in self._values.items() if point in plan.points() and point.device not in anew}
         self._lay_out(plan)
+        for part in (self._chronicle, self.light):
+            part.replan(plan, anew)
         self._side.replan(plan)
         if not same_feeds:
             self._feed_anew(plan)
             self.feeds.hear(self._far.feed if self._far is not None else None)
-        if not same_light:
-            self.light = LightWatch(plan, self._look)
-        put_back(self._parts(), without(saved, feeds=same_feeds, light=same_light), now, 0.0)
-        self._values = {each.point: each for each in values}
-        for each in sorted(values, key=lambda each: each.t):
-            self._read(each)
+            put_back(self._parts(), {name: saved[name] for name in FEEDS}, now, 0.0)
+            for each in sorted(self._values.values(), key=lambda each: each.t):
+                self._read(each)
 
 
 def _electrical(plan: LinePlan) -> tuple[object, ...]:

@@ -21,6 +21,7 @@ from stationd.core.watch.feeds import BothEnds, FeedWatch, feed_as_plain, feed_f
 from stationd.core.watch.steadiness import Steadiness
 
 VERSION = 1
+FEEDS = ("version", "feeds", "learnt", "left")  # the parts of what is saved that are about the feeds
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +52,6 @@ def saved_state(parts: Parts, now: float) -> dict[str, Any]:
         "left": {"alone": parts.aftermath.alone, "low_ma": parts.aftermath.low_ma},
         "events": parts.chronicle.saved(now, {*verdict.tied, *((verdict.first_out,) if verdict.first_out is not None else ())}),
     }
-
-
-def without(saved: Mapping[str, Any], *, feeds: bool, light: bool) -> dict[str, Any]:
-    """Return what was saved without what another plan of the same run leaves as it is: the verdict, what people do, and these if so."""
-    kept = {"verdict", "switched_off", *(("feeds", "learnt", "left") if feeds else ())}
-    return {name: each for name, each in saved.items() if name not in kept | ({"baseline", "levels", "far_levels"} if light else set())}
 
 
 def put_back(parts: Parts, saved: Mapping[str, Any], now: float, elapsed_s: float) -> list[str]:

@@ -72,6 +72,12 @@ def _shell() -> Iterator[Row]:
     return shell_rows()
 
 
+def _start() -> Iterator[Row]:
+    from stationd.bench.start import start_rows
+
+    return start_rows()
+
+
 def _shunt() -> Iterator[Row]:
     from stationd.bench.shunt import shunt_rows
 
@@ -91,6 +97,7 @@ BENCHES: Mapping[str, Callable[[], Iterator[Row]]] = MappingProxyType(
         "scale": _scale,
         "shell": _shell,
         "shunt": _shunt,
+        "start": _start,
     }
 )
 ONLY_BY_NAME = frozenset({"sampler-soak"})  # ten minutes; run when it is asked for

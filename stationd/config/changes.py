@@ -133,6 +133,8 @@ def _fixed(was: StationConfig, now: StationConfig) -> Iterator[str]:
         if (getattr(was, name) is None) is not (getattr(now, name) is None):
             how = "new" if getattr(was, name) is None else "missing"
             yield f"[{name}] is {how} in the file: {what} is there from the start or not at all, that {RESTART}"
+    if was.control is not None and now.control is not None and was.control.socket == now.control.socket and was.control != now.control:
+        yield f"[control] shared_accounts is another in the file: who is connected has the rights of before, that {RESTART}"
     if was.mqtt is not None and now.mqtt is not None and was.mqtt.sparkplug is not now.mqtt.sparkplug:
         yield f"[mqtt] sparkplug is {_word(was.mqtt.sparkplug)} and {_word(now.mqtt.sparkplug)} in the file: that {RESTART}"
 

@@ -15,6 +15,7 @@ from stationd.driver import Driver
 
 AKTAU = (Path(__file__).parent.parent / "systemd" / "stations" / "aktau.toml").read_text()
 NEW = '\n[bus.spare]\nport = "tcp://10.20.0.9:502"\nprotocol = "modbus-tcp"\n[device.spare]\ndriver = "modbus-io"\nbus = "spare"\n'
+SPARE = frozenset({"spare"})
 LOUD = '\n[[alarm]]\ntype = "ROOM-TEMPERATURE"\npoint = "pfe-a.output_voltage"\nabove = 700.0\n'
 
 
@@ -44,19 +45,19 @@ def test_other_words_comments_and_defaults_that_are_written_out_are_no_change() 
 def test_a_unit_that_comes_is_news_of_its_line_and_of_nothing_else() -> None:
     came, gone = compared(AKTAU + NEW), compared(AKTAU, AKTAU + NEW)
     assert came.parts == gone.parts == ("bus.spare", "device.spare")
-    assert (came.ports, came.lines, came.devices) == ({"spare"}, {"spare"}, {"spare"})
-    assert (gone.ports, gone.lines, gone.devices) == ({"spare"}, frozenset(), {"spare"})
+    assert (came.ports, came.lines, came.devices) == (SPARE, SPARE, SPARE)
+    assert (gone.ports, gone.lines, gone.devices) == (SPARE, frozenset(), SPARE)
 
 
 def test_a_second_unit_on_a_line_leaves_its_port_open() -> None:
     both = AKTAU + NEW + '[device.second]\ndriver = "modbus-io"\nbus = "spare"\naddress = 2\n'
     found = compared(both, AKTAU + NEW)
-    assert (found.parts, found.ports, found.lines, found.devices) == (("device.second",), frozenset(), {"spare"}, {"second"})
+    assert found == Changes(("device.second",), lines=SPARE, devices=frozenset({"second"}))
 
 
 def test_another_port_is_no_other_unit() -> None:
     found = compared(AKTAU + NEW.replace("10.20.0.9", "10.20.0.10"), AKTAU + NEW)
-    assert (found.parts, found.ports, found.lines, found.devices) == (("bus.spare",), {"spare"}, {"spare"}, frozenset())
+    assert found == Changes(("bus.spare",), ports=SPARE, lines=SPARE)
 
 
 def test_a_driver_that_reads_otherwise_makes_another_unit_of_each_that_it_reads() -> None:
@@ -70,7 +71,7 @@ def test_a_driver_that_reads_otherwise_makes_another_unit_of_each_that_it_reads(
 
 def test_alarms_and_limits_concern_no_port_and_no_unit() -> None:
     found = compared(AKTAU + LOUD)
-    assert (found.parts, found.ports, found.lines, found.devices) == (("alarm",), frozenset(), frozenset(), frozenset())
+    assert found == Changes(("alarm",))
     assert found.concern("alarm")
     assert not found.concern("device", "bus")
 
@@ -108,7 +109,8 @@ def test_a_section_that_cannot_come_or_go_says_so() -> None:
     assert compared(SMALL, SMALL + MQTT).fixed == (gone,)
     assert compared(SMALL + MQTT, SMALL).fixed == (gone.replace("missing", "new"),)
     assert compared(SMALL + MQTT + "keepalive_s = 20\n", SMALL + MQTT) == Changes(parts=("mqtt",))
-    assert compared(SMALL + MQTT + "sparkplug = false\n", SMALL + MQTT).fixed[0].startswith("[mqtt] sparkplug is true and false in the file")
+    (sentence,) = compared(SMALL + MQTT + "sparkplug = false\n", SMALL + MQTT).fixed
+    assert sentence.startswith("[mqtt] sparkplug is true and false in the file")
 
 
 def test_the_control_socket_may_come_go_and_move_and_keeps_who_is_one_person() -> None:

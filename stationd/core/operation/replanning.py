@@ -61,6 +61,9 @@ def _works(book: Book, now: float) -> Iterator[Work]:
         yield Work(what, _seen_by(book, each.object), "let it end, or disarm it")
     for device in sorted(book.cut_offs.running() | {each.device for each in book.cut_offs.failing(now)}):
         yield Work(f"the EMERGENCY-OFF of {device} is not confirmed", _seen_by(book, device), "its output must read off first")
+    for device in sorted({*book.plan.feeds, *book.plan.amplifiers}):
+        if (waiting := book.unanswered(device, now)) is not None:
+            yield Work(f"a write to {waiting[0]} is not answered", _seen_by(book, device), "wait until it is")
     for device in sorted(book.set_points.applying()):
         yield Work(f"set values are being sent to {device}", _seen_by(book, device), "wait until that is done")
     for apply in book.set_points.applied():

@@ -7,7 +7,8 @@ Pure: the poller brings the time and the outcomes. Decisions:
   a healthy unit is long enough for a time-out, and at the end of its pause in any case.
 * A block that is refused for its addresses is halved until the place is found; a place that is refused three times in a row
   is read alone, after 10, 60, 600 s. (One refusal may be that of a damaged question, or of a unit that just starts.)
-* A block that stays silent while its unit answers others (a feature that the unit lacks) is asked ever more rarely.
+* A block that stays silent while its unit answers others (a feature that the unit lacks) is asked ever more rarely. One that was ever
+  answered is no such feature: it was a bad line, and it is asked again as soon as a mute unit is.
 * Blocks of points that gate an operation can be hastened: they are then read at least so often, on a grid with the same origin, so that
   no period is read twice. Refused places and mute units keep their pauses: a gate that is not read is a gate that is shut.
 """
@@ -47,6 +48,7 @@ class Task:
     due: float
     barriers: frozenset[At] = frozenset()
     failures: int = 0
+    heard: bool = False  # it was answered before
     origin: float = field(init=False)
     asked: float = field(init=False)
 
@@ -163,7 +165,7 @@ class Schedule:
                 if other.device.unit == task.device.unit and other is not task:
                     other.due = min(other.due, now)
         unit.failures = 0
-        task.failures = 0
+        task.failures, task.heard = 0, True
         task.advance(now)
         if self._known_illegal(task):
             del self._places[task.device.name].illegal[task.block.cells[0].at]
@@ -201,7 +203,8 @@ class Schedule:
         unit = self._units[task.device.unit]
         unit.fail(now, self._cost_s(task.block))
         if task.failures > MUTE_AFTER and not unit.mute:
-            task.due = now + SILENT_PAUSES_S[min(task.failures - MUTE_AFTER, len(SILENT_PAUSES_S)) - 1]
+            pauses_s = PAUSES_S if task.heard else SILENT_PAUSES_S
+            task.due = now + pauses_s[min(task.failures - MUTE_AFTER, len(pauses_s)) - 1]
         elif task.failures == 1:
             task.due = now  # one retry as soon as a late answer can no longer be taken for the new one
         else:

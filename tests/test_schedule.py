@@ -221,6 +221,18 @@ def test_a_feature_that_only_times_out_is_asked_ever_more_rarely_and_the_rest_ke
     assert sorted(intervals(answered))[len(answered) // 2] <= 1.01
 
 
+def test_a_block_that_a_bad_line_kept_silent_is_read_again_within_ten_seconds_of_its_repair() -> None:
+    device, repaired_at = unit(1, [0, 500]), 100.0
+
+    def outcome(task: Task, now: float) -> Reason | None:
+        return Reason.TIMEOUT if task.block.exchange.question.address == 500 and 10.0 < now < repaired_at else None
+
+    play = Play([device], outcome)
+    play.run(120.0)
+    good = [t for t, _, q, reason in play.reads if q.address == 500 and reason is None]
+    assert min(t for t in good if t > 10.0) <= repaired_at + 10.0
+
+
 def test_a_busy_unit_is_asked_again_soon_but_not_for_ever() -> None:
     play = Play([unit(1, [0])], lambda task, now: Reason.BUSY)
     play.run(10.0)

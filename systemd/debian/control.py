@@ -77,7 +77,7 @@ def script(name: str, release: recipe.Release, tree: Path) -> str:
     units = sorted(path for path in (tree / "usr/lib/systemd/system").glob("*.*") if path.is_file())
     words = {
         "UNITS": " ".join(path.name for path in units if re.search(r"^\[Install\]", path.read_text(encoding="utf-8"), re.MULTILINE)),
-        "STOPPED": " ".join(path.name for path in units if path.suffix in (".service", ".socket") and "@" not in path.name),
+        "STOPPED": " ".join(path.name for path in units if path.suffix != ".conf" and "@" not in path.name),
         "SITE": f"/{release.site}",
         "SYSUSERS": _names(tree / "usr/lib/sysusers.d"),
         "TMPFILES": _names(tree / "usr/lib/tmpfiles.d"),

@@ -11,6 +11,7 @@ is a private copy of what was looked at.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -165,8 +166,31 @@ def _copy_files(tree: Path) -> None:
         elif path.is_dir():
             copy.mkdir(exist_ok=True)
             shutil.copystat(path, copy)
-        elif path.exists():  # a file of /etc may have been taken away: it stays away
+        elif path.exists():  # a file of /etc may have been taken away
             shutil.copy2(path, copy)
+    for name, digest in _configuration().items():
+        _as_packaged(tree, name, digest)
+
+
+def _configuration() -> dict[str, str]:
+    """Return the package's files of /etc, each with the sum of what the package had brought."""
+    listed = _done(["dpkg-query", "--show", "--showformat", "${Conffiles}", PACKAGE])
+    return dict(re.findall(r"^ (/\S+) ([0-9a-f]{32})$", listed, re.MULTILINE))
+
+
+def _as_packaged(tree: Path, name: str, digest: str) -> None:
+    """Put a file of /etc as the package had brought it: what somebody made of it is not the package's, and stays where it is.
+
+    The package holds each of them a second time, elsewhere (the example is one of the stations of its documentation).
+    """
+    again = (path for path in sorted(tree.rglob("*")) if path.is_file() and not path.is_symlink())
+    found = next((path for path in again if hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() == digest), None)
+    if found is None:
+        raise Impossible(f"{name} was changed, and nothing in the package is as it came")
+    copy = tree / name.lstrip("/")
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    if found != copy:
+        shutil.copy2(found, copy)
 
 
 def _copy_control(control: Path) -> None:
@@ -174,6 +198,7 @@ def _copy_control(control: Path) -> None:
     for name in _done(["dpkg-query", "--control-list", PACKAGE]).split():
         (control / name).write_text(_done(["dpkg-query", "--control-show", PACKAGE, name]))
         (control / name).chmod(0o755 if name in SCRIPTS else 0o644)
+    (control / "conffiles").write_text("".join(f"{name}\n" for name in _configuration()))  # which dpkg keeps to itself
     fields = _done(["dpkg-query", "--status", PACKAGE])
     (control / "control").write_text(re.sub(r"^(Status|Conffiles|Config-Version):.*\n(?: .*\n)*", "", fields, flags=re.MULTILINE))
 

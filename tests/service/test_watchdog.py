@@ -114,7 +114,7 @@ async def station(written: Callable[[str], str] = str, *, broker: bool = False) 
         plant = asyncio.create_task(memory.run())
         running = asyncio.create_task(app.run(ready=ready.set, notifier=manager))
         await ready.wait()
-        await asyncio.sleep(2 * STEADY_S)
+        await asyncio.sleep(STEADY_S + 2.0)
         try:
             yield Here(app, ports, manager, alarms)
         finally:
@@ -154,7 +154,7 @@ def test_a_bus_that_hangs_is_made_anew_alone_while_the_others_read_on_without_a_
         port = here.address("pfe")
         here.ports.hang[port] = 1
         here.ports.rig.simulation.port("aktau-pfe").hang_up()
-        await asyncio.sleep(30.0)
+        await asyncio.sleep(18.0)
         following.cancel()
         assert here.rebuilt() == {"bus pfe": 1}
         assert here.app.board[CURRENT].quality.level is Level.GOOD
@@ -193,7 +193,7 @@ def test_dead_ports_starve_nothing_however_long_they_are_dead() -> None:
         here.ports.dead.update(bus.settings.port for bus in here.app.buses.values())
         for port in here.ports.rig.simulation.ports:
             here.ports.rig.simulation.port(port).hang_up()
-        await asyncio.sleep(TWICE_S + 30.0)
+        await asyncio.sleep(TWICE_S)
         assert not any(bus.up for bus in here.app.buses.values())
         assert here.rebuilt() == {}
         assert here.starved_s() <= WATCHDOG_S / 2
@@ -208,7 +208,7 @@ def test_mute_units_starve_nothing() -> None:
     async def scene(here: Here) -> None:
         for port in here.ports.rig.simulation.ports:
             here.ports.rig.simulation.port(port).black_hole(True)
-        await asyncio.sleep(TWICE_S + 30.0)
+        await asyncio.sleep(TWICE_S)
         assert here.app.board[CURRENT].quality.level is not Level.GOOD
         assert here.rebuilt() == {}
         assert here.starved_s() <= WATCHDOG_S / 2
@@ -219,7 +219,7 @@ def test_mute_units_starve_nothing() -> None:
 def test_a_broker_that_cannot_be_reached_starves_nothing() -> None:
     async def scene(here: Here) -> None:
         assert {"mqtt", "sparkplug"} <= here.app.supervisor.parts.keys()
-        await asyncio.sleep(TWICE_S)
+        await asyncio.sleep(40.0)
         assert here.app.mqtt is not None
         assert not here.app.mqtt.connected
         assert here.rebuilt() == {}

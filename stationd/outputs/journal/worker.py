@@ -11,7 +11,11 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TypeVar
 
+import structlog
+
 from stationd.outputs.journal import schema
+
+log = structlog.get_logger()
 
 Answer = TypeVar("Answer")
 Question = Callable[[sqlite3.Connection], Answer]
@@ -91,6 +95,10 @@ class Worker:
                 self._db = schema.connect_to_read(self._path)
             return question(self._db)
         except TROUBLE as error:
+            self._forget()
+            return error
+        except Exception as error:  # a mistake of ours must not end the thread, or nobody would ever be answered again
+            log.exception("the journal was asked what it cannot answer")
             self._forget()
             return error
         finally:

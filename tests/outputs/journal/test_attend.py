@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 from stationd.outputs.journal import Journal, Kept, Moment, Query, State
 from stationd.outputs.journal.journal import WriterEnded
 from stationd.outputs.journal.record import JournalSettings
+from stationd.outputs.journal.worker import Worker
 from stationd.service.supervisor import Kind, Part, Supervisor
 from tests.outputs.journal.files import QUICK, SetClock, opened, record, until
 
@@ -108,3 +109,15 @@ async def test_a_thread_that_hangs_elsewhere_gives_no_sign_and_gets_no_second_on
         assert sum(thread.name == "journal" for thread in threading.enumerate()) == 1
         clock.goes_on.set()
         assert await journal.append(record(journal)) is Kept.COMMITTED
+
+
+async def test_a_question_that_nobody_expected_is_answered_with_its_error_and_the_next_one_too(tmp_path: Path) -> None:
+    worker = Worker("asked", tmp_path / "journal.sqlite")
+    async with opened(tmp_path) as journal:
+        await journal.append(record(journal))
+        worker.start()
+        with capture_logs() as logs:
+            assert isinstance(await worker.ask(lambda _: {}["no such key"]), KeyError)
+        assert await worker.ask(lambda db: db.execute("SELECT 1").fetchone()) == (1,)
+        worker.close()
+    assert [each["event"] for each in logs] == ["the journal was asked what it cannot answer"]

@@ -146,6 +146,7 @@ class _Process:
 
     def _begun(self, station: App, config: StationConfig) -> None:
         """Tell that the station does its work."""
+        self._listeners.settle()
         self._listeners.drop_all_but(_used(config))
         self._told = self._status(station)
         self._notifier.ready(self._told)
@@ -168,7 +169,9 @@ class _Process:
     async def _look(self, station: App) -> None:
         if self._hangup.take():
             await self._reload(station)
-        elif (status := self._status(station)) != self._told:
+            return
+        self._listeners.settle()  # a part that was made anew may have made others
+        if (status := self._status(station)) != self._told:
             self._told = status
             self._notifier.status(status)
 
@@ -181,6 +184,7 @@ class _Process:
         try:
             loaded = await asyncio.to_thread(load, self._path)
             self._not_taken = _mistaken(loaded.mistakes) if loaded.config is None else await _taken_up(station, loaded)
+            self._listeners.settle(taken_up=not self._not_taken)
             if loaded.config is not None and not self._not_taken:
                 self._listeners.drop_all_but(_used(loaded.config))
         except Exception as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from stationd.config.model import Control
@@ -36,9 +37,7 @@ async def open_control(
 
 def _kept(path: Path, group: int | None, listeners: Listeners) -> socket.socket | None:
     """Return a listener that is kept over restarts, that of before or a new one; None where nobody keeps any."""
-    before = listeners.claim(CONTROL, lambda each: leads_to(path, each))
-    for each in before[1:]:  # a .socket unit and the store may both have one of this path
-        each.close()
+    before = listeners.claim(CONTROL, [partial(leads_to, path)])
     if before or not listeners.kept_over_restarts:
         return before[0] if before else None
     listener = bound(path, group, USUAL.backlog)

@@ -11,6 +11,7 @@ import errno
 import ipaddress
 import socket
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import structlog
@@ -33,12 +34,9 @@ class Address(NamedTuple):
 async def page_sockets(listen: str, listeners: Listeners) -> tuple[socket.socket, ...]:
     """Return sockets that are bound to "host:port", for the caller to listen at and to close. OSError when that is not possible."""
     wanted = await _addresses(listen)
-    kept = listeners.claim(PAGES, lambda each: any(_is_at(each, address) for address in wanted))
-    if len(kept) == len(wanted):
+    kept = listeners.claim(PAGES, [partial(_is_at, address) for address in wanted])
+    if kept:
         return kept
-    for each in kept:
-        each.close()
-    listeners.drop(PAGES)
     made: list[socket.socket] = []
     try:
         made += map(_bound, wanted)
@@ -61,7 +59,7 @@ async def _addresses(listen: str) -> Sequence[Address]:
     return (Address(socket.AF_INET if literal.version == 4 else socket.AF_INET6, str(literal), int(port)),)
 
 
-def _is_at(listener: socket.socket, address: Address) -> bool:
+def _is_at(address: Address, listener: socket.socket) -> bool:
     if listener.family != address.family:
         return False
     host, port = listener.getsockname()[:2]

@@ -35,11 +35,17 @@ class Listening(Protocol):
 
 
 class Listeners:
-    """The listeners of this process that a service manager knows. `handed` are those of the start, by their names."""
+    """The listeners of this process that a service manager knows. `handed` are those of the start, by their names.
+
+    Until the first `settle` the process starts: what is claimed and does not fit is closed at once. Afterwards others may be made for a
+    new configuration while the old ones still serve; `settle` then says which of them stay.
+    """
 
     def __init__(self, notifier: Notifier | None = None, handed: Mapping[str, Sequence[socket.socket]] | None = None) -> None:
         self._notifier = notifier or Notifier()
         self._kept: dict[str, tuple[socket.socket, ...]] = {name: tuple(each) for name, each in (handed or {}).items()}
+        self._next: dict[str, tuple[socket.socket, ...]] = {}
+        self._starting = True
 
     @classmethod
     def of(cls, environment: MutableMapping[str, str], own_pid: int, notifier: Notifier) -> Listeners:
@@ -59,15 +65,20 @@ class Listeners:
                 notifier.remove(name)
         return cls(notifier, handed)
 
-    def claim(self, name: str, fits: Callable[[socket.socket], bool]) -> tuple[socket.socket, ...]:
-        """Return copies of those listeners of this name that fit what is configured now, for the caller to close.
+    def claim(self, name: str, wanted: Sequence[Callable[[socket.socket], bool]]) -> tuple[socket.socket, ...]:
+        """Return a copy of one listener of this name for each that is wanted, for the caller to close; nothing where one is missing.
 
-        Those that do not are closed and forgotten, and that is said.
+        At the start those that are not wanted are closed and forgotten, and that is said.
         """
-        self._close_strange(name, [each for each in self._kept.get(name, ()) if not fits(each)])
-        return tuple(each.dup() for each in self._kept.get(name, ()))
+        there = (*self._next.get(name, ()), *self._kept.get(name, ()))
+        found = [next((each for each in there if fits(each)), None) for fits in wanted]
+        chosen = [each for each in found if each is not None]
+        whole = chosen if len(chosen) == len(wanted) else []
+        if self._starting:
+            self._let_go(name, [each for each in there if each not in whole])
+        return tuple(each.dup() for each in whole)
 
-    def _close_strange(self, name: str, strange: Sequence[socket.socket]) -> None:
+    def _let_go(self, name: str, strange: Sequence[socket.socket]) -> None:
         for each in strange:
             log.warning("a listener from before is closed: it does not fit what is configured now", name=name, at=_address(each))
             _end(each)
@@ -82,12 +93,33 @@ class Listeners:
         return self._notifier.managed
 
     def keep(self, name: str, listeners: Iterable[Listening]) -> None:
-        """Have the service manager keep new listeners under a name, in the place of those before; without a manager do nothing."""
+        """Have the service manager keep new listeners under a name, in the place of those before; without a manager do nothing.
+
+        While the daemon runs that becomes of it when `settle` says so.
+        """
         if not self._notifier.managed:
             return
+        for each in self._next.pop(name, ()):
+            _end(each)
+        self._next[name] = tuple(socket.socket(fileno=os.dup(each.fileno())) for each in listeners)
+        if self._starting:
+            self._take_place(name, self._next.pop(name))
+
+    def settle(self, *, taken_up: bool = True) -> None:
+        """Let listeners that were made since the last time take the place of those before them, or forget them again."""
+        for name, made in self._next.items():
+            if taken_up:
+                self._take_place(name, made)
+            else:
+                for each in made:
+                    _end(each)
+        self._next.clear()
+        self._starting = False
+
+    def _take_place(self, name: str, made: tuple[socket.socket, ...]) -> None:
         self.drop(name)
-        self._kept[name] = tuple(socket.socket(fileno=os.dup(each.fileno())) for each in listeners)
-        self._notifier.store(name, [each.fileno() for each in self._kept[name]])
+        self._kept[name] = made
+        self._notifier.store(name, [each.fileno() for each in made])
 
     def drop(self, name: str) -> None:
         """Listen under this name no longer: close our copies and have the service manager forget its own."""
@@ -105,10 +137,11 @@ class Listeners:
 
     def close(self) -> None:
         """Let go of our copies; the service manager keeps its own."""
-        for listeners in self._kept.values():
+        for listeners in (*self._kept.values(), *self._next.values()):
             for each in listeners:
                 each.close()
         self._kept.clear()
+        self._next.clear()
 
 
 def _named(count: str, names: str) -> list[tuple[int, str]]:

@@ -26,7 +26,7 @@ import os
 from stationd.service.descriptors import Listeners
 from stationd.service.notify import Notifier
 listeners = Listeners.of(os.environ, os.getpid(), Notifier())
-print("claimed", [each.getsockname()[1] for each in listeners.claim("metrics", lambda each: True)])
+print("claimed", [each.getsockname()[1] for each in listeners.claim("metrics", [lambda each: True])])
 print("left", [name for name in os.environ if name.startswith("LISTEN_")])
 print("open", [number for number in range(3, 40) if os.path.exists(f"/proc/self/fd/{number}") and os.get_inheritable(number)])
 """
@@ -119,7 +119,7 @@ def test_what_is_foreign_or_no_listener_is_closed_and_said_and_the_others_are_ta
 def test_nonsense_about_descriptors_is_said_and_ends_nothing(count: str) -> None:
     environment = {"LISTEN_PID": "7", "LISTEN_FDS": count, "LISTEN_FDNAMES": "x"}
     with structlog.testing.capture_logs() as said:
-        assert Listeners.of(environment, 7, Notifier()).claim(PAGES, lambda _: True) == ()
+        assert Listeners.of(environment, 7, Notifier()).claim(PAGES, [lambda _: True]) == ()
     assert environment == {}
     assert [line["LISTEN_FDS"] for line in said] == [count]
 
@@ -127,7 +127,7 @@ def test_nonsense_about_descriptors_is_said_and_ends_nothing(count: str) -> None
 def test_what_is_passed_to_another_process_is_left_alone() -> None:
     environment = {"LISTEN_PID": "8", "LISTEN_FDS": "1", "LISTEN_FDNAMES": "metrics"}
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        assert Listeners.of(environment, 7, Notifier()).claim(PAGES, lambda _: True) == ()
+        assert Listeners.of(environment, 7, Notifier()).claim(PAGES, [lambda _: True]) == ()
         assert listener.fileno() >= 0
     assert environment == {}
 
@@ -250,6 +250,30 @@ def test_a_control_socket_whose_file_leads_to_another_process_is_not_believed(fo
     listener.close()
 
 
+async def test_while_the_daemon_runs_another_listener_takes_the_place_of_the_first_only_when_the_file_is_taken_up(
+    manager: Manager, notifier: Notifier
+) -> None:
+    listeners = Listeners(notifier)
+    (first,) = await page_sockets("127.0.0.1:0", listeners)
+    first.listen()
+    at = first.getsockname()
+    listeners.settle()
+    for taken_up in (False, True):
+        (second,) = await page_sockets("127.0.0.2:0", listeners)
+        second.listen()
+        socket.create_connection(at).close()  # both serve meanwhile
+        wanted = second.getsockname()
+        second.close()
+        first.accept()[0].close()
+        listeners.settle(taken_up=taken_up)
+        manager.hear()
+        (kept,) = manager.kept[PAGES]
+        with socket.socket(fileno=os.dup(kept)) as there:
+            assert there.getsockname() == (wanted if taken_up else at)
+    first.close()
+    listeners.close()
+
+
 def test_what_nothing_uses_any_more_is_dropped_and_said(manager: Manager, notifier: Notifier, folder: Path) -> None:
     listeners = Listeners(notifier)
     listener = bound(folder / "s", None, 1)
@@ -271,4 +295,4 @@ def test_without_a_manager_nothing_is_kept() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listeners.keep(PAGES, [listener])
     assert not listeners.kept_over_restarts
-    assert listeners.claim(PAGES, lambda _: True) == ()
+    assert listeners.claim(PAGES, [lambda _: True]) == ()

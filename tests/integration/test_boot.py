@@ -90,6 +90,7 @@ ALL = Lack(
 )
 
 
+@pytest.mark.timeout(600)  # eight starts, on a machine that may be busy
 async def test_without_any_one_of_them_the_lines_are_read_people_are_told_and_nothing_crashes(home: Path) -> None:
     turns = asyncio.Semaphore(AT_ONCE)
 

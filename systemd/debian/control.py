@@ -21,7 +21,8 @@ Architecture: {architecture}
 Maintainer: {maintainer}
 Installed-Size: {size}
 Depends: python3 (>= {python}), python3 (<< {next_python}~), libc6 (>= 2.36), systemd (>= {systemd}), passwd
-Recommends: udev, openssh-server, mosquitto | mqtt-broker
+Recommends: udev, chrony | time-daemon
+Suggests: openssh-server, mosquitto, prometheus
 Section: net
 Priority: optional
 Description: {description}

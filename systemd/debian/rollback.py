@@ -208,7 +208,9 @@ def _place(*, make: bool = False) -> Iterator[int]:
     """Yield a descriptor of the directory of the copy. Impossible where somebody but root could have written it."""
     path = STATE / PLACE
     if make:
-        STATE.mkdir(mode=0o750, exist_ok=True)
+        if not STATE.exists():  # never started: as the service manager would make it, so that it does not hand all of it to the user later
+            STATE.mkdir(mode=0o750)
+            shutil.chown(STATE, PACKAGE, PACKAGE)
         with contextlib.suppress(FileExistsError):
             path.mkdir(mode=0o700)
     try:

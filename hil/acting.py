@@ -1,6 +1,7 @@
 """What two persons do to energise: arm, approve, type the code, stay present. And what a ramp is judged by.
 
-What it is: the steps of io.stationd.Operation that every scenario of class 4 takes, by two users of the machine. What it is not: a short cut.
+What it is: the steps of io.stationd.Operation that every scenario of class 4 takes, by two users of the machine. What it is not: a short
+cut.
 """
 
 from __future__ import annotations

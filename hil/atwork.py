@@ -1,7 +1,7 @@
 """A rig at work: the verbs of its plant, and the house around it, behind the one protocol that scenarios know (hil.rig.Rig).
 
-What it is: the same for both kinds of rig; hil.simrig and hil.benchrig open it, each with its own parts. What it is not: a place for anything
-that only one of them has.
+What it is: the same for both kinds of rig; hil.simrig and hil.benchrig open it, each with its own parts. What it is not: a place for
+anything that only one of them has.
 """
 
 from __future__ import annotations

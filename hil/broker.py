@@ -46,11 +46,11 @@ class Broker:
         if program is None:
             raise RuntimeError(MISSING)
         file, keys, log = self._folder / "mosquitto.conf", self._folder / "passwords", self._folder / "broker.log"
-        lines = [f"listener {self.port} 127.0.0.1", "persistence false", f"user {getpass.getuser()}", "log_type all", "set_tcp_nodelay true"]
+        lines = [f"listener {self.port} 127.0.0.1", "persistence false", f"user {getpass.getuser()}", "set_tcp_nodelay true"]
         if with_password:
             keys.write_text("")
-        file.write_text("\n".join([*lines, "allow_anonymous false" if with_password else "allow_anonymous true"]
-                                  + ([f"password_file {keys}"] if with_password else [])) + "\n")  # fmt: skip
+        lines += ["allow_anonymous false", f"password_file {keys}"] if with_password else ["allow_anonymous true"]
+        file.write_text("\n".join(lines) + "\n")
         with log.open("ab") as said:
             self._process = subprocess.Popen([*TETHER, program, "-c", str(file)], stdout=said, stderr=said)
         until = time.monotonic() + PATIENCE_S

@@ -1,13 +1,14 @@
 """`pytest hil --rig NAME`: the scenarios of hil/scenarios on a rig, with records and a report at the end.
 
-What it is: pytest's hooks and fixtures around hil.run. A scenario marked `@pytest.mark.rig(needs=[...])` is skipped with a reason where the rig
-lacks a feature; `acts=True` is class 4: it moves current, and its failure latches the rig. What it is not: tests of hil itself (tests/hil).
+What it is: pytest's hooks and fixtures around hil.run. A scenario marked `@pytest.mark.rig(needs=[...])` is skipped with a reason where
+the rig lacks a feature; `acts=True` is class 4: it moves current, and its failure latches the rig. What it is not: tests of hil itself
+(tests/hil).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ def rig_at_work(request: pytest.FixtureRequest, record_testsuite_property: Any) 
     for station in rig.stations.values():
         station.start()
     for station in rig.stations.values():
-        station.wait_ready()
+        station.wait_ready(alone=len(rig.stations) < 2 or bool(rig.features["broker"]))
     return rig
 
 
@@ -135,7 +136,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, Any, Any]:
     """Fail a scenario at its end for what it has measured out of its limits; skip it where the rig turns out to lack something."""
     try:
         result = yield
@@ -148,7 +149,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
     """Keep the reports of a scenario's three phases; make its record after the last."""
     report: Any = yield
     if REPORTS not in item.stash:

@@ -94,7 +94,8 @@ class Person:
         """Let a person sit down; nobody is connected yet."""
         here, there = socket.socketpair()
         words = [str(account.uid), str(account.gid), ",".join(map(str, account.groups)), str(path)]
-        process = subprocess.Popen([sys.executable, "-I", "-S", str(Path(__file__).with_name("as_person.py")), *words], stdin=there)
+        script = str(Path(__file__).with_name("as_person.py"))
+        process = subprocess.Popen([sys.executable, "-I", "-S", script, *words], stdin=there.fileno())
         there.close()
         here.settimeout(ANSWER_S)
         return cls(account, path, process, here)
@@ -194,7 +195,7 @@ def write_user_files(folder: Path, accounts: dict[str, Account]) -> tuple[Path, 
     return passwd, group
 
 
-# The rig's user files take the place of the machine's own for one process and its children, mount_namespaces(7); nothing of the machine changes.
+# The rig's user files take the place of the machine's for one process and its children (mount_namespaces(7)); the machine stays as it is.
 AS_ANOTHER_MACHINE = (
     "unshare", "--mount", "--propagation", "private", "sh", "-c",
     'mount --bind "$1" /etc/passwd && mount --bind "$2" /etc/group && shift 2 && exec "$@"', "sh",
@@ -205,5 +206,5 @@ def persons_possible() -> str:
     """Return why two persons cannot be played here, empty when they can."""
     if os.geteuid() != 0:
         return "two persons of their own users need root"
-    probe = subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False)  # noqa: S607 - of the machine
+    probe = subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False)
     return "" if probe.returncode == 0 else "this machine allows no mount namespace (unshare --mount)"

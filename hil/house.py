@@ -29,6 +29,7 @@ from hil.rigfile import PortSection, RigFile
 from hil.station import Station, Surroundings
 
 ROOT = Path(__file__).resolve().parent.parent
+NO_FUSE = "there is no FUSE on this machine; to run this: apt install fuse3"
 BROKER = "broker"  # its name in the fault box, and as the place of a fault
 TOPICS = ("stationd/#", "spBv1.0/#")
 
@@ -36,7 +37,9 @@ TOPICS = ("stationd/#", "spBv1.0/#")
 class House:
     """See the module. `light` are the sources of the samplers by name; `mode` stands in the station files."""
 
-    def __init__(self, file: RigFile, ports: Mapping[str, PortSection], light: Mapping[str, str], program: tuple[str, ...], mode: str) -> None:
+    def __init__(
+        self, file: RigFile, ports: Mapping[str, PortSection], light: Mapping[str, str], program: tuple[str, ...], mode: str
+    ) -> None:
         self.file = file
         self.folder = Path(tempfile.mkdtemp(prefix="stationd-hil-"))
         self.folder.chmod(0o711)  # the rig's persons reach the control sockets in it
@@ -75,8 +78,8 @@ class House:
             "fault:broker": no_broker,
             "fault:process": "",
             "fault:power": "",
-            "fault:clock": "" if clock.LIBRARIES else clock.MISSING,
-            "fault:disk": "" if Path("/dev/fuse").exists() and shutil.which("fusermount3") else "no FUSE here; to run this: apt install fuse3",
+            "fault:clock": clock.possible(),
+            "fault:disk": "" if Path("/dev/fuse").exists() and shutil.which("fusermount3") else NO_FUSE,
         }
 
     @property
@@ -158,17 +161,16 @@ class House:
 
     def _begin_clock(self, fault: Fault) -> Callable[[], int]:
         station = self.stations[fault.where]
-        if not clock.LIBRARIES:
-            raise Missing(clock.MISSING)
-        if "FAKETIME_TIMESTAMP_FILE" not in station.environment:
+        if "HIL_WALL_CLOCK" not in station.environment:
             raise Missing("the station has to be started with a clock of its own first: hil.clock.WallClock")
         wall = clock.WallClock(station.home)
-        if fault.kind is Kind.CLOCK_STEP:
-            wall.step(fault.param("step_s"))
-        elif fault.kind is Kind.CLOCK_DRIFT:
-            wall.drift(fault.param("rate"))
-        else:
-            raise Missing("an unsynchronised clock is the kernel's word; that needs a machine of its own (QEMU)")
+        match fault.kind:
+            case Kind.CLOCK_STEP:
+                wall.step(fault.param("step_s"))
+            case Kind.CLOCK_DRIFT:
+                wall.drift(fault.param("rate"))
+            case _:
+                wall.say(clock.Says.UNSYNCHRONISED)
         return lambda: _done(wall.right)
 
     def _lay(self, name: str, port: PortSection) -> str:

@@ -1,7 +1,8 @@
 """The parts of a bench that labgrid knows: ports by their resources, power switches and outputs by their drivers.
 
-What it is: the only module that touches labgrid, and only where a rig file names an environment (`labgrid = "bench-a.yaml"`). labgrid brings a
-`serial` package of its own, so it lives in the bench's virtual environment and never in that of the product (hil/requirements.lock).
+What it is: the only module that touches labgrid, and only where a rig file names an environment (`labgrid = "bench-a.yaml"`). labgrid
+brings a `serial` package of its own, so it lives in the bench's virtual environment and never in that of the product
+(hil/requirements.lock).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One run at a time on a rig, and none on a rig that failed until somebody has looked.
 
-What it is: a lock file with flock(2) for a single box, a labgrid place for a rig that several machines share, and the latch: a file with the
-reason, which only a person takes away, by name:
+What it is: a lock file with flock(2) for a single box, a labgrid place for a rig that several machines share, and the latch: a file with
+the reason, which only a person takes away, by name:
 
     python -m hil.lock clear NAME --who "A. Bekov" --found "fuse F3 of the load replaced"
 
@@ -121,7 +121,7 @@ def labgrid_place(place: str) -> Iterator[None]:
 def _labgrid(place: str, verb: str) -> None:
     try:
         words = ["labgrid-client", "-p", place, verb]
-        said = subprocess.run(words, capture_output=True, text=True, timeout=LABGRID_S, check=False)  # noqa: S603
+        said = subprocess.run(words, capture_output=True, text=True, timeout=LABGRID_S, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Busy(f"labgrid-client cannot {verb} place {place}: {error}") from error
     if said.returncode != 0:

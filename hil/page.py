@@ -47,7 +47,7 @@ class Page:
         with urllib.request.urlopen(url, timeout=FETCH_S) as answer:  # noqa: S310 - the address is that of the device under test
             return cls(list(parse(answer.read().decode())))
 
-    def values(self, name: str, **labels: str) -> dict[Mapping[str, str] | str, float]:
+    def values(self, name: str, **labels: str) -> dict[str, float]:
         """Return the values of a family with these labels, by the text of all labels."""
         found = self.find(name, **labels)
         return {",".join(f"{key}={value}" for key, value in sorted(each.labels.items())): each.value for each in found}

@@ -9,20 +9,17 @@ On a real rig the same code sits on a box with two serial adapters for each line
 from __future__ import annotations
 
 import contextlib
-import heapq
-import itertools
 import os
-import selectors
 import socket
 import termios
-import threading
 import time
 import tty
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from hil.faults import Fault, FaultError, Kind, Layer
+from hil.one_thread import OneThread
 from hil.rigfile import PortSection
 from hil.spoil import Spoiler, length_of, spoiled
 from hil.stream import Stream, reset
@@ -32,92 +29,11 @@ READ_BYTES = 4096
 AGAIN_S = 0.2  # how often a port of the plant that went away is looked for
 
 
-class Clock:
-    """The thread, its descriptors and its timers. Everything of a passage happens in it."""
-
-    def __init__(self) -> None:
-        self._selector = selectors.DefaultSelector()
-        self._timers: list[tuple[float, int, Callable[[], None]]] = []
-        self._numbers = itertools.count()
-        self._here, self._there = socket.socketpair()
-        self._here.setblocking(False)
-        self._orders: list[Callable[[], None]] = []
-        self._lock = threading.Lock()
-        self._over = False
-        self._selector.register(self._here, selectors.EVENT_READ, self._woken)
-        self._thread = threading.Thread(target=self._run, daemon=True, name="hil-passage")
-        self._thread.start()
-
-    def soon(self, work: Callable[[], None]) -> None:
-        """Have it done in the thread."""
-        with self._lock:
-            self._orders.append(work)
-        self._there.send(b"!")
-
-    def ask(self, work: Callable[[], None]) -> None:
-        """Have it done in the thread, and wait until it is; what it raises is raised here."""
-        done, raised = threading.Event(), list[BaseException]()
-
-        def carry_out() -> None:
-            try:
-                work()
-            except BaseException as error:  # noqa: BLE001 - goes to whoever asked
-                raised.append(error)
-            done.set()
-
-        self.soon(carry_out)
-        if not done.wait(10.0):
-            raise TimeoutError("the passage's thread does not answer")
-        if raised:
-            raise raised[0]
-
-    def at(self, t: float, work: Callable[[], None]) -> None:
-        """Have it done at a time of CLOCK_MONOTONIC; only to be called in the thread."""
-        heapq.heappush(self._timers, (t, next(self._numbers), work))
-
-    def watch(self, thing: int | socket.socket, readable: Callable[[], None]) -> None:
-        """Call `readable` whenever there is something to read."""
-        self._selector.register(thing, selectors.EVENT_READ, readable)
-
-    def forget(self, thing: int | socket.socket) -> None:
-        """Watch it no more. Harmless when it was not watched."""
-        with contextlib.suppress(KeyError, ValueError):
-            self._selector.unregister(thing)
-
-    def end(self) -> None:
-        """End the thread."""
-        def over() -> None:
-            self._over = True
-
-        self.soon(over)
-        self._thread.join(5.0)
-        self._selector.close()
-        self._here.close()
-        self._there.close()
-
-    def _woken(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            self._here.recv(READ_BYTES)
-        with self._lock:
-            orders, self._orders = self._orders, []
-        for work in orders:
-            work()
-
-    def _run(self) -> None:
-        while not self._over:
-            wait_s = max(0.0, self._timers[0][0] - time.monotonic()) if self._timers else None
-            for key, _ in self._selector.select(wait_s):
-                if key.fd in self._selector.get_map():  # what was served before it may have closed it
-                    key.data()
-            while self._timers and self._timers[0][0] <= time.monotonic():
-                heapq.heappop(self._timers)[2]()
-
-
 @dataclass(slots=True)
 class SerialPassage:
     """A line: a device file (or a raw TCP port) of the plant behind a pseudo terminal that a station opens."""
 
-    clock: Clock
+    clock: OneThread
     name: str
     plant: PortSection
     path: Path
@@ -266,7 +182,7 @@ class SerialPassage:
 class TcpPassage:
     """A TCP port of the plant (or the broker) behind one of loopback; each connection is a pair of streams."""
 
-    clock: Clock
+    clock: OneThread
     name: str
     target: tuple[str, int]
     protocol: str
@@ -385,7 +301,7 @@ class FaultBox:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._clock = Clock()
+        self._clock = OneThread()
         self._passages: dict[str, SerialPassage | TcpPassage] = {}
 
     def lay(self, name: str, plant: PortSection) -> str:

@@ -25,7 +25,7 @@ def svg(plot: Plot) -> str:
     points = [point for trace in (*plot.traces, *plot.limits) for point in trace.points]
     if not points:
         return f'<p class="empty">{escape(plot.title)}: nothing was measured</p>'
-    x = _widened(min(p[0] for p in points), max(p[0] for p in points), 0.0)
+    x = _widened(min(p[0] for p in points), max(p[0] for p in points), 0.02)
     y = _widened(min(p[1] for p in points), max(p[1] for p in points), 0.06)
     return "\n".join([
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(plot.title)}">',
@@ -63,14 +63,18 @@ def _grid(plot: Plot, x: Span, y: Span) -> Iterator[str]:
     bottom, right = HEIGHT - BOTTOM, WIDTH - RIGHT
     for each in ticks(*x):
         across, _ = _at((each, y[0]), x, y)
-        yield f'<path d="M{across} {TOP}V{bottom}" class="grid"/><text x="{across}" y="{bottom + 16}" class="tick" text-anchor="middle">{each:g}</text>'
+        yield f'<path d="M{across} {TOP}V{bottom}" class="grid"/>' + _text(across, bottom + 16, f"{each:g}", "tick", "middle")
     for each in ticks(*y):
         _, up = _at((x[0], each), x, y)
-        yield f'<path d="M{LEFT} {up}H{right}" class="grid"/><text x="{LEFT - 6}" y="{up + 4}" class="tick" text-anchor="end">{each:g}</text>'
+        yield f'<path d="M{LEFT} {up}H{right}" class="grid"/>' + _text(LEFT - 6, up + 4, f"{each:g}", "tick", "end")
     yield f'<rect x="{LEFT}" y="{TOP}" width="{right - LEFT}" height="{bottom - TOP}" class="frame"/>'
-    yield f'<text x="{(LEFT + right) / 2:g}" y="{HEIGHT - 8}" class="name" text-anchor="middle">{escape(_named(plot.x.name, plot.x.unit))}</text>'
-    yield f'<text x="14" y="{(TOP + bottom) / 2:g}" class="name" text-anchor="middle" transform="rotate(-90 14 {(TOP + bottom) / 2:g})">'
-    yield f"{escape(_named(plot.y.name, plot.y.unit))}</text>"
+    yield _text((LEFT + right) / 2, HEIGHT - 8, _named(plot.x.name, plot.x.unit), "name", "middle")
+    middle = (TOP + bottom) / 2
+    yield _text(14, middle, _named(plot.y.name, plot.y.unit), "name", "middle", f' transform="rotate(-90 14 {middle:g})"')
+
+
+def _text(x: float, y: float, text: str, kind: str, anchor: str, turned: str = "") -> str:
+    return f'<text x="{x:g}" y="{y:g}" class="{kind}" text-anchor="{anchor}"{turned}>{escape(text)}</text>'
 
 
 def _named(name: str, unit: str) -> str:
@@ -98,4 +102,4 @@ def _legend(plot: Plot) -> Iterator[str]:
     across = WIDTH - RIGHT
     for name, colour in reversed(names):
         across -= 7 * len(name) + 26
-        yield f'<rect x="{across}" y="12" width="12" height="4" fill="{colour}"/><text x="{across + 17}" y="18" class="tick">{escape(name)}</text>'
+        yield f'<rect x="{across}" y="12" width="12" height="4" fill="{colour}"/>' + _text(across + 17, 18, name, "tick", "start")

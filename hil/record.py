@@ -46,7 +46,7 @@ class Limits:
 
     def judge(self, value: float | None) -> Outcome:
         """Return how a value stands. What could not be measured fails, as what is not a number does."""
-        if value is None or value != value or _below(value, self.lo) or _below(self.hi, value):  # noqa: PLR0124 - NaN
+        if value is None or value != value or _below(value, self.lo) or _below(self.hi, value):
             return Outcome.FAIL
         if _below(value, self.marginal_lo) or _below(self.marginal_hi, value):
             return Outcome.MARGINAL

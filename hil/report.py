@@ -29,6 +29,12 @@ pre{background:#f5f6f7;padding:.6rem;overflow-x:auto;font-size:12.5px}.sign td{h
 """
 
 
+SIGNED = (
+    '<h2>Signed</h2><table class="sign"><tr><td class="k">Name</td><td></td></tr>'
+    '<tr><td class="k">Date, signature</td><td></td></tr></table>'
+)
+
+
 def page(bench: Bench, records: Sequence[Record], at_utc_s: float) -> str:
     """Return the page."""
     counts = Counter(each.outcome for each in records)
@@ -42,7 +48,7 @@ def page(bench: Bench, records: Sequence[Record], at_utc_s: float) -> str:
         *_overview(records),
         *(line for each in records if each.outcome is not Outcome.SKIP for line in _scenario(each)),
         *_skipped(records),
-        '<h2>Signed</h2><table class="sign"><tr><td class="k">Name</td><td></td></tr><tr><td class="k">Date, signature</td><td></td></tr></table>',
+        SIGNED,
         "</body></html>",
     ]) + "\n"  # fmt: skip
 
@@ -60,7 +66,8 @@ def _bench(bench: Bench, at_utc_s: float) -> Iterator[str]:
         "Person present": bench.person or "nobody: no voltage",
         "Lock": bench.lock_token,
     }
-    yield "<table>" + "".join(f'<tr><td class="k">{escape(k)}</td><td><code>{escape(v)}</code></td></tr>' for k, v in rows.items()) + "</table>"
+    lines = (f'<tr><td class="k">{escape(key)}</td><td><code>{escape(value)}</code></td></tr>' for key, value in rows.items())
+    yield f"<table>{''.join(lines)}</table>"
 
 
 def _overview(records: Sequence[Record]) -> Iterator[str]:
@@ -69,9 +76,10 @@ def _overview(records: Sequence[Record]) -> Iterator[str]:
         if record.outcome is Outcome.SKIP:
             continue
         for each in record.measurements:
-            yield f"<tr><td>{escape(record.name)}</td><td>{escape(each.name)}</td>{_value(each)}</tr>"
+            yield f"<tr><td>{escape(_title(record))}</td><td>{escape(each.name)}</td>{_value(each)}</tr>"
         if not record.measurements:
-            yield f'<tr><td>{escape(record.name)}</td><td></td><td></td><td></td><td class="{record.outcome.value}">{record.outcome.value}</td></tr>'
+            outcome = record.outcome.value
+            yield f'<tr><td>{escape(_title(record))}</td><td></td><td></td><td></td><td class="{outcome}">{outcome}</td></tr>'
     yield "</table>"
 
 
@@ -86,7 +94,7 @@ def _value(each: Measurement) -> str:
 
 def _scenario(record: Record) -> Iterator[str]:
     outcome = record.outcome.value
-    yield f'<h2>{escape(record.name)} <span class="{outcome}">{outcome}</span></h2>'
+    yield f'<h2>{escape(_title(record))} <span class="{outcome}">{outcome}</span></h2>'
     yield f"<p>{_utc(record.start_utc_s)}, {record.duration_s:.1f} s</p>"
     if record.detail:
         yield f"<pre>{escape(record.detail)}</pre>"
@@ -113,8 +121,15 @@ def _skipped(records: Sequence[Record]) -> Iterator[str]:
     yield f"<h2>Skipped: {len(skipped)}</h2>"
     if skipped:
         yield "<table><tr><th>Scenario</th><th>Why</th></tr>"
-        yield "".join(f'<tr><td>{escape(each.name)}</td><td class="SKIP">{escape(each.detail)}</td></tr>' for each in skipped)
+        yield "".join(f'<tr><td>{escape(_title(each))}</td><td class="SKIP">{escape(each.detail)}</td></tr>' for each in skipped)
         yield "</table>"
+
+
+def _title(record: Record) -> str:
+    """Return the name of a scenario in words: its file, and what it shows."""
+    file, _, name = record.name.partition("::")
+    subject = file.removesuffix(".py").removeprefix("test_").replace("_", " ")
+    return f"{subject}: {name.removeprefix('test_').replace('_', ' ')}" if name else record.name
 
 
 def _utc(utc_s: float) -> str:

@@ -70,6 +70,7 @@ class StationSection:
     end: str
     feed: str  # name of its power feed in the station file
     pairs: int
+    far: str = ""  # the station at the other end, empty if there is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +233,8 @@ def _station(table: Table, folder: Path) -> StationSection:
         folder / table.text("template"),
         table.text("end", known=("a", "b")),
         table.text("feed", "pfe"),
-        int(table.number("pairs", 1, 1, 64)),
+        int(table.number("pairs", 1, 0, 64)),
+        table.text("far", ""),
     )
     if table.has("template") and not section.template.is_file():
         table.wrong("template", f"there is no file {section.template}")
@@ -311,12 +313,7 @@ def _safety(table: Table) -> Safety:
 
 def _check(rig: RigFile, raw: Mapping[str, Any], hil: Table) -> None:
     """Note what is wrong between the sections."""
-    if not rig.stations:
-        hil.wrong("station", "there is none; at least one station is under test")
-    if rig.kind is Kind.SIM and rig.ports:
-        hil.wrong("port", "a simulated rig finds its ports by itself; name them in [port.*]")
-    if rig.kind is Kind.BENCH and rig.safety is None:
-        hil.wrong("safety", "is missing; a bench has ceilings for voltage and current, an interlock and a way to switch off")
+    _check_kind(rig, hil)
     known = tuple(raw.get("port", {})) if rig.kind is Kind.SIM else tuple(rig.ports)
     for name in rig.proxied:
         if name not in known:
@@ -330,3 +327,12 @@ def _check(rig: RigFile, raw: Mapping[str, Any], hil: Table) -> None:
         hil.wrong("place", "a place is labgrid's; it needs labgrid = FILE")
     for name in sorted({*PLACE.findall(str(raw.get("hil", {})))}):
         hil.wrong("", f"@{name}@ is no port of the simulated plant{meant(name, ('control',))}")
+
+
+def _check_kind(rig: RigFile, hil: Table) -> None:
+    if not rig.stations:
+        hil.wrong("station", "there is none; at least one station is under test")
+    if rig.kind is Kind.SIM and rig.ports:
+        hil.wrong("port", "a simulated rig finds its ports by itself; name them in [port.*]")
+    if rig.kind is Kind.BENCH and rig.safety is None:
+        hil.wrong("safety", "is missing; a bench has ceilings for voltage and current, an interlock and a way to switch off")

@@ -98,7 +98,9 @@ class Run:
         try:
             if self.rig is not None:
                 self.wanted.folder.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(self.rig.house.log.path, self.wanted.folder / "faults.jsonl") if _there(self.rig.house.log.path) else None
+                log = self.rig.house.log.path
+                if log is not None and log.exists():
+                    shutil.copyfile(log, self.wanted.folder / "faults.jsonl")
         finally:
             self._stack.close()
         if self._bench is not None:
@@ -152,7 +154,7 @@ def program_of(asked: str, named: tuple[str, ...]) -> tuple[str, ...]:
 def git_sha() -> str:
     """Return the commit of this tree, empty where there is none; with a plus sign if files have changed since."""
     def said(*words: str) -> str:
-        found = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603, S607 - of the machine
+        found = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False)
         return found.stdout.strip() if found.returncode == 0 else ""
 
     try:
@@ -160,10 +162,6 @@ def git_sha() -> str:
         return f"{sha}+" if sha and said("status", "--porcelain", "--untracked-files=no") else sha
     except OSError:
         return ""
-
-
-def _there(path: Path | None) -> bool:
-    return path is not None and path.exists()
 
 
 def build_folder(rig: str) -> Path:

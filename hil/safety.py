@@ -1,9 +1,9 @@
 """What keeps people and equipment whole on a bench with voltage on it.
 
-What it is: before anything, the ceilings of the rig file are compared with those set in the supply, the interlock loop must be closed, and a
-person must have typed his name (class 4 of the product's commands, what can kill). While the rig is in use the loop and the meters are
-looked at all the time. The voltage goes off on any way out: at the end, on an error, at exit, on SIGTERM, and when this process is killed:
-a second process of its own session holds a pipe of ours and switches off when it breaks.
+What it is: before anything, the ceilings of the rig file are compared with those set in the supply, the interlock loop must be closed,
+and a person must have typed his name (class 4 of the product's commands, what can kill). While the rig is in use the loop and the meters
+are looked at all the time. The voltage goes off on any way out: at the end, on an error, at exit, on SIGTERM, and when this process is
+killed: a second process of its own session holds a pipe of ours and switches off when it breaks.
 What it is not: the protection. That is the hardware of the bench: its contactor, its fuses, the supply's own limits.
 """
 

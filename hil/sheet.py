@@ -1,7 +1,8 @@
 """What one scenario has measured, while it runs: `measure("poll_p99", 43.0, unit="ms", hi=50.0, marginal_hi=40.0, plot=...)`.
 
-What it is: it keeps measurements and attachments, and puts the rig's own limits in the place of the scenario's. A measurement out of its limits
-fails the scenario at its end and not before, so that everything else is measured too. What it is not: the record; conftest makes that.
+What it is: it keeps measurements and attachments, and puts the rig's own limits in the place of the scenario's. A measurement out of its
+limits fails the scenario at its end and not before, so that everything else is measured too. What it is not: the record; conftest makes
+that.
 """
 
 from __future__ import annotations
@@ -47,8 +48,9 @@ class Sheet:
     @property
     def failures(self) -> list[str]:
         """What is out of its limits, each in a sentence."""
-        return [
-            f"{each.name} is {'not measured' if each.value is None else f'{each.value:g} {each.unit}'}, it must be {', '.join(each.limits.validators) or 'measured'}"
-            for each in self.measurements
-            if each.outcome is Outcome.FAIL
-        ]
+        return [_sentence(each) for each in self.measurements if each.outcome is Outcome.FAIL]
+
+
+def _sentence(each: Measurement) -> str:
+    shown = "not measured" if each.value is None else f"{each.value:g} {each.unit}".strip()
+    return f"{each.name} is {shown}, it must be {', '.join(each.limits.validators) or 'measured'}"

@@ -1,7 +1,7 @@
-"""The simulated rig: the simulated plant (stationd.sim, as `stationd sim`) in the product's environment, real station daemons in front of it.
+"""The simulated rig: the plant of stationd.sim, as `stationd sim`, in the product's environment, and real station daemons in front of it.
 
-What it is: a rig over pseudo terminals, TCP and shared memory of this machine. The stations are `stationd run` processes and are
-driven through their public face alone. What it is not: a bench; nothing here has voltage, and nobody has to be present.
+What it is: a rig over pseudo terminals, TCP and shared memory of this machine. The stations are `stationd run` processes and are driven
+through their public face alone. What it is not: a bench; nothing here has voltage, and nobody has to be present.
 """
 
 from __future__ import annotations

@@ -100,13 +100,24 @@ class Station:
         if self.around.user_files is not None:
             words = [*AS_ANOTHER_MACHINE, *map(str, self.around.user_files), *words]
         with self.log.open("ab") as said:
-            around = {**os.environ, **self.environment}
-            self.process = subprocess.Popen([*TETHER, *words], stdout=said, stderr=said, cwd=self.around.cwd, env=around, start_new_session=True)
+            around, cwd = {**os.environ, **self.environment}, self.around.cwd
+            self.process = subprocess.Popen([*TETHER, *words], stdout=said, stderr=said, cwd=cwd, env=around, start_new_session=True)
 
-    def wait_ready(self, patience_s: float = READY_S) -> float:
-        """Wait until every device answers and the feed, if it has one, has a current; return how long that took."""
-        begin = time.monotonic()
-        self.until(self._ready, patience_s, "it has not read everything")
+    def wait_ready(self, patience_s: float = READY_S, *, alone: bool = True) -> float:
+        """Wait until every device answers and the feed, if it has one, has a current; return how long that took.
+
+        `alone`: whether the far station is heard does not matter (that takes as long as the client of the broker waits in between).
+        """
+        begin, missing = time.monotonic(), [""]
+
+        def ready(page: Page) -> bool:
+            missing[0] = self._missing(page, alone)
+            return not missing[0]
+
+        try:
+            self.until(ready, patience_s, "it has not read everything")
+        except NotReady as late:
+            raise NotReady(f"{late}\nstill missing: {missing[0]}") from late
         return time.monotonic() - begin
 
     def page(self) -> Page:
@@ -146,8 +157,9 @@ class Station:
 
     def version(self) -> str:
         """Return what the daemon calls itself."""
-        found = subprocess.run([*self.around.program, "version"], capture_output=True, text=True, timeout=READY_S, cwd=self.around.cwd, check=True)
-        return found.stdout.strip()
+        words = [*self.around.program, "version"]
+        found = subprocess.run(words, capture_output=True, text=True, timeout=READY_S, cwd=self.around.cwd, check=True)
+        return found.stdout.strip().removeprefix("stationd").strip()
 
     def points(self) -> Sequence[Mapping[str, Any]]:
         """Return every point that it reads, as io.stationd.Diagnostics lists them."""
@@ -161,7 +173,7 @@ class Station:
                 self.process.send_signal(number)
 
     def kill(self) -> None:
-        """kill -9, and wait until it is gone."""
+        """Kill -9, and wait until it is gone."""
         self.signal(signal.SIGKILL)
         if self.process is not None:
             self.process.wait(STOP_S)
@@ -190,8 +202,15 @@ class Station:
         for each in self._people.values():
             each.hang_up()
 
-    def _ready(self, page: Page) -> bool:
-        ups = page.values("stationd_device_up")
-        fed = not self.section.feed or page.value("stationd_pfe_output_current_amperes", device=self.section.feed) is not None
-        lit = page.values("stationd_optical_los")
-        return bool(ups) and all(value == 1.0 for value in ups.values()) and fed and len(lit) == 2 * self.section.pairs
+    def _missing(self, page: Page, alone: bool) -> str:
+        """Return what a station that has read everything would show, and this page does not; empty where it is all there."""
+        ups, feed = page.values("stationd_device_up"), self.section.feed
+        if not ups:
+            return "every device"
+        far = f"device={self.section.far}" if alone else ""
+        down = sorted(name for name, value in ups.items() if value != 1.0 and name != far)
+        if down:
+            return ", ".join(down)
+        if feed and page.value("stationd_pfe_output_current_amperes", device=feed) is None:
+            return f"the current of {feed}"
+        return "" if len(page.values("stationd_optical_los")) == 2 * self.section.pairs else "taps of light"

@@ -1,7 +1,8 @@
 """A TCP connection through the fault box: two directions of bytes, and what toxics make of them.
 
 What it is: the list of Toxiproxy on two queues whose pieces have a time at which they are due: latency and jitter, bandwidth, a slow
-close, a time-out (nothing passes, and the end comes after a while), slices, and a limit of data. What it is not: the reset, which is `reset`.
+close, a time-out (nothing passes, and the end comes after a while), slices, and a limit of data. What it is not: the reset, which is
+`reset`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The verbs of a rig, carried out by whatever its file says: relay boxes, instruments, or the control port of a simulation.
 
-What it is: the part of hil.rig.Rig that changes and measures the plant, for both kinds of rig. What it is not: the stations or their faults.
+What it is: the part of hil.rig.Rig that changes and measures the plant, for both kinds of rig. What it is not: the stations or their
+faults.
 """
 
 from __future__ import annotations

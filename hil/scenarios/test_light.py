@@ -15,12 +15,12 @@ from hil.record import Dimension, Plot, Trace
 from hil.sheet import Sheet
 from hil.station import Station
 
-LOSSES = 40
+LOSSES = 32
 DARK_DB = 60.0
 PATIENCE_S = 6.0
-# The sampler tells a channel that flaps once a second after its first ten events (it counts the others): a loss and its end every two seconds.
+# The sampler tells of a channel that flaps one event a second after the first ones, and counts the others: a loss and its end in 2 s.
 OF_ONE_CHANNEL_S = 2.2
-LATEST_MS, MARGINAL_MS = 250.0, 100.0  # a millisecond of detection, a commit to the disk, the broker; the rest is a busy machine (assumption)
+LATEST_MS, MARGINAL_MS = 250.0, 100.0  # detection, a commit to the disk, the broker; the rest is a busy machine (assumption)
 MEDIAN_MS = 60.0
 
 

@@ -10,8 +10,8 @@ from hil.record import Dimension, Plot, Trace
 from hil.sheet import Sheet
 from hil.station import Station
 
-TO_MA, HOLD_AT_MA, RATE_MA_PER_S, DOWN_MA_PER_S = 500.0, 250.0, 100.0, 200.0
-HOLD_S = 3.0
+TO_MA, HOLD_AT_MA, RATE_MA_PER_S, DOWN_MA_PER_S = 400.0, 200.0, 100.0, 200.0
+HOLD_S = 2.0
 LEAD_MA = 50.0  # a set point goes at most a second of the rate ahead of the measured current, and never more than a deviation (50 mA here)
 METER_MA = 3.0  # droop of the feed and noise of its meter
 
@@ -19,7 +19,7 @@ METER_MA = 3.0  # droop of the feed and noise of its meter
 @pytest.mark.rig(needs=["persons", "feed", "repair", "meter:a.current_ma", "meter:a.voltage_v"], acts=True)
 @pytest.mark.timeout(240)
 def test_the_current_follows_its_profile_and_stands_still_when_it_is_held(rig: RigAtWork, aktau: Station, measure: Sheet) -> None:
-    """Up to 500 mA at 100 mA/s with a hold at 250 mA, three seconds of holding, then on, and off."""
+    """Up to 400 mA at 100 mA/s with a hold at 200 mA, two seconds of holding, then on, and off."""
     end, feed = aktau.section.end, aktau.section.feed
     for name in rig.stations:
         rig.feed(name, 0.0)
@@ -65,8 +65,10 @@ def _off(rig: RigAtWork, crew: Crew, curve: Curve, end: str, feed: str) -> None:
 
 
 def _plot(curve: Curve, begin_s: float, held_s: float, on_s: float) -> Plot:
+    """Return the current beside its profile: up to where it was held, level, on from there, level, and down."""
     last_s = curve.current[-1][0]
-    highest = profile(begin_s, 0.0, RATE_MA_PER_S, TO_MA, last_s)
+    held_ma = min(TO_MA, RATE_MA_PER_S * (held_s - begin_s))
+    highest = [*profile(begin_s, 0.0, RATE_MA_PER_S, held_ma, on_s), *profile(on_s, held_ma, RATE_MA_PER_S, TO_MA, last_s)]
     return Plot(
         "Ramp and hold", Dimension("time", "s"), Dimension("current", "mA"),
         [Trace("measured", curve.current),

@@ -31,7 +31,13 @@ PACKAGES = Path(os.environ.get("STATIOND_DEBS", ROOT / "dist"))
 OUT = Path(os.environ.get("SYSTEMD_TEST_OUT", ROOT / "build" / "systemd"))
 LONGEST_S = {"installed": 420.0, "nothing-there": 150.0}  # three times what they take here
 NAMES = (roots.OWN, *roots.MADE)
-LINES = [(root, phase, line.__name__) for root in NAMES for phase, lines in PHASES.items() for line in lines]
+# A group is one worker's: `--numprocesses 2 --dist loadgroup` boots both systems side by side, as both mostly wait.
+LINES = [
+    pytest.param(root, phase, line.__name__, id=f"{root}-{phase}-{line.__name__}", marks=pytest.mark.xdist_group(root))
+    for root in NAMES
+    for phase, lines in PHASES.items()
+    for line in lines
+]
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -85,7 +91,7 @@ def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
         yield Machines(mounted, tmp_path_factory.mktemp("booted"))
 
 
-@pytest.mark.parametrize(("root", "phase", "line"), LINES, ids=[f"{root}-{phase}-{line}" for root, phase, line in LINES])
+@pytest.mark.parametrize(("root", "phase", "line"), LINES)
 def test_on_a_real_systemd(machines: Machines, root: str, phase: str, line: str, record_property: Callable[[str, object], None]) -> None:
     try:
         report = machines.report(root, phase)

@@ -63,7 +63,7 @@ class Machine:
         return [
             "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", f"--directory={self.root}", "--private-network",
             "--console=read-only", f"--capability={CAPABILITIES}", f"--bind-ro={HERE}:/payload", f"--bind={self.out}:/out",
-            f"--bind-ro={self.package.parent}:/deb", "--machine=station", "--boot", "--", "systemd.unit=suite.target",
+            f"--bind-ro={self.package.parent}:/deb", f"--machine=station-{self.root.parent.name}", "--boot", "--", "systemd.unit=suite.target",
         ]  # fmt: skip
 
     def _last_words(self, phase: str) -> str:

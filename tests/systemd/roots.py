@@ -18,6 +18,7 @@ PACKAGES = ("systemd", "systemd-sysv", "libpam-systemd", "udev", "python3", "dbu
 LEFT_OUT = ("doc", "locale", "info")
 OWN = "this-machine"
 MADE = {"trixie": "Debian 13"}
+MADE_OF = "made-of"  # in the root: what it was made of, so that it is made anew when that changes
 LONGEST_S = 600
 
 
@@ -26,7 +27,8 @@ def root_of(name: str) -> Path:
     if name == OWN:
         return Path("/")
     root = KEPT / name
-    if not (root / "usr/bin/python3").exists():
+    made_of = root / MADE_OF
+    if not made_of.exists() or made_of.read_text(encoding="ascii") != " ".join(PACKAGES):
         _make(name, root)
     return root
 
@@ -51,4 +53,5 @@ def _make(name: str, root: Path) -> None:
     done = subprocess.run(words, capture_output=True, text=True, timeout=LONGEST_S, check=False)
     if done.returncode != 0:
         raise Impossible(f"{MADE[name]} could not be made: {done.stderr.strip()[-500:]}")
+    (begun / MADE_OF).write_text(" ".join(PACKAGES), encoding="ascii")
     begun.rename(root)

@@ -14,6 +14,7 @@ T = TypeVar("T")
 UNIT = "stationd.service"
 DROP_INS = Path("/run/systemd/system") / f"{UNIT}.d"
 LOOK_S = 0.05
+BUSY = 1.5  # assumption: processes that want a CPU, for each of them
 PATIENCE_S = 30.0  # for what comes by itself on a busy machine; a line that promises a time measures it
 PLAIN = {"SYSTEMD_COLORS": "0", "SYSTEMD_PAGER": "cat", "SYSTEMD_EMOJI": "0", "LC_ALL": "C.UTF-8"}
 
@@ -31,6 +32,14 @@ def run(*words: object, within_s: float = 90.0, code: int | None = 0) -> subproc
     )  # fmt: skip
     assert code is None or done.returncode == code, f"{' '.join(command)} ended with {done.returncode}: {done.stdout}{done.stderr}"
     return done
+
+
+def kept_within(took_s: float, most_s: float, what: str) -> None:
+    """Hold a promise about time. On a machine that has far more to do than it can, a longer time says nothing: NotHere."""
+    load, cpus = os.getloadavg()[0], os.cpu_count() or 1
+    if took_s > most_s and load > BUSY * cpus:
+        raise NotHere(f"{what} took {took_s:.1f} s of {most_s:g} s, on a machine with a load of {load:.1f} on {cpus} CPUs")
+    assert took_s <= most_s, f"{what} took {took_s:.1f} s, promised are {most_s:g} s"
 
 
 def systemctl(*words: object, code: int | None = 0) -> str:

@@ -67,7 +67,7 @@ ExecStart=/opt/stationd/bin/stationd sim /run/plant-rig.toml --ports-file /run/p
 STATION = """
 [station]
 name = "aktau"
-title = "{title}"
+title = "Aktau"
 mode = "hil"
 time_zone = "Asia/Aqtau"
 [line]
@@ -91,7 +91,7 @@ role = "pfe"
 ratings = {{ voltage_v = 1000.0, current_ma = 1500.0, power_w = 1500.0 }}
 [pfe.pfe-a]
 nominal_ma = 1000.0
-max_v = 800.0
+max_v = {max_v}
 interlocks = ["io1.di1"]
 [bus.booster]
 port = "{booster}"
@@ -150,11 +150,11 @@ def start_plant() -> None:
     until(PORTS.exists, "the simulation never said where its ports are")
 
 
-def write_station(title: str = "Aktau", *, door_raises: bool = False) -> None:
+def write_station(max_v: float = 800.0, *, door_raises: bool = False) -> None:
     """Write the station file. `door_raises`: its one alarm stands, as the contact is closed and that is what raises it."""
     ports: Mapping[str, str] = json.loads(PORTS.read_text(encoding="utf-8"))
     named = {name: ports[name] for name in ("pfe", "booster", "io")}
-    text = STATION.format(title=title, door=str(door_raises).lower(), light=ports["light-a"], **named)
+    text = STATION.format(max_v=max_v, door=str(door_raises).lower(), light=ports["light-a"], **named)
     STATION_FILE.parent.mkdir(exist_ok=True)
     STATION_FILE.write_text(text, encoding="utf-8")
 

@@ -10,7 +10,7 @@ import signal
 import time
 
 from inside.journal_lines import DOOR
-from inside.manager import UNIT, Journal, changed, main_pid, restored, shown, since_boot_s, systemctl, until, until_active
+from inside.manager import UNIT, Journal, changed, kept_within, main_pid, restored, shown, since_boot_s, systemctl, until, until_active
 from inside.plant import asked, standing, until_polled
 from inside.restart_lines import BACK_S
 
@@ -19,8 +19,7 @@ ExecStart=
 ExecStart=/opt/stationd/bin/python3 -I -c 'import sys; sys.path.insert(0, "/payload"); import runpy; sys.argv[0] = "stationd"; runpy.run_module("inside.planted", run_name="__main__")' run --config /etc/stationd/station.toml
 Environment=HANGING_BUS=booster
 """
-ABORT_S = 5.0  # of the manager, beyond WatchdogSec=, on a busy machine; R7 allows one second: the figure is told
-REBUILT = "station/TASK-REBUILT"
+ABORT_S = 1.0  # R7: of the manager, beyond WatchdogSec=
 
 
 def the_daemon_can_be_started_with_faults() -> None:
@@ -54,10 +53,10 @@ def a_hung_loop_is_aborted_and_comes_back_as_it_was() -> str:
     until_active()
     back_s = since_boot_s("ActiveEnterTimestampMonotonic") - aborted
     assert journal.until_said("hang_the_loop")
-    assert aborted - hung <= limit_s + ABORT_S
-    assert back_s <= BACK_S
     until_polled()
     assert standing()[DOOR] == before
+    kept_within(aborted - hung, limit_s + ABORT_S, "to abort the hung loop")
+    kept_within(back_s, BACK_S, "to be active again after the abort")
     return f"WatchdogSec={limit_s:g}: aborted {aborted - hung:.1f} s after the hang, active again {back_s:.1f} s after the abort"
 
 

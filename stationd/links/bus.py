@@ -48,7 +48,7 @@ MUTE_CONNECTION = 2  # time-outs without a single byte, of all units of a connec
 GATEWAY_S = 1.5  # Modbus TCP: above the time after which a gateway gives up its own serial side (assumption)
 REST_S = 0.006  # shorter waits are not worth it: waking up twice costs more than the two or three pieces of a short answer
 UNKNOWN_LENGTH = 80  # characters allowed for an answer that was never heard and that the protocol does not fix
-OPEN_S = 6.0  # a port that has not opened by then is cancelled by its opener: connecting, and a terminal, have 5 s
+OPEN_S = 4.0  # beyond the time to connect: a terminal has 3 s more; then its opener itself gives up
 
 
 class Bus:
@@ -128,7 +128,7 @@ class Bus:
         """Own the port: open it, serve the queue, open it again when it is lost. Ends only by cancellation."""
         try:
             while True:
-                self.beat.within(OPEN_S, "opening")
+                self.beat.within(self.settings.connect_timeout_s + OPEN_S, "opening")
                 if await self._open():
                     await self._serve()
                 await asyncio.sleep(REOPEN_S)

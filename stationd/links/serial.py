@@ -2,6 +2,9 @@
 
 Opening or closing never lets a device feel anything: the hang-up on close is switched off, so that DTR and RTS stay as they
 are when the daemon ends.
+
+An opening that hangs in its driver is a port that cannot be opened: it is left alone in a thread of its own, no other is begun beside
+it, and what it brings at last is closed.
 """
 
 from __future__ import annotations
@@ -10,10 +13,13 @@ import asyncio
 import contextlib
 import os
 import termios
+from collections.abc import Callable
+from functools import partial
 
 import serial
 import serial.rs485
 
+from stationd.links.aside import apart
 from stationd.links.port import Link, LinkError, PortSettings, Receiver
 
 READ_BYTES = 4096
@@ -81,14 +87,41 @@ class SerialLink:
                 self._port.close()
 
 
-async def open_serial(settings: PortSettings, receiver: Receiver) -> Link:
-    """Open a terminal device; LinkError with the path and the system's reason."""
+_HANGING: set[str] = set()  # ports of this process whose opening has not come back
+
+
+async def open_serial(settings: PortSettings, receiver: Receiver, opened: Callable[[PortSettings], serial.Serial] | None = None) -> Link:
+    """Open a terminal device; LinkError with the path and the system's reason. `opened` opens it, in another thread."""
     try:
         async with asyncio.timeout(settings.connect_timeout_s + 3.0):  # wait_for of Python 3.11 can lose a cancellation
-            port = await asyncio.to_thread(_open, settings)
+            port = await _opened(settings, opened or _open)
     except (OSError, ValueError, termios.error, TimeoutError) as error:
         raise LinkError(f"{settings.port}: {str(error) or 'opening it takes too long'}") from error
     return SerialLink(port, settings.port, receiver)
+
+
+async def _opened(settings: PortSettings, opened: Callable[[PortSettings], serial.Serial]) -> serial.Serial:
+    if settings.port in _HANGING:
+        raise OSError("an earlier opening has not come back from its driver; see dmesg")
+    _HANGING.add(settings.port)
+    opening = apart(partial(_noted, settings, opened), "port-opening")
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        opening.add_done_callback(_close_late)
+        raise
+
+
+def _noted(settings: PortSettings, opened: Callable[[PortSettings], serial.Serial]) -> serial.Serial:
+    try:
+        return opened(settings)
+    finally:
+        _HANGING.discard(settings.port)
+
+
+def _close_late(opening: asyncio.Future[serial.Serial]) -> None:
+    if opening.exception() is None:
+        opening.result().close()
 
 
 def _open(settings: PortSettings) -> serial.Serial:

@@ -21,8 +21,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from stationd.core.model import Event, Level, LightEvent, LightKind, LinkChanged, PointId, Reading, Reason
+from stationd.links.aside import apart
 from stationd.links.sampler import ChannelSettings, OpticalSampler, RawCapture, SamplerSettings, SourceSettings
-from stationd.links.sampler.apart import Abandoned, apart
+from stationd.links.sampler.apart import Abandoned
 from stationd.links.sampler.native import Native
 from stationd.wire.calibration import Calibration, LogAmp
 from tests.native.iio_tree import Tree

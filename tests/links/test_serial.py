@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import termios
+import threading
 import tty
 from pathlib import Path
 
 import pytest
+import serial
 
 from stationd.links.port import LinkError, PortSettings
 from stationd.links.serial import open_serial
+from tests.virtual_time import run
 
 
 class Ear:
@@ -121,3 +124,32 @@ async def test_a_cancellation_is_never_lost_in_an_opening_that_fails(tmp_path: P
         asked = opening.cancel()
         await asyncio.wait((opening,))
         assert opening.cancelled() == asked
+
+
+def test_an_opening_that_hangs_is_a_port_that_cannot_be_opened_and_costs_one_thread_however_often_it_is_tried(tmp_path: Path) -> None:
+    comes_back, closed = threading.Event(), threading.Event()
+
+    class Late(serial.Serial):
+        def close(self) -> None:
+            closed.set()
+
+    def hangs(_: PortSettings) -> serial.Serial:
+        comes_back.wait()
+        return Late()
+
+    async def main() -> None:
+        settings, causes = PortSettings(str(tmp_path / "ttyS0")), list[str]()
+        for _ in range(20):
+            with pytest.raises(LinkError) as refused:
+                await open_serial(settings, Ear(), hangs)
+            causes.append(str(refused.value))
+        assert "takes too long" in causes[0]
+        assert all("has not come back from its driver" in cause for cause in causes[1:])
+        assert sum(thread.name == "port-opening" for thread in threading.enumerate()) == 1
+        comes_back.set()
+        while not closed.is_set():
+            await asyncio.sleep(0.01)
+        with pytest.raises(LinkError, match=r"No such file|takes too long"):  # time that is not real does not wait for its thread
+            await open_serial(settings, Ear())
+
+    run(main())

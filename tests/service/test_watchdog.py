@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -56,12 +57,16 @@ class Ports:
     rig: MemoryRig
     hang: Counter[str] = field(default_factory=Counter)
     dead: set[str] = field(default_factory=set)
+    mute: set[str] = field(default_factory=set)  # hosts that say nothing: connecting takes its whole time
     opened: list[str] = field(default_factory=list)
 
     async def open(self, settings: PortSettings, receiver: Receiver) -> Link:
         self.opened.append(settings.port)
         if settings.port in self.dead:
             raise LinkError(f"{settings.port}: No such file or directory")
+        if settings.port in self.mute:
+            await asyncio.sleep(settings.connect_timeout_s)
+            raise LinkError(f"{settings.port}: no answer within {settings.connect_timeout_s} s")
         if self.hang[settings.port] > 0:
             self.hang[settings.port] -= 1
             await asyncio.get_running_loop().create_future()
@@ -202,6 +207,18 @@ def test_dead_ports_starve_nothing_however_long_they_are_dead() -> None:
         assert here.app.board[CURRENT].quality.level is Level.GOOD
 
     play(scene)
+
+
+def test_a_host_that_says_nothing_may_be_waited_for_as_long_as_the_station_file_says() -> None:
+    async def scene(here: Here) -> None:
+        here.ports.mute.add(here.address("io"))
+        here.ports.rig.simulation.port("aktau-io").hang_up()
+        await asyncio.sleep(TWICE_S)
+        assert here.ports.opened.count(here.address("io")) >= 3
+        assert here.rebuilt() == {}
+        assert here.starved_s() <= WATCHDOG_S / 2
+
+    play(scene, lambda text: re.sub(r"^\[bus\.io\]\n", "[bus.io]\nconnect_timeout_s = 25.0\n", text, flags=re.MULTILINE))
 
 
 def test_mute_units_starve_nothing() -> None:

@@ -23,9 +23,10 @@ from typing import Any
 import structlog
 
 from stationd.core.model import Event, LightEvent, LinkChanged, Reason
+from stationd.links.aside import apart, waited
 from stationd.links.beat import Beat
 from stationd.links.bell import Bell
-from stationd.links.sampler.apart import END_S, STOP_S, Abandoned, apart, waited
+from stationd.links.sampler.apart import END_S, STOP_S, Abandoned
 from stationd.links.sampler.attempts import Attempts, Causes, Slots
 from stationd.links.sampler.in_force import InForce
 from stationd.links.sampler.native import NS, Native, SamplerFault, shortcomings

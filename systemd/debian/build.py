@@ -119,8 +119,8 @@ def _wheel(place: Path, changed_s: int) -> Path:
     _run([UV, "venv", "--quiet", "--python", DISTRIBUTION_PYTHON, builder], changed_s)
     _run([UV, "pip", "install", "--quiet", "--python", builder / "bin/python", "--require-hashes", "--no-build",
           "--requirement", ROOT / "requirements.lock"], changed_s)  # fmt: skip
-    # Neither debugging information nor a path of this machine gets into the extension, so that its build id depends on the code alone.
-    flags = {"CFLAGS": f"-g0 -ffile-prefix-map={source}=.", "LDFLAGS": "-Wl,-z,relro,-z,now"}
+    # No debugging information: with it a path of this machine would be in the extension, and in the build id that is made of all of it.
+    flags = {"CFLAGS": "-g0", "LDFLAGS": "-Wl,-z,relro,-z,now"}
     _run([builder / "bin/python", "-c", WHEEL, place], changed_s, cwd=source, **flags)
     (wheel,) = place.glob("stationd-*.whl")
     return wheel

@@ -136,7 +136,9 @@ def test_a_file_that_says_the_same_in_other_words_touches_nothing() -> None:
 def test_another_limit_is_in_force_with_the_next_reading_and_nothing_else_is_touched() -> None:
     async def scene(house: House) -> None:
         before, begun, records = house.parts(), now(), house.app.journal.statistics.audit.position
+        shown = house.app.board.snapshot()
         assert await house.reload(house.text + alarm("pfe.output_voltage", "above = 200.0")) == Reloaded(("alarm",))
+        assert house.app.board.snapshot() == shown
         await asyncio.sleep(1.5)
         key = "pfe/ROOM-TEMPERATURE/output_voltage"
         assert house.view(key).letter is Letter.NEW
@@ -234,6 +236,7 @@ def test_what_an_alarm_was_that_the_file_has_no_more_is_gone_over_a_restart_too(
         await house.run.stop()
         house.run.path.write_text(house.text + alarm("pfe.output_voltage", "above = 400.0"))
         await house.run.start()
+        await asyncio.sleep(3.0)
         assert house.view(key).letter is Letter.NORMAL
 
     played(scene)

@@ -12,7 +12,7 @@ import os
 import re
 import socket
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from stationd.sim.simulation import open_rig
 from stationd.surroundings import Surroundings
 from tests.console.desk import Caller
 from tests.integration.brokers import free_port, running_broker
-from tests.integration.test_mqtt_broker import retained
+from tests.integration.test_mqtt_broker import heard, retained
 
 ROUNDS = int(os.environ.get("STATIOND_RELOADS", "12"))  # 50 for a release
 PATIENCE_S = 60.0
@@ -85,12 +85,6 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.02)
 
 
-async def until_so(condition: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not await condition():
-            await asyncio.sleep(0.1)
-
-
 @contextlib.asynccontextmanager
 async def house(folder: Path) -> AsyncIterator[House]:
     rig = demo_rig(Route.MAIN, 1)
@@ -117,13 +111,17 @@ async def test_an_unchanged_port_stays_open_and_an_unchanged_connection_is_not_m
         assert here.app.mqtt is not None
         preamp = here.app.buses["fp1-preamp"].settings.port
         before = {name: path for name, path in ttys().items() if path != os.path.realpath(preamp)}
-        assert (await here.retained("device/fp1-preamp", "device/pfe")).keys() >= {"device/fp1-preamp", "device/pfe"}
+        seen: list[bytes] = []
+
+        def is_taken_away(payload: bytes) -> bool:
+            seen.append(payload)
+            return not payload
+
+        reader = asyncio.create_task(heard(here.broker, "stationd/aktau/device/fp1-preamp", is_taken_away))
+        await until(lambda: bool(seen))
         assert (await here.reload(without(here.text, "fp1-preamp"))).refused == ""
-
-        async def taken_away() -> bool:
-            return "device/fp1-preamp" not in await here.retained("status", "device/pfe")
-
-        await until_so(taken_away)
+        async with asyncio.timeout(PATIENCE_S):
+            assert await reader == b""
         assert (await here.reload(here.text + LOUD.format(volts=200.0))).refused == ""
         await until(lambda: here.app.board[OUTPUT].quality.good)
         await here.retained("device/fp1-preamp", "alarm/pfe/ROOM-TEMPERATURE/output_voltage")

@@ -18,11 +18,12 @@ import os
 import pwd
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum, IntEnum
 from pathlib import Path
 
+from stationd.console.witness import Witness
 from stationd.core.operation.orders import Person
 from stationd.core.operation.task import CommandClass
 
@@ -132,11 +133,15 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """The numbers behind the roles. A role whose group does not exist is nobody's. `shared` are names of accounts of several people."""
+    """The numbers behind the roles. A role whose group does not exist is nobody's. `shared` are names of accounts of several people.
+
+    `witness` says which terminal a process has that the sandbox hides.
+    """
 
     own_uid: int
     groups: Mapping[Role, int] = field(default_factory=dict)
     shared: frozenset[str] = frozenset()
+    witness: Callable[[int, int], int] = field(default_factory=Witness, compare=False)
 
     @classmethod
     def of_machine(cls, shared: frozenset[str] = frozenset()) -> Accounts:
@@ -154,7 +159,7 @@ class Accounts:
         peer = self.identified(uid, gid, pid, frozenset(number for (number,) in GROUP.iter_unpack(packed)))
         if peer.role is Role.NONE:  # who is turned away costs no look into /proc
             return peer
-        number = terminal(pid, uid)
+        number = terminal(pid, uid) or self.witness(pid, uid)
         return replace(peer, locality=locality(number), place=terminal_name(number))
 
     def role_now(self, uid: int) -> Role:

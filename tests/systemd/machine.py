@@ -63,7 +63,8 @@ class Machine:
         return [
             "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", f"--directory={self.root}", "--private-network",
             "--console=read-only", f"--capability={CAPABILITIES}", f"--bind-ro={HERE}:/payload", f"--bind={self.out}:/out",
-            f"--bind-ro={self.package.parent}:/deb", f"--machine=station-{self.root.parent.name}", "--boot", "--", "systemd.unit=suite.target",
+            f"--bind-ro={self.package.parent}:/deb", f"--machine=station-{self.root.parent.name}", "--boot", "--",
+            "systemd.unit=suite.target",
         ]  # fmt: skip
 
     def _last_words(self, phase: str) -> str:
@@ -110,7 +111,8 @@ def _prepare(root: Path) -> None:
             link.unlink()
     for unit in ("suite.service", "suite.target"):
         shutil.copy(HERE / "inside" / unit, root / "etc/systemd/system")
-    (root / "etc/machine-id").write_text(f"{uuid.uuid4().hex}\n", encoding="ascii")  # not that of the host, and no first boot, which enables all
+    # Not that of the host; and none at all would be a first boot, which enables every service that there is.
+    (root / "etc/machine-id").write_text(f"{uuid.uuid4().hex}\n", encoding="ascii")
     for trace in ("var/log/journal", "var/lib/stationd", "etc/stationd", "opt/stationd", "run/stationd"):  # of this machine's own
         shutil.rmtree(root / trace, ignore_errors=True)
     (root / "var/log/journal").mkdir(parents=True)

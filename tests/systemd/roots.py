@@ -35,8 +35,7 @@ def root_of(name: str) -> Path:
 
 def python_of(root: Path) -> str:
     """Return the release of the package that fits a root, by its Python: py3.11."""
-    target = os.readlink(root / "usr/bin/python3")
-    return target.replace("python", "py")
+    return str((root / "usr/bin/python3").readlink()).replace("python", "py")
 
 
 def _make(name: str, root: Path) -> None:

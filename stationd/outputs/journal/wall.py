@@ -1,8 +1,8 @@
 """The clocks of the machine, and whether the kernel calls the time of day synchronised.
 
 The question is that of adjtimex(2) with no mode, which needs no privilege. Where the sandbox forbids even the question (ProtectClock=
-of systemd) the answer is that of stationd-clock.service, which asks in our place (systemd/stationd_clock.py); without it, "not known to
-be synchronised". chrony, ntpd and systemd-timesyncd all tell the kernel.
+of systemd) the answer is that of stationd-witness.service, which asks in our place (systemd/stationd_witness.py); without it, "not
+known to be synchronised". chrony, ntpd and systemd-timesyncd all tell the kernel.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LONG = ctypes.sizeof(ctypes.c_long)
 LARGEST_ERROR_AT, ESTIMATED_ERROR_AT, STATUS_AT = 3 * LONG, 4 * LONG, 5 * LONG  # after modes, offset, freq: each as wide as a long
 ASK_EVERY_S = 1.0
 LIBRARY = ctypes.CDLL(None, use_errno=True)
-WITNESS = Path("/run/stationd-clock/state")
+WITNESS = Path("/run/stationd-witness/clock")
 OLDEST_S = 5.0  # assumption: the witness writes once a second; after five it is gone or stuck
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from stationd.outputs.journal.wall import KernelTime, asked, witnessed
 
-PROGRAM = Path(__file__).resolve().parents[3] / "systemd" / "stationd_clock.py"
+PROGRAM = Path(__file__).resolve().parents[3] / "systemd" / "stationd_witness.py"
 PATIENCE_S = 20.0
 
 
@@ -44,8 +44,8 @@ def test_a_witness_that_is_not_there_says_nothing(tmp_path: Path) -> None:
 
 
 def test_the_witness_says_what_the_kernel_says(tmp_path: Path) -> None:
-    file = tmp_path / "state"
-    with subprocess.Popen([sys.executable, "-I", PROGRAM, file]) as witness:
+    file = tmp_path / "clock"
+    with subprocess.Popen([sys.executable, "-I", PROGRAM, tmp_path]) as witness:
         give_up = time.monotonic() + PATIENCE_S
         while not file.exists():
             assert time.monotonic() < give_up

@@ -1,7 +1,7 @@
 """The plant and the station of the suite: `stationd sim` as a unit, the station file that polls it, and people with accounts.
 
-Serial lines are pseudo terminals of a simulation that runs as the daemon's own user, so that the daemon may open them as it may a
-serial port of its group; the drop-in that lets it is the only change of the unit. The plant is that of stationd.sim: an adversary it is not.
+Serial lines are pseudo terminals of a simulation that runs as the daemon's own user, so that the daemon may open them as it may
+a serial port of its group; the drop-in that lets it is the only change of the unit. The plant is that of stationd.sim; it is no adversary.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ def attach() -> None:
 
 def others() -> None:
     """See a process of somebody else."""
-    if not [name for name in os.listdir("/proc") if name.isdigit() and Path("/proc", name).stat().st_uid != os.getuid()]:
+    if not [place for place in Path("/proc").iterdir() if place.name.isdigit() and place.stat().st_uid != os.getuid()]:
         raise OSError(errno.ESRCH, "no other process is seen")
 
 
@@ -111,9 +111,9 @@ ATTEMPTS: dict[str, Callable[[], object]] = {
     "write /home": lambda: write("/home/intruder"),
     "write /sys": lambda: Path("/sys/kernel/mm/ksm/run").write_text("0"),
     "write /proc/sys": lambda: Path("/proc/sys/kernel/hostname").write_text("intruder"),
-    "read /root": lambda: os.listdir("/root"),
+    "read /root": lambda: list(Path("/root").iterdir()),
     "read /etc/shadow": lambda: Path("/etc/shadow").read_text(),
-    "read /etc/credstore": lambda: os.listdir("/etc/credstore"),
+    "read /etc/credstore": lambda: list(Path("/etc/credstore").iterdir()),
     "execute /usr/bin/id": lambda: program("/usr/bin/id"),
     "execute /bin/sh": lambda: program("/bin/sh"),
     "execute what it wrote": own_program,
@@ -127,7 +127,7 @@ ATTEMPTS: dict[str, Callable[[], object]] = {
     "open memory": lambda: opened("/dev/mem", os.O_RDONLY),
     "become root": lambda: os.setuid(0),
     "change an owner": lambda: os.chown("/var/lib/stationd", os.getuid(), 0),
-    "set a setuid bit": lambda: os.chmod("/var/lib/stationd", 0o4750),
+    "set a setuid bit": lambda: Path("/var/lib/stationd").chmod(0o4750),
     "make a name space": lambda: call("unshare", CLONE_NEWUSER),
     "mount": lambda: call("mount", b"none", b"/tmp", b"tmpfs", 0, None),
     "set the clock": lambda: call("clock_settime", 0, ctypes.byref(TimeSpec(1_000_000_000, 0))),
@@ -145,7 +145,7 @@ ATTEMPTS: dict[str, Callable[[], object]] = {
     "read the start of the machine": lambda: Path("/proc/sys/kernel/random/boot_id").read_text(),
     "read the consoles": lambda: Path("/proc/consoles").read_text(),
     "read its credential": lambda: Path(os.environ["CREDENTIALS_DIRECTORY"], "far.key").read_text(),
-    "read the clock's witness": lambda: Path("/run/stationd-clock/state").read_text(),
+    "read what the witness wrote": lambda: Path("/run/stationd-witness/clock").read_text(),
     "real time": real_time,
     "lock memory": locked_memory,
 }

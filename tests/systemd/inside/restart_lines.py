@@ -11,7 +11,21 @@ import time
 from collections.abc import Callable
 
 from inside.journal_lines import DOOR
-from inside.manager import UNIT, Journal, changed, kept_within, main_pid, restored, shown, since_boot_s, systemctl, until, until_active, version
+from inside.manager import (
+    UNIT,
+    Journal,
+    changed,
+    kept_within,
+    main_pid,
+    restored,
+    run,
+    shown,
+    since_boot_s,
+    systemctl,
+    until,
+    until_active,
+    version,
+)
 from inside.plant import PAGES, SOCKET, asked, standing, until_polled
 
 BACK_S = 5.0  # ruling 21: active again within 5 s of the abort
@@ -128,8 +142,6 @@ def crashes_are_followed_by_patience_without_an_end() -> str:
 
 def a_second_daemon_finds_the_state_held() -> None:
     """Exit code 75, and the first one goes on."""
-    from inside.manager import run
-
     words = ("systemd-run", "--wait", "--quiet", "--pipe", "--uid=stationd", "/opt/stationd/bin/stationd", "run")
     done = run(*words, code=75)
     assert asked("show", "status"), done

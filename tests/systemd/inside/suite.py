@@ -16,15 +16,26 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-from inside import cold_lines, journal_lines, package_lines, people_lines, reload_lines, removal_lines, restart_lines, sandbox_lines
-from inside import watchdog_lines
+from inside import (
+    cold_lines,
+    journal_lines,
+    package_lines,
+    people_lines,
+    reload_lines,
+    removal_lines,
+    restart_lines,
+    sandbox_lines,
+    upgrade_lines,
+    watchdog_lines,
+    witness_lines,
+)
 from inside.manager import Journal, NotHere, run
 
 Line = Callable[[], str | None]
 PHASES: dict[str, tuple[Line, ...]] = {
     "installed": (
-        *package_lines.LINES, *sandbox_lines.LINES, *journal_lines.LINES, *people_lines.LINES, *restart_lines.LINES,
-        *reload_lines.LINES, *watchdog_lines.LINES, *cold_lines.PREPARATIONS,
+        *package_lines.LINES, *sandbox_lines.LINES, *journal_lines.LINES, *people_lines.LINES, *witness_lines.LINES,
+        *restart_lines.LINES, *reload_lines.LINES, *watchdog_lines.LINES, *upgrade_lines.LINES, *cold_lines.PREPARATIONS,
     ),
     "nothing-there": (*cold_lines.LINES, *removal_lines.LINES),
 }  # fmt: skip
@@ -36,7 +47,7 @@ def main(phase: str) -> int:
     done: list[dict[str, object]] = []
     for line in PHASES[phase]:
         done.append(carried_out(line))
-        print(f"{done[-1]['verdict']:8} {done[-1]['seconds']:6.2f} s  {line.__name__}  {done[-1]['text']}", flush=True)
+        print(f"{done[-1]['verdict']:8} {done[-1]['seconds']:6.2f} s  {line.__name__}  {done[-1]['text']}", flush=True)  # noqa: T201
         (OUT / f"{phase}.json").write_text(json.dumps(done, indent=1), encoding="utf-8")
     return sum(each["verdict"] == "failed" for each in done)
 
@@ -50,7 +61,7 @@ def carried_out(line: Line) -> dict[str, object]:
         text = line() or ""
     except NotHere as reason:
         verdict, text = "skipped", str(reason)
-    except Exception:
+    except Exception:  # noqa: BLE001  # whatever it is, the other lines are carried out
         verdict, text = "failed", traceback.format_exc()
         text += "".join(f"\n--- {who}\n{mark.texts()[-3000:]}" for who, mark in marks)
     return {"line": line.__name__, "verdict": verdict, "text": text, "seconds": round(time.monotonic() - begun, 2)}
@@ -62,5 +73,6 @@ if __name__ == "__main__":
         failed = main(sys.argv[1])
     finally:
         run("journalctl", "--sync", code=None)
-        (OUT / f"{sys.argv[1]}.journal").write_text(run("journalctl", "--merge", "--no-pager", "--output=short-monotonic", code=None).stdout)
+        words = ("journalctl", "--namespace=*", "--no-pager", "--output=short-monotonic")
+        (OUT / f"{sys.argv[1]}.journal").write_text(run(*words, code=None).stdout)
         subprocess.run(["systemctl", "--no-block", "exit", str(min(failed, 1))], check=False)

@@ -16,7 +16,7 @@ from inside.restart_lines import BACK_S
 
 PLANTED = """
 ExecStart=
-ExecStart=/opt/stationd/bin/python3 -I -c 'import sys; sys.path.insert(0, "/payload"); import runpy; sys.argv[0] = "stationd"; runpy.run_module("inside.planted", run_name="__main__")' run --config /etc/stationd/station.toml
+ExecStart=/opt/stationd/bin/python3 -I /payload/inside/planted.py run --config /etc/stationd/station.toml
 Environment=HANGING_BUS=booster
 """
 ABORT_S = 1.0  # R7: of the manager, beyond WatchdogSec=

@@ -3,7 +3,7 @@
 #   make demo [SCENARIO=cable-cut] [ROUTES=main|reserve|both] [FIBRE_PAIRS=8] [SECONDS=60] [PORTS_FILE=PATH] [MQTT_URL=mqtt://host:1883]
 #     (MQTT_URL reaches the demo by the environment, as make hands on what is set on its command line.)
 #   make test [TESTS=tests/wire]    make lint    make bench [BENCH=bus]    make lock [UPGRADE=--upgrade]    make wheel    make man
-#   make deb [DEB="py3.13 --twice"]
+#   make deb [DEB="py3.13 --twice"]    make test-systemd [SYSTEMD="-k this-machine"]    (as root, boots a container)
 
 PYTHON ?= python3
 VENV := .venv
@@ -25,7 +25,7 @@ DEMO_WORDS = $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(ROUTES),--routes $(
 
 NATIVE := setup.py $(wildcard native/*.c native/*.h native/*.py)
 
-.PHONY: demo test lint bench lock wheel deb man clean
+.PHONY: demo test test-systemd lint bench lock wheel deb man clean
 .DELETE_ON_ERROR:
 
 demo: $(DEMO_READY)
@@ -39,6 +39,12 @@ ifeq ($(TESTS),tests)
 else
 	$(BIN)/python -m pytest $(TESTS)
 endif
+
+# The service on a real systemd, from the packages in dist/; they are built when there is none or something has changed since.
+test-systemd: $(DEV_READY)
+	@[ -n "$$(ls dist/*.deb 2>/dev/null)" ] && [ -z "$$(find stationd drivers native systemd -type f ! -name '*.pyc' ! -name '*.so' \
+		-newer "$$(ls -t dist/*.deb | tail -1)")" ] || $(MAKE) deb
+	$(BIN)/python -m pytest tests/systemd/booted.py $(SYSTEMD)
 
 lint: $(DEV_READY)
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""Modbus RTU and TCP: pymodbus encodes and decodes frames and PDUs, the shape of an answer is checked here.
+"""Modbus RTU and TCP: pymodbus encodes requests and sums frames, what an answer is and what it says is decided here.
 
 Follows "MODBUS Application Protocol" V1.1b3 and "MODBUS over Serial Line" V1.02 as implemented by pymodbus. The library's
 clients are not used: on RTU an answer carries no transaction number, so what is accepted must be decided by the owner of
@@ -8,6 +8,7 @@ and value (writes) are those of the question, and the check sum is right.
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
@@ -162,12 +163,9 @@ def _outcome(question: Question, pdu: bytes) -> Outcome:
         return Garbled(WireFault.GARBLED, f"the echo {pdu.hex()} is not the write {_written(question).hex()}")
     if len(pdu) != 2 + _byte_count(question) or pdu[1] != _byte_count(question):
         return Garbled(WireFault.GARBLED, f"{len(pdu) - 2} bytes answered, {_byte_count(question)} asked")
-    decoded = _DECODER.decode(pdu)
-    if decoded is None:
-        return Garbled(WireFault.GARBLED, f"undecodable answer {pdu.hex()}")
-    if question.table.bits:
-        return Answer([bool(bit) for bit in decoded.bits[: question.count]])
-    return Answer(list(decoded.registers))
+    if question.table.bits:  # the first item is the lowest bit of the first byte
+        return Answer([bool(pdu[2 + item // 8] >> item % 8 & 1) for item in range(question.count)])
+    return Answer(list(struct.unpack_from(f">{question.count}H", pdu, 2)))
 
 
 def _written(question: Write) -> bytes:

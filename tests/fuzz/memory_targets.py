@@ -38,6 +38,7 @@ from stationd.outputs.incidents.record import Damaged, read_through
 from stationd.outputs.journal import HistorySettings, Journal, JournalSettings, Kept, Moment, Query, RecordClass, Wanted
 from stationd.outputs.journal.codec import Series, Unreadable, decode_series
 from stationd.outputs.journal.frames import decode_frame
+from stationd.outputs.journal.health import State
 from stationd.outputs.journal.journal import Restored
 from stationd.outputs.journal.minutes import Minute, decode_minutes, encode_minutes
 from stationd.outputs.journal.place import Place
@@ -127,9 +128,12 @@ def _journal(directory: Path, run: str) -> Journal:
 
 async def _live_on(directory: Path) -> None:
     """Start on what is there. What is restored was written, what was written now is kept, what is set aside is there."""
-    journal = _journal(directory, "second")
+    journal, before = _journal(directory, "second"), (directory / "journal.sqlite").read_bytes()
     await journal.start()
     try:
+        if journal.health.state is State.NEWER:  # a header that tells of a newer schema may be right: the file is left alone
+            holds((directory / "journal.sqlite").read_bytes() == before, "a file of a newer schema was written to")
+            return
         holds(journal.restored.states.items() <= STATES.items(), f"an invented state: {journal.restored.states}")
         kept = await journal.append(record(journal, subject="new", states={"new": "{}"}, topics=("t",)))
         holds(kept is Kept.COMMITTED, f"a new record is {kept}")

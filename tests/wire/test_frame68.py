@@ -178,3 +178,11 @@ def test_a_cell_of_any_answer_is_a_number_or_a_frame_error(data: bytes, code: st
         assert not fits
     else:
         assert fits
+
+
+def test_a_point_to_point_module_is_asked_without_selection_and_known_by_what_was_asked() -> None:
+    codec, question = Frame68(), Command(0x35, b"\0\1")
+    assert codec.selector(question) is None
+    assert codec.answers(question)
+    assert codec.reply_length(question) is None
+    assert codec.shape(question) == (0x35, b"\0\1") != codec.shape(Command(0x35, b"\0\2"))

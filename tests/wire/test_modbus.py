@@ -343,3 +343,33 @@ def test_reads_of_one_unit_can_be_confused_exactly_when_their_shapes_are_equal(o
 def test_the_echo_of_a_request_that_has_the_form_of_an_answer_is_no_answer() -> None:
     question = Read(7, Table.COIL, 0x0300, 20)
     assert Rtu().find(question, 0, Rtu().encode(question, 0)) is None
+
+
+# What the owner of a line asks of a codec.
+
+
+def test_an_rtu_answer_shows_function_and_length_alone_and_its_unit_needs_no_selection() -> None:
+    question, other = Read(17, Table.HOLDING, 5, 3), Read(17, Table.HOLDING, 900, 3)
+    assert RTU.shape(question) == RTU.shape(other) == (3, 11)
+    assert RTU.shape(question) != RTU.shape(Read(17, Table.INPUT, 5, 3))
+    assert RTU.selector(question) is None
+    assert RTU.answers(Read(0, Table.HOLDING, 5, 3)), "unit 0 answers some of its questions on USB"
+
+
+@pytest.mark.parametrize(
+    ("question", "length"),
+    [
+        (Read(1, Table.HOLDING, 0, 125), 250),
+        (Read(1, Table.COIL, 0, 17), 3),
+        (Write(1, Table.HOLDING, 0, (1, 2)), 3),
+        (Write(1, Table.COIL, 0, (1,)), 3),
+    ],
+    ids=str,
+)
+def test_the_length_of_a_good_answer_is_known_before_it_comes(question: Question, length: int) -> None:
+    pdu, _ = answer_pdu(question, 7)
+    assert RTU.reply_length(question) == len(rtu_frame(1, pdu)) == length + 5
+    assert TCP.reply_length(question) == len(tcp_frame(9, 1, pdu)) == length + 9
+    assert TCP.shape(question) == (pdu[0], length + 9)
+    assert TCP.selector(question) is None
+    assert TCP.answers(question)

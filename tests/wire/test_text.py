@@ -308,3 +308,9 @@ def test_a_field_raises_nothing_but_its_own_error(answer: str, channel: int, rea
         except FrameError:
             continue
         assert value is None or isinstance(value, (int, float, str))
+
+
+def test_a_text_answer_has_no_length_and_no_shape_so_that_any_late_line_is_taken_for_any_other() -> None:
+    codec, question = Text(PLAIN), Ask(1, "MV?")
+    assert codec.reply_length(question) is None
+    assert codec.shape(question) == codec.shape(Ask(2, "OUT?")) == ()

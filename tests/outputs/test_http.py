@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from stationd.outputs.http import Health, HttpServer, Patience
+from stationd.outputs.http import Health, HttpServer
+from stationd.outputs.http_doors import Patience
 from tests.outputs.plant import SIMULATED
 
 BRIEF = Patience(connections=8, header_s=0.2, answer_s=0.2)
@@ -146,6 +147,18 @@ async def test_a_flood_of_mute_clients_locks_nobody_out() -> None:
         open_ones = [reader for reader, _ in mute if not reader.at_eof() and reader.exception() is None]
         assert len(open_ones) <= 32
         for _, writer in mute:
+            writer.close()
+
+
+async def test_a_flood_from_one_address_takes_no_place_of_another() -> None:
+    async with served(patience=Patience(connections=8)) as port:
+        reader, slow = await asyncio.open_connection("127.0.0.1", port, local_addr=("127.0.0.2", 0))
+        slow.write(b"GET /metrics HTTP/1.1\r\n")
+        mute = [await asyncio.open_connection("127.0.0.1", port) for _ in range(100)]
+        assert await closed_by_server(mute[0][0])
+        slow.write(b"Host: here\r\n\r\n")
+        assert (await reader.read()).endswith(b"stationd_up 1\n")
+        for writer in (slow, *(writer for _, writer in mute)):
             writer.close()
 
 

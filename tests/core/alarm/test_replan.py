@@ -118,3 +118,16 @@ def test_a_trip_during_which_files_are_taken_up_is_told_once_all_the_same(seed: 
     assert desk.alarms.views()[0].hides == 92
     assert all(desk.letter(each.key) == "H" for each in DEPENDANTS)
     assert [each.event for each in records(desk.effects) if each.key == TRIP.key] == [Event.RAISE]
+
+
+def test_an_alarm_that_chatters_chatters_on() -> None:
+    desk = Desk(PLAN)
+    for number in range(3):
+        desk.read(FAULT, True)
+        desk.wait(5.0)
+        desk.read(FAULT, False)
+        desk.wait(5.0)
+        replanned(desk, (MORE, PLAN)[number % 2])
+    figures = desk.alarms.figures(desk.t)
+    assert figures.chattering == (BAD.key,)
+    assert figures.annunciations == len(desk.told())

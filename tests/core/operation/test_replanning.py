@@ -10,7 +10,7 @@ import pytest
 from stationd.core.model import Write
 from stationd.core.operation.orders import AddHold, AuthorityVerb, DropHold, SetAuthority
 from stationd.core.operation.plan import ActingPlan
-from stationd.core.operation.task import Bypass
+from stationd.core.operation.task import Bypass, RampTo
 from stationd.core.operation.views import Phase
 from stationd.core.operation.words import CutOff, Hasten
 from tests.core.operation.rig import AMP, BEKOV, BOOSTER, DOOR, FEED, PFE, PLAN, Rig
@@ -62,6 +62,21 @@ def test_an_emergency_off_that_is_not_confirmed_keeps_its_feed() -> None:
     rig.answer = True
     rig.beat(3)
     assert obstacles(rig, OTHER_FEED) == ()
+
+
+def test_a_write_that_is_not_answered_keeps_its_unit_also_when_its_operation_is_over() -> None:
+    rig = Rig()
+    rig.disarm(rig.held())
+    rig.beat()
+    rig.answer = False
+    name = rig.running(RampTo(400.0, 50.0), beats=2)
+    rig.leave(BEKOV)
+    rig.beat(4)
+    rig.disarm(name)
+    assert rig.phase(name) is Phase.CLOSED
+    (sentence,) = obstacles(rig, OTHER_FEED)
+    assert sentence.startswith("a write to pfe-a.")
+    assert obstacles(rig, OTHER_AMPLIFIER) == ()
 
 
 def test_a_bypass_keeps_its_interlock_and_the_feed_that_it_lets_run() -> None:

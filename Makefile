@@ -4,6 +4,7 @@
 #     (MQTT_URL reaches the demo by the environment, as make hands on what is set on its command line.)
 #   make test [TESTS=tests/wire]    make lint    make bench [BENCH=bus]    make lock [UPGRADE=--upgrade]    make wheel    make man
 #   make deb [DEB="py3.13 --twice"]    make test-systemd [SYSTEMD="-k this-machine"]    (as root, boots a container)
+#   make fuzz [TARGET=modbus-rtu] [SECONDS=60] [INPUTS=10000] [GUIDED=1]    make coverage [TESTS=tests/wire]
 
 PYTHON ?= python3
 VENV := .venv
@@ -11,11 +12,13 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet
 DEMO_READY := $(VENV)/.ready-demo
 DEV_READY := $(VENV)/.ready-dev
+PROOF_READY := $(VENV)/.ready-proof
 
 TESTS ?= tests
+PYTEST ?= $(BIN)/python -m pytest
 # What only computes runs on every core. What mostly waits (for plants, disks and people, all in real time) runs file beside file. What
 # looks at ports and clocks closely has the machine to itself afterwards, and so have the scenarios, which fill every core by themselves.
-COMPUTING := tests/core tests/wire tests/drivers tests/farstation tests/shell/grammar tests/shell/screens \
+COMPUTING := tests/core tests/wire tests/drivers tests/farstation tests/fuzz tests/shell/grammar tests/shell/screens \
 	$(wildcard tests/test_config*.py tests/test_driverfile*.py)
 WAITING := tests/stories tests/integration tests/console tests/support tests/outputs $(wildcard tests/shell/test_*.py)
 SIDE_BY_SIDE := 3
@@ -25,7 +28,7 @@ DEMO_WORDS = $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(ROUTES),--routes $(
 
 NATIVE := setup.py $(wildcard native/*.c native/*.h native/*.py)
 
-.PHONY: demo test test-systemd lint bench lock wheel deb man clean
+.PHONY: demo test test-systemd lint bench fuzz coverage lock wheel deb man clean
 .DELETE_ON_ERROR:
 
 demo: $(DEMO_READY)
@@ -33,11 +36,11 @@ demo: $(DEMO_READY)
 
 test: $(DEV_READY)
 ifeq ($(TESTS),tests)
-	$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(COMPUTING)
-	$(BIN)/python -m pytest --numprocesses $(SIDE_BY_SIDE) --dist loadfile $(WAITING)
-	$(BIN)/python -m pytest $(TESTS) $(addprefix --ignore=,$(COMPUTING) $(WAITING))
+	$(PYTEST) --numprocesses auto --dist worksteal $(COMPUTING)
+	$(PYTEST) --numprocesses $(SIDE_BY_SIDE) --dist loadfile $(WAITING)
+	$(PYTEST) $(TESTS) $(addprefix --ignore=,$(COMPUTING) $(WAITING))
 else
-	$(BIN)/python -m pytest $(TESTS)
+	$(PYTEST) $(TESTS)
 endif
 
 # The service on a real systemd, from the packages in dist/; they are built when there is none or something has changed since.
@@ -51,6 +54,24 @@ lint: $(DEV_READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# Every parser of outside bytes, for longer than the tests do. GUIDED=1: guided by what is gone through, with atheris.
+fuzz: $(if $(GUIDED),$(PROOF_READY),$(DEV_READY))
+	$(BIN)/python -m tests.fuzz $(TARGET) $(if $(INPUTS),--inputs $(INPUTS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(GUIDED),--guided)
+
+# Which branches the tests go through, the programs that they start included. It takes about twice as long as the tests.
+coverage: $(PROOF_READY)
+	rm -rf build/coverage && mkdir -p build/coverage
+	-$(MAKE) --ignore-errors test PYTEST="$(BIN)/coverage run $(COVERED) -m pytest"
+	$(BIN)/coverage combine --quiet $(COVERED)
+	$(BIN)/coverage html --quiet $(COVERED) --directory build/coverage/html
+	-$(BIN)/coverage report $(COVERED) --fail-under=95
+	$(BIN)/coverage report $(COVERED) --include="$(WHOLLY_COVERED)" --fail-under=100
+
+COVERED = --rcfile=tests/fuzz/coverage.toml --data-file=$(CURDIR)/build/coverage/data
+# The alarms, the outbox and whatever takes bytes apart: no branch of them without a test.
+WHOLLY_COVERED = stationd/core/alarm/*,stationd/wire/*,stationd/outputs/journal/outbox.py,stationd/outputs/*/codec.py,$(FAR_CODECS)
+FAR_CODECS = stationd/farstation/fields.py,stationd/farstation/message.py,stationd/farstation/seal.py,stationd/outputs/sparkplug/payload.py
+
 bench: $(DEMO_READY)
 	$(BIN)/stationd bench $(BENCH)
 
@@ -58,6 +79,7 @@ lock: $(DEV_READY)
 	$(BIN)/uv pip compile $(LOCK_WORDS) --all-extras --output-file requirements-dev.lock pyproject.toml
 	$(BIN)/uv pip compile $(LOCK_WORDS) --extra demo --extra build --constraints requirements-dev.lock \
 		--output-file requirements.lock pyproject.toml
+	$(BIN)/uv pip compile $(LOCK_WORDS) --output-file tests/fuzz/tools.lock tests/fuzz/tools.in
 	$(BIN)/python systemd/debian/lock.py
 
 # No address of a package index may get into the files; --no-annotate keeps a change of them readable.
@@ -119,3 +141,8 @@ $(DEV_READY): requirements-dev.lock pyproject.toml $(NATIVE) | $(VENV)/.made
 	$(PIP) --require-hashes --requirement requirements-dev.lock
 	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@ $(DEMO_READY)
+
+# What only `make fuzz GUIDED=1` and `make coverage` use.
+$(PROOF_READY): tests/fuzz/tools.lock $(DEV_READY)
+	$(PIP) --require-hashes --requirement tests/fuzz/tools.lock
+	@touch $@

@@ -1,4 +1,4 @@
-"""The outbox and a disk that takes its time: the worker that reads is real, and busy with a question that lasts as long as the test says."""
+"""The outbox and a disk that takes its time: the worker that reads is real, and busy with a question that the test lets end."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ async def waiting(directory: Path) -> AsyncIterator[Waiting]:
     path = directory / "journal.sqlite"
     with closing(Store(path, "run", NOW)) as store:
         store.write([record(1), record(2), record(3)], t=NOW.t)
-    worker, made = Worker("reader", path), list[Waiting]()
+    worker, made, delivered = Worker("reader", path), list[Waiting](), list[int]()
     outbox = Outbox(
         worker,
         lambda after: [each for each in made[0].memory if each.stamp.sequence > after],
         lambda: made[0].failing,
-        lambda ids: made[0].delivered.extend(ids),
+        delivered.extend,
     )
-    made.append(Waiting(outbox, worker, threading.Event()))
+    made.append(Waiting(outbox, worker, threading.Event(), delivered=delivered))
     worker.start()
     outbox.opened(BOOT)
     try:

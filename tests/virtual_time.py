@@ -82,7 +82,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self, selector: VirtualSelector | None = None) -> None:
         self._virtual = selector or VirtualSelector()
         super().__init__(self._virtual)
-        self.set_default_executor(ThreadPoolExecutor(max_workers=2))
+        self._workers = ThreadPoolExecutor(max_workers=2)
+        self.set_default_executor(self._workers)
 
     def time(self) -> float:
         return self._virtual.now
@@ -92,6 +93,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         done = super().run_in_executor(executor, func, *args)
         done.add_done_callback(self._seen)
         return done
+
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - the signature is asyncio's
+        """End the workers here: asyncio does so in one more thread, whose end the clock would not wait for."""
+        self._workers.shutdown()
 
     def _seen(self, _: asyncio.Future[Any]) -> None:
         self._virtual.pending -= 1

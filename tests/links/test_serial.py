@@ -127,7 +127,7 @@ async def test_a_cancellation_is_never_lost_in_an_opening_that_fails(tmp_path: P
 
 
 def test_an_opening_that_hangs_is_a_port_that_cannot_be_opened_and_costs_one_thread_however_often_it_is_tried(tmp_path: Path) -> None:
-    comes_back, closed = threading.Event(), threading.Event()
+    comes_back, closed, late = threading.Event(), threading.Event(), list[serial.Serial]()
 
     class Late(serial.Serial):
         def close(self) -> None:
@@ -135,7 +135,8 @@ def test_an_opening_that_hangs_is_a_port_that_cannot_be_opened_and_costs_one_thr
 
     def hangs(_: PortSettings) -> serial.Serial:
         comes_back.wait()
-        return Late()
+        late.append(Late())
+        return late[-1]
 
     async def main() -> None:
         settings, causes = PortSettings(str(tmp_path / "ttyS0")), list[str]()

@@ -245,6 +245,19 @@ def test_a_broker_that_cannot_be_reached_starves_nothing() -> None:
     play(scene, broker=True)
 
 
+def test_a_connection_to_the_broker_that_stands_and_takes_nothing_for_a_minute_is_made_anew() -> None:
+    async def scene(here: Here) -> None:
+        assert here.app.mqtt is not None
+        here.app.mqtt.came(asyncio.get_running_loop().time())
+        await asyncio.sleep(TWICE_S + 5.0)
+        assert here.rebuilt() == {}
+        await asyncio.sleep(10.0)
+        assert here.rebuilt() == {"mqtt": 1}
+        assert here.starved_s() <= WATCHDOG_S / 2
+
+    play(scene, broker=True)
+
+
 def test_every_part_that_can_hang_by_itself_has_a_sign_of_life() -> None:
     """Those without one only wait for others: for clients, or to feed the watchdog."""
 

@@ -62,18 +62,19 @@ class Hands:
                     end, _, quantity = act.command.partition(".")
                     return float(control(act.address, {"do": "truth"})["ok"][end][quantity]) * act.scale
                 case Way.SCPI:
-                    return float(_scpi(act.address, act.command or "READ?")) * act.scale
+                    return float(_scpi(act.address, act.command or "READ?").split()[0]) * act.scale  # some add the unit: "12.00 V"
                 case Way.MODBUS_COIL:
                     return float(self._input(act))
                 case _:
                     raise ValueError(f"a meter cannot be read by {act.way.value}")
-        except (OSError, ValueError, KeyError, struct.error) as error:
+        except (OSError, ValueError, KeyError, struct.error, IndexError) as error:
             raise RigFailed(f"meter {name}, {act.way.value} {act.address}: {error}") from error
 
     def _switch(self, act: Act, verb: str, fields: Mapping[str, object]) -> float:
         """Switch the coil of an output; the fields name it by `device`, `which` or `port`, and say `on` or `closed`. "off": all coils."""
         name = str(fields.get("device") or fields.get("which") or fields.get("port") or "out")
         on = bool(fields.get("on", fields.get("closed", True))) and verb != "off"
+        on = on is not act.inverted if verb != "off" else False
         for coil in act.outputs.values() if verb == "off" else (act.outputs[name],):
             self._modbus(act.address, struct.pack(">BHH", 5, coil, COIL_ON if on else COIL_OFF))
         return time.monotonic()

@@ -43,7 +43,7 @@ def open_bench(file: RigFile, program: tuple[str, ...], person: str, failed: Cal
 
 
 def _own(file: RigFile, person: str) -> Mapping[str, str]:
-    verbs = {verb: "" if verb in file.acts else NOT_THERE.format(verb) for verb in VERBS}
+    verbs = {verb: "" if verb in file.acts else NOT_THERE.format(verb) for verb in VERBS} | {"repair": ""}
     return {**verbs, **{f"meter:{name}": "" for name in file.meters}, "acts": "" if person else NOBODY}
 
 

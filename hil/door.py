@@ -189,9 +189,10 @@ def write_user_files(folder: Path, accounts: dict[str, Account]) -> tuple[Path, 
     members = ",".join(accounts)
     groups = [f"stationd-{role}:x:{FIRST_GID + place}:{members}" for place, role in enumerate(ROLES)]
     own = [f"{each.name}:x:{each.gid}:" for each in accounts.values()]
-    kept = [line for line in Path("/etc/group").read_text().splitlines() if not line.startswith("stationd-")]
-    passwd.write_text("\n".join([*Path("/etc/passwd").read_text().splitlines(), *users]) + "\n")
-    group.write_text("\n".join([*kept, *groups, *own]) + "\n")
+    ours = {line.partition(":")[0] for line in (*users, *groups, *own)}  # the machine may have some of these names too
+    for path, machine, more in ((passwd, Path("/etc/passwd"), users), (group, Path("/etc/group"), [*groups, *own])):
+        kept = [line for line in machine.read_text().splitlines() if line.partition(":")[0] not in ours]
+        path.write_text("\n".join([*kept, *more]) + "\n")
     return passwd, group
 
 

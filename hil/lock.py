@@ -123,7 +123,7 @@ def _labgrid(place: str, verb: str) -> None:
         words = ["labgrid-client", "-p", place, verb]
         said = subprocess.run(words, capture_output=True, text=True, timeout=LABGRID_S, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise Busy(f"labgrid-client cannot {verb} place {place}: {error}") from error
+        raise Busy(f"labgrid-client cannot {verb} the place {place}: {error}") from error
     if said.returncode != 0:
         raise Busy(f"labgrid: place {place}: {(said.stderr or said.stdout).strip()}")
 

@@ -77,7 +77,8 @@ class StationSection:
 class Act:
     """`[hil.act.VERB]` or `[hil.meter.NAME]`: how one thing of the bench is done or measured.
 
-    `command` is what is sent, with {fields}; `settles_s` how long after the answer it is certainly done; `outputs` coils by their name.
+    `command` is what is sent, with {fields}; `settles_s` how long after the answer it is certainly done; `outputs` coils by their name;
+    `inverted` that a coil that draws opens its contact: without current everything is as in service.
     """
 
     way: Way
@@ -86,6 +87,7 @@ class Act:
     settles_s: float = 0.0
     scale: float = 1.0
     outputs: Mapping[str, int] = field(default_factory=dict)
+    inverted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +150,6 @@ class RigFile:
 
 
 VERBS = ("power", "load", "shunt", "cut", "repair", "attenuate", "contact", "feed", "truth", "written")
-KEYS_OF_ACT = ("way", "address", "command", "settles_s", "scale", "outputs")
 
 
 def find(name: str) -> Path:
@@ -269,6 +270,7 @@ def _act(table: Table) -> Act:
         table.number("settles_s", 0.0, 0.0, 60.0),
         table.number("scale", 1.0),
         outputs,
+        table.flag("inverted", False),
     )
     if act.way is not Way.LABGRID and not act.address:
         table.wrong("address", "is missing; where the instrument or the relay box is")
@@ -314,7 +316,7 @@ def _safety(table: Table) -> Safety:
 def _check(rig: RigFile, raw: Mapping[str, Any], hil: Table) -> None:
     """Note what is wrong between the sections."""
     _check_kind(rig, hil)
-    known = tuple(raw.get("port", {})) if rig.kind is Kind.SIM else tuple(rig.ports)
+    known = (*raw.get("port", {}), *rig.ports)
     for name in rig.proxied:
         if name not in known:
             hil.wrong("proxied", f"there is no port {name!r}{meant(name, known)}")

@@ -213,4 +213,5 @@ class Station:
             return ", ".join(down)
         if feed and page.value("stationd_pfe_output_current_amperes", device=feed) is None:
             return f"the current of {feed}"
-        return "" if len(page.values("stationd_optical_los")) == 2 * self.section.pairs else "taps of light"
+        taps = self.config.read_text(encoding="utf-8").count("[[sampler.channel]]")
+        return "" if len(page.values("stationd_optical_los")) == taps else "taps of light"

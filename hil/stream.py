@@ -128,9 +128,8 @@ class Stream:
     def _send(self, link: socket.socket, way: _Way, piece: bytes) -> None:
         if self.over or self._swallowed():
             return
-        for fault in self.toxics:
-            if fault.kind is Kind.LIMIT_DATA:
-                piece = piece[: max(0, int(fault.param("size")) - way.passed)]
+        limits = [int(fault.param("size")) for fault in self.toxics if fault.kind is Kind.LIMIT_DATA] if way is self._down else []
+        piece = piece[: max(0, min(limits) - way.passed)] if limits else piece
         way.passed += len(piece)
         try:
             link.setblocking(True)
@@ -140,7 +139,7 @@ class Stream:
         except OSError:
             self._finish()
             return
-        if any(fault.kind is Kind.LIMIT_DATA and way.passed >= fault.param("size") for fault in self.toxics):
+        if limits and way.passed >= min(limits):
             self._finish()
 
     def _slices(self, data: bytes) -> list[tuple[float, bytes]]:

@@ -7,6 +7,7 @@ faults.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from hil.acts import Hands, RigFailed, control
 from hil.rig import Missing
 from hil.rigfile import Act, RigFile, Way
 
+OPEN_IN_SERVICE = ("earthed", "local")  # of a station in service, not earthed and operated from afar
 PORT = re.compile(r"(?P<end>[ab])-fp(?P<pair>\d+)-rx")
 
 
@@ -22,12 +24,26 @@ class Verbs:
 
     def __init__(self, file: RigFile, hands: Hands, acts: Mapping[str, Act], meters: Mapping[str, Act]) -> None:
         self._file, self._hands, self._acts, self._meters = file, hands, acts, meters
+        self._undo: dict[tuple[str, str], Mapping[str, object]] = {}  # what brings each thing back that was changed here
 
     def do(self, verb: str, fields: Mapping[str, object]) -> float:
         """Carry out a verb; Missing where the rig does not have it."""
+        if verb == "repair" and verb not in self._acts:
+            return self._repair()
         if verb not in self._acts:
             raise Missing(f"rig {self._file.name} has no {verb!r} ([hil.act.{verb}])")
+        back = _back(verb, fields)
+        if back is not None:
+            self._undo[verb, str(fields.get("which") or fields.get("port"))] = back
         return self._hands.do(self._acts[verb], verb, fields)
+
+    def _repair(self) -> float:
+        """Bring back, by hand, everything that was changed by hand, the last first."""
+        done_t = time.monotonic()
+        for (verb, _), fields in reversed(list(self._undo.items())):
+            done_t = self._hands.do(self._acts[verb], verb, fields)
+        self._undo.clear()
+        return done_t
 
     def attenuate(self, port: str, db: float) -> float:
         """Weaken the light at a port such as a-fp1-rx."""
@@ -63,6 +79,19 @@ class Verbs:
 
     def _end(self, station: str) -> str:
         return self._file.stations[station].end
+
+
+def _back(verb: str, fields: Mapping[str, object]) -> Mapping[str, object] | None:
+    """Return what undoes a verb, None where nothing does: mains, loads and panels are set anew by who needs them."""
+    match verb:
+        case "attenuate":
+            return {**fields, "db": 0.0}
+        case "shunt" | "cut":
+            return {**fields, "on": False}
+        case "contact":
+            return {**fields, "closed": fields["which"] not in OPEN_IN_SERVICE}
+        case _:
+            return None
 
 
 def by_control(address: str, verbs: Sequence[str]) -> tuple[dict[str, Act], dict[str, Act]]:

@@ -84,12 +84,13 @@ def test_every_contact_raises_its_alarm_and_every_interlock_refuses(rig: RigAtWo
 def test_every_limit_of_the_current_trips_at_its_limit_and_not_before(rig: RigAtWork, aktau: Station, measure: Sheet) -> None:
     """All feeds together just inside each limit, then just outside of it; in the end everything is gone again."""
     nominal_ma = float(_file(aktau)["pfe"][aktau.section.feed]["nominal_ma"])
+    keys = frozenset(f"{aktau.section.feed}/{each.key}" for each in LIMITS)
+    alarms.wait_gone(aktau, keys, GONE_S)
     for way in (1.0, -1.0):
         for limit in (each for each in LIMITS if (each.share - 1.0) * way > 0):
             _trip(rig, aktau, measure, limit, nominal_ma)
         _all_feeds(rig, nominal_ma)
     rig.repair()
-    keys = frozenset(f"{aktau.section.feed}/{each.key}" for each in LIMITS)
     measure("current_limits_all_gone", alarms.wait_gone(aktau, keys, GONE_S), "s", lo=0.0, hi=GONE_S)
 
 

@@ -5,6 +5,7 @@
 #   make test [TESTS=tests/wire]    make lint    make bench [BENCH=bus]    make lock [UPGRADE=--upgrade]    make wheel    make man
 #   make deb [DEB="py3.13 --twice"]    make test-systemd [SYSTEMD="-k this-machine"]    (as root, boots a container)
 #   make fuzz [TARGET=modbus-rtu] [SECONDS=60] [INPUTS=10000] [GUIDED=1]    make coverage [TESTS=tests/wire]
+#   make hil [RIG=sim] [SCENARIOS="test_ramp.py test_light.py"] [HOURS=24] [SEED=1] [PERSON="A. Bekov"]
 
 PYTHON ?= python3
 VENV := .venv
@@ -28,7 +29,7 @@ DEMO_WORDS = $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(ROUTES),--routes $(
 
 NATIVE := setup.py $(wildcard native/*.c native/*.h native/*.py)
 
-.PHONY: demo test test-systemd lint bench fuzz coverage lock wheel deb man clean
+.PHONY: demo test test-systemd hil lint bench fuzz coverage lock wheel deb man clean
 .DELETE_ON_ERROR:
 
 demo: $(DEMO_READY)
@@ -48,6 +49,13 @@ test-systemd: $(DEV_READY)
 	@[ -n "$$(ls dist/*.deb 2>/dev/null)" ] && [ -z "$$(find stationd drivers native systemd -type f ! -name '*.pyc' ! -name '*.so' \
 		-newer "$$(ls -t dist/*.deb | tail -1)")" ] || $(MAKE) deb
 	$(BIN)/python -m pytest tests/systemd/booted.py $(SYSTEMD)
+
+# The scenarios of hil/ on a rig: the simulated one, or RIG=bench-sim, or a bench of hil/rigs. PERSON="NAME": who is present at a bench.
+hil: $(DEV_READY)
+	$(BIN)/python -m pytest $(addprefix hil/scenarios/,$(SCENARIOS)) $(if $(SCENARIOS),,hil) --rig $(RIG) $(if $(HOURS),--hours $(HOURS)) \
+		$(if $(SEED),--seed $(SEED)) $(if $(PERSON),--person "$(PERSON)") --junitxml=build/hil/$(notdir $(basename $(RIG))).xml
+
+RIG ?= sim
 
 lint: $(DEV_READY)
 	$(BIN)/ruff check .

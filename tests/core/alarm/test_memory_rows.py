@@ -109,3 +109,10 @@ def test_a_late_memory_that_does_not_say_who_acknowledged_acknowledges_nothing()
     desk.wait(5.0)
     desk.alarms.recall(Snapshot(90.0, 7, (Row(str(EFFECT.key), "ac----", occurrence=1, count=1),), {}), desk.t, 10.0)
     assert desk.letter(EFFECT.key) == "B"
+
+
+def test_a_row_that_waits_to_be_told_although_somebody_has_seen_it_is_told_to_nobody() -> None:
+    for flags, told in (("a-----", [EFFECT.key]), ("ac----", [])):
+        desk = restored(PLAN, Row(str(EFFECT.key), flags, occurrence=1, count=1, due_t=91.0))
+        desk.wait(10.0)
+        assert [each.key for each in desk.told()] == told

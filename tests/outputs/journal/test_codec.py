@@ -85,6 +85,14 @@ def test_bytes_that_are_no_series_are_unreadable_and_nothing_worse(data: bytes) 
             decode(data)
 
 
+def test_qualities_that_cover_fewer_readings_than_there_are_make_a_series_unreadable() -> None:
+    whole = codec.encode_series(Series([1, 2, 3], [1.0, None, 2.0], [GOOD, BAD, GOOD]))
+    runs = bytes((6, 0, 1, 1, 1, 0, 1))  # three runs of one reading each: good, bad, good
+    assert whole.count(runs) == 1
+    with pytest.raises(Unreadable, match="do not cover"):
+        codec.decode_series(whole.replace(runs, bytes((4, 0, 1, 1, 1))))
+
+
 def test_minutes_that_count_their_mean_in_no_parts_are_unreadable() -> None:
     one = encode_minutes([Minute(0, 60, 1.0, 1.5, 2.0, GOOD)], 0.5)
     assert one.count(bytes((10,))) == 1, "the mean is counted in tenths of a digit"

@@ -7,11 +7,9 @@ What it is: made of a rig file and of the addresses of the plant's ports; it kno
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
 import shutil
 import signal
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -206,8 +204,8 @@ class House:
 
 
 def _from_tree(program: tuple[str, ...]) -> bool:
-    """Whether the program is the module of this tree, which is found from here, and not an installed one."""
-    return program[0] == sys.executable and os.access(ROOT / "stationd", os.R_OK)
+    """Whether the program is a module, which is found from the top of this tree, and not an installed command."""
+    return "-m" in program
 
 
 def _done(*works: Callable[[], object]) -> int:

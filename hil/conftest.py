@@ -124,6 +124,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         except RigFailed as why:
             pytest.exit(f"rig {run.file.name} has failed: {why}", returncode=3)
     assert run.rig is not None
+    if run.broken:
+        pytest.exit(f"rig {run.file.name} has failed: {run.broken}", returncode=3)
     item.stash[BEGUN] = (time.time(), time.monotonic(), len(run.rig.house.log.entries))
     item.stash[REPORTS] = {}
     marker = item.get_closest_marker("rig")
@@ -159,7 +161,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     broken = call.excinfo is not None and call.excinfo.errisinstance(RigFailed)
     marker = item.get_closest_marker("rig")
     if report.failed and (broken or (marker and marker.kwargs.get("acts"))):
-        run.failed(f"{item.nodeid}: {call.excinfo.value if call.excinfo else ''}"[:500])
+        reason = f"{item.nodeid}: {call.excinfo.value if call.excinfo else ''}"[:500]
+        (run.broke if broken else run.failed)(reason)
     if report.when == "teardown":
         record = _record(item, run, broken=broken)
         run.records.append(record)

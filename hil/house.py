@@ -7,6 +7,7 @@ What it is: made of a rig file and of the addresses of the plant's ports; it kno
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 import shutil
 import signal
@@ -15,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from hil import clock
+from hil import clock, lossy
 from hil.broker import MISSING as NO_BROKER
 from hil.broker import Broker, mosquitto
 from hil.door import persons_possible, rig_accounts, write_user_files
@@ -27,7 +28,7 @@ from hil.rigfile import PortSection, RigFile
 from hil.station import Station, Surroundings
 
 ROOT = Path(__file__).resolve().parent.parent
-NO_FUSE = "there is no FUSE on this machine; to run this: apt install fuse3"
+PREFIX = "stationd-hil-run-"
 BROKER = "broker"  # its name in the fault box, and as the place of a fault
 TOPICS = ("stationd/#", "spBv1.0/#")
 
@@ -39,7 +40,8 @@ class House:
         self, file: RigFile, ports: Mapping[str, PortSection], light: Mapping[str, str], program: tuple[str, ...], mode: str
     ) -> None:
         self.file = file
-        self.folder = Path(tempfile.mkdtemp(prefix="stationd-hil-"))
+        _clear_abandoned()
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
         self.folder.chmod(0o711)  # the rig's persons reach the control sockets in it
         self.log = FaultLog(self.folder / "faults.jsonl")
         self.box = FaultBox(self.folder)
@@ -77,7 +79,7 @@ class House:
             "fault:process": "",
             "fault:power": "",
             "fault:clock": clock.possible(),
-            "fault:disk": "" if Path("/dev/fuse").exists() and shutil.which("fusermount3") else NO_FUSE,
+            "fault:disk": lossy.possible(),
         }
 
     @property
@@ -115,7 +117,7 @@ class House:
             case Layer.CLOCK:
                 return self._begin_clock(fault)
             case Layer.DISK:
-                raise Missing("faults of the disk are set on its mount point: hil.lossyfs")
+                return self._begin_disk(fault)
             case _:
                 self.box.apply(fault)
                 return lambda: self.box.heal(fault)
@@ -171,6 +173,19 @@ class House:
                 wall.say(clock.Says.UNSYNCHRONISED)
         return lambda: _done(wall.right)
 
+    def _begin_disk(self, fault: Fault) -> Callable[[], int]:
+        """Begin a fault of a station's disk; with what was not synced its process goes too, and is started again at the end."""
+        station = self.stations[fault.where]
+        disk = station.disk
+        if disk is None:
+            raise Missing("the state of the station has to lie on a disk of its own first: hil.lossy")
+        if fault.kind is Kind.DISK_LOST:
+            station.kill()
+            disk.begin(fault)
+            return lambda: _done(station.start)
+        disk.begin(fault)
+        return lambda: _done(disk.end)
+
     def _lay(self, name: str, port: PortSection) -> str:
         """Return what a station opens for a port: through the fault box where the rig says so."""
         return self.box.lay(name, port) if name in self.file.proxied else port.address or port.path
@@ -201,6 +216,14 @@ class House:
             made[name] = Station(name, section, home, around)
             made[name].write()
         return made
+
+
+def _clear_abandoned() -> None:
+    """Remove the folders of runs that were killed."""
+    for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*-*"):
+        process = left.name.removeprefix(PREFIX).partition("-")[0]
+        if process.isdecimal() and not Path("/proc", process).exists() and left.lstat().st_uid == os.geteuid():
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _from_tree(program: tuple[str, ...]) -> bool:

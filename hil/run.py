@@ -53,6 +53,7 @@ class Run:
     token: str = ""
     records: list[Record] = field(default_factory=list)
     rig: RigAtWork | None = None
+    broken: str = ""  # why the rig itself cannot be used any more, if so
     _stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     _bench: Bench | None = None
 
@@ -80,16 +81,21 @@ class Run:
                 if self.file.kind is Kind.SIM:
                     self.rig = open_sim(self.file, program)
                 else:
-                    self.rig = open_bench(self.file, program, self.wanted.person, self.failed)
+                    self.rig = open_bench(self.file, program, self.wanted.person, self.broke)
             except RigFailed as why:
-                self.failed(str(why))
+                self.broke(str(why))
                 raise
             self._stack.callback(self.rig.close)
             self._bench = self._describe(self.rig)
         return self.rig
 
+    def broke(self, reason: str) -> None:
+        """Note that the rig itself has failed: nothing more is done on it, now and until somebody has looked."""
+        self.broken = self.broken or reason
+        self.failed(reason)
+
     def failed(self, reason: str) -> None:
-        """Note that the rig itself has failed: nobody uses it until somebody has looked."""
+        """Latch the rig, if it is one that latches: nobody uses it until somebody has looked."""
         if self.file.latches:
             Rack().latch(self.file.name, reason, self.token)
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from hil.door import AS_ANOTHER_MACHINE, DIAGNOSTICS, Account, Person
+from hil.lossy import LossyDisk
 from hil.page import Page
 from hil.rigfile import StationSection
 from hil.tether import TETHER
@@ -58,6 +59,7 @@ class Station:
     environment: dict[str, str] = field(default_factory=dict)
     program: tuple[str, ...] = ()
     process: subprocess.Popen[bytes] | None = None
+    disk: LossyDisk | None = None
     _people: dict[str, Person] = field(default_factory=dict)
     _metrics: str = ""
 

@@ -57,7 +57,10 @@ class Verbs:
         return self.do("contact", {"end": self._end(station), "which": which, "closed": closed})
 
     def feed(self, station: str, current_ma: float) -> float:
-        """Set a feed at its panel."""
+        """Set a feed at its panel. ValueError above the ceiling of the bench."""
+        safety = self._file.safety
+        if safety is not None and current_ma > safety.current_ma:
+            raise ValueError(f"{current_ma:g} mA is above the rig's ceiling of {safety.current_ma:g} mA")
         return self.do("feed", {"end": self._end(station), "on": current_ma > 0, "current_ma": current_ma})
 
     def measure(self, meter: str) -> float:

@@ -51,6 +51,12 @@ def test_what_the_rig_lacks_is_said_with_the_key_that_would_give_it(box: RelayBo
         verbs(box).written(0)
 
 
+def test_no_feed_is_set_above_the_ceiling_of_the_bench(box: RelayBox) -> None:
+    with pytest.raises(ValueError, match=r"1200 mA is above the rig's ceiling of 1100 mA"):
+        verbs(box).feed("rack", 1200.0)
+    assert box.orders == []
+
+
 def test_a_port_without_a_name_that_a_rig_knows_is_a_mistake(box: RelayBox) -> None:
     with pytest.raises(ValueError, match="no optical port of a rig"):
         verbs(box).attenuate("somewhere", 3.0)

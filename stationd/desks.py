@@ -26,7 +26,7 @@ class Desks:
     def __init__(self, plans: Plans, now: float) -> None:
         self.plans = plans
         self.board = Board(plans.units, now)
-        self.alarms = Alarms(plans.alarms, now)
+        self.alarms = Alarms(plans.alarms, now, plans.causes)
         self.acting = Operations(plans.acting, now)
         self.watch = LineWatch(plans.line, now) if plans.line is not None else None
         self.station = Station(self.board.periods(), self.alarms, self.watch, self.acting)
@@ -50,7 +50,7 @@ class Desks:
             self.watch.replan(plans.line, anew, now)
         effects: list[Effect] = []
         if anew or plans.alarms != before.alarms:
-            alarmed = self.alarms.replan(plans.alarms, anew, now)
+            alarmed = self.alarms.replan(plans.alarms, anew, now, plans.causes)
             effects += [*alarmed, *self.station.heed(alarmed, now)]
         if anew or change.lines or plans.acting != before.acting:
             effects += self.station.follow(self.acting.replan(plans.acting, anew, now), now)

@@ -13,6 +13,7 @@ from stationd.config.effective import Source
 from stationd.config.far_station import far_unit_of
 from stationd.config.line_plan import line_plan
 from stationd.config.parts import device_of, taps_of
+from stationd.core.alarm.inhibit import Graph, graph
 from stationd.core.alarm.plan import Plan
 from stationd.core.line.plan import LinePlan
 from stationd.core.operation.plan import ActingPlan
@@ -23,7 +24,7 @@ from stationd.farstation.unit import FarUnit
 
 @dataclass(frozen=True, slots=True)
 class Plans:
-    """One generation of a station. `units` is everything with points: devices, taps, the far station."""
+    """One generation of a station. `units` is everything with points: devices, taps, the far station; `causes` is what explains what."""
 
     config: StationConfig
     drivers: Mapping[str, Driver]
@@ -32,6 +33,7 @@ class Plans:
     far_unit: FarUnit | None
     units: tuple[Unit, ...]
     alarms: Plan
+    causes: Graph
     acting: ActingPlan
     line: LinePlan | None
 
@@ -50,7 +52,6 @@ def plans_of(config: StationConfig, drivers: Mapping[str, Driver], source: Sourc
     devices = {name: device_of(name, section, config, drivers) for name, section in config.device.items()}
     far_unit = far_unit_of(config)
     units: tuple[Unit, ...] = (*devices.values(), *taps_of(config), *([far_unit] if far_unit is not None else []))
-    return Plans(
-        config, drivers, source, devices, far_unit, units,
-        alarm_plan(config, drivers), acting_plan(config, drivers), line_plan(config, drivers),
-    )  # fmt: skip
+    alarms = alarm_plan(config, drivers)
+    acting, line = acting_plan(config, drivers), line_plan(config, drivers)
+    return Plans(config, drivers, source, devices, far_unit, units, alarms, graph(alarms.links), acting, line)

@@ -22,14 +22,16 @@ from dataclasses import replace
 from stationd.core.alarm import condition
 from stationd.core.alarm.condition import Look
 from stationd.core.alarm.flood import Figures
+from stationd.core.alarm.inhibit import Graph
 from stationd.core.alarm.ledger import By, Due, Ledger
 from stationd.core.alarm.machine import Letter
-from stationd.core.alarm.memory import Snapshot, carry_on, changed_rows, restore, snapshot
+from stationd.core.alarm.memory import Snapshot, changed_rows, restore, snapshot
 from stationd.core.alarm.orders import obey
 from stationd.core.alarm.plan import SAMPLER, STATION, Plan
 from stationd.core.alarm.recall import recall
 from stationd.core.alarm.shelving import SHELF_WARNING_S
 from stationd.core.alarm.standing import News, Standing
+from stationd.core.alarm.succession import succeed
 from stationd.core.alarm.type import AlarmKey, Severity
 from stationd.core.alarm.words import AlarmView, Answer, Effect, Order, Signal
 from stationd.core.model import (
@@ -66,14 +68,17 @@ SAMPLER_LOST = AlarmKey(SAMPLER, "SAMPLER-LOST")
 
 
 class Alarms:
-    """All alarms of a station. A fresh desk knows nothing: what is wrong is found from readings and signals."""
+    """All alarms of a station. A fresh desk knows nothing: what is wrong is found from readings and signals.
 
-    def __init__(self, plan: Plan, now: float) -> None:
-        self._begin(plan, now)
+    `links` is the graph of the plan's links, where somebody has made it already.
+    """
 
-    def _begin(self, plan: Plan, now: float) -> None:
+    def __init__(self, plan: Plan, now: float, links: Graph | None = None) -> None:
+        self._begin(plan, now, links)
+
+    def _begin(self, plan: Plan, now: float, links: Graph | None) -> None:
         self.plan = plan
-        self.ledger = Ledger(plan, now)
+        self.ledger = Ledger(plan, now, links)
         self._watchers: dict[PointId, list[AlarmKey]] = {}
         for key, rule in plan.rules.items():
             if rule.point is not None:
@@ -141,18 +146,17 @@ class Alarms:
         """Take up what was kept although this desk has begun without it: the journal came late."""
         return recall(self.ledger, kept, now, elapsed_s, utc)
 
-    def replan(self, plan: Plan, anew: Container[str], now: float) -> list[Effect]:
+    def replan(self, plan: Plan, anew: Container[str], now: float, links: Graph | None = None) -> list[Effect]:
         """Go on by another plan, of a station of which the devices in `anew` are others; return what follows, in order.
 
         What an alarm was it stays: letters, shelves, times, and of one whose rule is the same the delay that runs. One that is none
         any more is recorded as gone; one whose rule is another is looked at anew with the next reading, as after a restart.
         """
         self._expire(now)
-        effects, kept, before = self.ledger.take(), self.snapshot(now), self.ledger
+        effects, before = self.ledger.take(), self.ledger
         watched, heard = set(self.plan.periods), set(self.plan.silent) - {point for points in self._missing.values() for point in points}
-        self._begin(plan, now)
-        effects += restore(self.ledger, kept, now)
-        carry_on(self.ledger, before, anew)
+        self._begin(plan, now, links)
+        effects += succeed(self.ledger, before, anew, now)
         for point in [point for point in plan.periods if point in watched and point.device not in anew]:
             self.ledger.timers.set((Due.FIRST_READING, point), before.timers.of((Due.FIRST_READING, point)))
         for point in [point for point in plan.silent if point in heard and point.device not in anew]:

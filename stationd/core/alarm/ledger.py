@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from stationd.core.alarm.flood import Flood
-from stationd.core.alarm.inhibit import Explanation, Inhibitor, graph
+from stationd.core.alarm.inhibit import Explanation, Graph, Inhibitor, graph
 from stationd.core.alarm.machine import Denial, Event, Letter, letter, step
 from stationd.core.alarm.plan import Plan
 from stationd.core.alarm.shelving import SHELF_WARNING_S, longest_shelf_s
@@ -58,10 +58,10 @@ NOBODY = By()
 class Ledger:
     """All alarms of a station. `changed` names those that differ from what was last taken for the memory."""
 
-    def __init__(self, plan: Plan, now: float) -> None:
+    def __init__(self, plan: Plan, now: float, links: Graph | None = None) -> None:
         self.standings = {key: standing(rule) for key, rule in plan.rules.items()}
         self.timers: Timers[tuple[Due, AlarmKey | PointId]] = Timers()
-        self.inhibitor = Inhibitor(graph(plan.links))
+        self.inhibitor = Inhibitor(links if links is not None else graph(plan.links))
         self.flood = Flood(now)
         self.number = 0
         self.changed: set[AlarmKey] = set()

@@ -16,7 +16,7 @@ their times are those of the new run.
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
@@ -146,13 +146,13 @@ def _fits(kind: str, value: object) -> bool:
 
 def snapshot(ledger: Ledger, now: float) -> Snapshot:
     """Return everything that must be known again."""
-    rows = tuple(_row(ledger, alarm) for alarm in ledger.standings.values())
+    rows = tuple(row_of_alarm(ledger, alarm) for alarm in ledger.standings.values())
     return Snapshot(now, ledger.number, rows, plain_counts(ledger.flood.counts()))
 
 
 def changed_rows(ledger: Ledger, now: float) -> Snapshot:
     """Return only the rows that differ since the last call."""
-    rows = tuple(_row(ledger, ledger.standings[key]) for key in sorted(ledger.changed))
+    rows = tuple(row_of_alarm(ledger, ledger.standings[key]) for key in sorted(ledger.changed))
     ledger.changed.clear()
     return Snapshot(now, ledger.number, rows, plain_counts(ledger.flood.counts()))
 
@@ -168,28 +168,20 @@ def restore(ledger: Ledger, kept: Snapshot, now: float, elapsed_s: float = 0.0, 
     shift = Shift(now, now - kept.t - max(elapsed_s, 0.0), kept.t, utc)
     ledger.number = kept.number
     ledger.flood.restore(counts_of(kept.counts, kept.t, shift.by_s))
-    rows = {key: row for row in kept.rows if (key := alarm_key(row.key)) is not None}
-    for key, row in rows.items():
-        if key in ledger.standings:
-            _put_back(ledger, ledger.standings[key], row, shift)
-        elif (before := letter(flags_of(row.flags))) is not Letter.NORMAL:
-            ledger.forget(key, before, Severity(row.worst), row.occurrence, now)
-    _tidy(ledger, now)
+    put_back(ledger, kept.rows, shift)
+    tidy(ledger, now)
     ledger.changed |= set(ledger.standings)
     return ledger.take()
 
 
-def carry_on(ledger: Ledger, before: Ledger, anew: Container[str]) -> None:
-    """Take over what no row holds from the ledger that this one takes the place of, in the same run: running delays, counts.
-
-    Only of alarms whose rule is the same, and not of the devices that are `anew`.
-    """
-    for key, alarm in ledger.standings.items():
-        known = before.standings.get(key)
-        if known is not None and known.rule == alarm.rule and key.resource not in anew:
-            alarm.state, alarm.last, alarm.unknown, alarm.found_t = known.state, known.last, known.unknown, known.found_t
-            ledger.timers.set((Due.CONDITION, key), condition.deadline(alarm.rule.condition, alarm.state))
-    ledger.flood, ledger.last_raise_t = before.flood, before.last_raise_t
+def put_back(ledger: Ledger, kept: Iterable[Row], shift: Shift) -> None:
+    """Put rows back; what the station has no more is recorded as gone."""
+    rows = {key: row for row in kept if (key := alarm_key(row.key)) is not None}
+    for key, row in rows.items():
+        if key in ledger.standings:
+            _put_back(ledger, ledger.standings[key], row, shift)
+        elif (before := letter(flags_of(row.flags))) is not Letter.NORMAL:
+            ledger.forget(key, before, Severity(row.worst), row.occurrence, shift.now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +211,8 @@ class Shift:
 # From the desk to rows.
 
 
-def _row(ledger: Ledger, alarm: Standing) -> Row:
+def row_of_alarm(ledger: Ledger, alarm: Standing) -> Row:
+    """Return an alarm as it stands, in plain values."""
     flags, state, known = alarm.flags, alarm.state, ledger.inhibitor.known(alarm.key)
     set_ = (flags.active, flags.acked, flags.latched, flags.shelved, flags.suppressed, flags.out_of_service)
     row = Row(
@@ -318,7 +311,7 @@ def state_of(row: Row, shift: Shift) -> condition.State:
     )
 
 
-def _tidy(ledger: Ledger, now: float) -> None:
+def tidy(ledger: Ledger, now: float) -> None:
     """Let a changed configuration have its way: types that latch no more, shelves and causes that are no longer allowed.
 
     A cause that explains other alarms still, and this one no longer, is none of it any more: nothing would ever take it away.

@@ -369,8 +369,8 @@ class LineWatch:
         restart, with what was read last.
         """
         saved, same_feeds = self.saved(now), _electrical(self.plan) == _electrical(plan) and not any(f.device in anew for f in plan.feeds)
-        self._values = {point: each for point, each in self._values.items() if point in plan.points() and point.device not in anew}
         self._lay_out(plan)
+        self._values = {point: each for point, each in self._values.items() if point in self._points and point.device not in anew}
         for part in (self._chronicle, self.light):
             part.replan(plan, anew)
         self._side.replan(plan)

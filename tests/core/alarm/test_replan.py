@@ -131,3 +131,26 @@ def test_an_alarm_that_chatters_chatters_on() -> None:
     figures = desk.alarms.figures(desk.t)
     assert figures.chattering == (BAD.key,)
     assert figures.annunciations == len(desk.told())
+
+
+def test_of_a_unit_that_is_another_now_no_delay_runs_until_it_is_read() -> None:
+    desk = Desk(PLAN)
+    desk.read(LEVEL, 11.0)
+    desk.wait(10.0)
+    replanned(desk, PLAN, "amp")
+    desk.wait(30.0)
+    assert desk.letter(HIGH.key) == "A"
+    desk.read(LEVEL, 11.0)
+    desk.wait(10.0)
+    assert desk.letter(HIGH.key) == "B"
+
+
+def test_what_no_cause_explains_any_more_is_shown() -> None:
+    desk = Desk(line(1.5))
+    for key in (TRIP.key, DEPENDANTS[0].key):
+        desk.say(key, active=True)
+    desk.wait(10.0)
+    assert desk.letter(DEPENDANTS[0].key) == "H"
+    replanned(desk, line(None))
+    assert desk.letter(DEPENDANTS[0].key) == "B"
+    assert [told.key for told in desk.told()] == [TRIP.key, DEPENDANTS[0].key]

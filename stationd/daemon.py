@@ -31,7 +31,7 @@ from stationd.core.alarm.plan import STATION
 from stationd.core.alarm.type import AlarmKey
 from stationd.core.alarm.words import Signal
 from stationd.links.exact_loop import exact_loop
-from stationd.loading import Loaded, load
+from stationd.loading import Loaded, Reading
 from stationd.outputs.document import answering
 from stationd.outputs.journal import StateDirectoryHeld
 from stationd.problem import Problem
@@ -58,7 +58,8 @@ def run_daemon(path: Path, ports_file: Path | None, hangup: Hangup) -> int:
     voice = voices.set_up(journal=os.environ.get("JOURNAL_STREAM", ""))
     leave_stacks()
     listeners = Listeners.of(os.environ, os.getpid(), notifier)
-    loaded = load(path)
+    reading = Reading(path)
+    loaded = reading.now()
     if loaded.config is None:
         notifier.status(f"{path}: {_counted(loaded.mistakes)}; nothing was started")
         return _refuse(loaded.mistakes)
@@ -66,7 +67,7 @@ def run_daemon(path: Path, ports_file: Path | None, hangup: Hangup) -> int:
     with asyncio.Runner(loop_factory=exact_loop) as runner:
         aside = ThreadPoolExecutor(thread_name_prefix=ASIDE)
         runner.get_loop().set_default_executor(aside)
-        code = _carried_out(runner, _Process(path, notifier, listeners, hangup).run(loaded, loaded.config, ports_file))
+        code = _carried_out(runner, _Process(reading, notifier, listeners, hangup).run(loaded, loaded.config, ports_file))
         _leave(aside, code)
     return code
 
@@ -103,8 +104,8 @@ def _leave(aside: ThreadPoolExecutor, code: int) -> None:
 class _Process:
     """One station's life between the signals of its process."""
 
-    def __init__(self, path: Path, notifier: Notifier, listeners: Listeners, hangup: Hangup) -> None:
-        self._path = path
+    def __init__(self, reading: Reading, notifier: Notifier, listeners: Listeners, hangup: Hangup) -> None:
+        self._reading = reading
         self._notifier = notifier
         self._listeners = listeners
         self._hangup = hangup
@@ -180,9 +181,9 @@ class _Process:
     async def _reload(self, station: App) -> None:
         """Take the station file up as it is now; whatever is wrong with it, what was in force goes on."""
         self._notifier.reloading()
-        log.info("the station file is read again", file=str(self._path))
+        log.info("the station file is read again", file=str(self._reading.path))
         try:
-            loaded = await asyncio.to_thread(load, self._path)
+            loaded = await self._reading.aside()
             self._not_taken = _mistaken(loaded.mistakes) if loaded.config is None else await _taken_up(station, loaded)
             self._listeners.settle(taken_up=not self._not_taken)
             if loaded.config is not None and not self._not_taken:

@@ -85,10 +85,10 @@ def test_the_key_that_was_probably_meant_is_named() -> None:
 
 def test_the_source_is_the_digest_of_what_was_read(tmp_path: Path) -> None:
     file = tmp_path / "station.toml"
-    assert source_of(file, 5.0) is None
+    assert digest_of(file) is None
     file.write_text(TEXT)
     digest = digest_of(file)
     assert digest is not None
-    assert source_of(file, 5.0) == Source(file, digest, 5.0)
+    assert source_of(file, TEXT.encode(), 5.0) == Source(file, digest, 5.0)
     file.write_text(TEXT + "\n")
     assert digest_of(file) != digest

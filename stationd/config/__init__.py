@@ -24,6 +24,7 @@ from stationd.config.problem import Path as KeyPath
 from stationd.config.secret import SecretError, resolve_secret
 from stationd.driver import Driver
 from stationd.problem import Problem
+from stationd.regular_file import read_regular
 
 __all__ = [
     "ConfigErrors",
@@ -34,10 +35,12 @@ __all__ = [
     "check",
     "defaults",
     "load",
+    "read",
     "resolve_secret",
     "settings_of",
 ]
 
+LONGEST_FILE = 1 << 20  # bytes; the file of a station of 24 fibre pairs has some 40 kB (assumption: nobody writes twenty times that)
 UNNAMED = "station.toml"  # what a text that comes from no file is called
 _SYNTAX_PLACE = re.compile(r" \((at (?:line \d+, column \d+|end of document))\)$")
 _TABLE_NAME = re.compile(r"\('[^()]*'\,?\)")  # tomllib shows [bus.pfe] as ('bus', 'pfe')
@@ -61,10 +64,26 @@ def load(path: Path, catalogue: Mapping[str, Driver]) -> StationConfig:
     return config
 
 
-def check(source: Path | str, catalogue: Mapping[str, Driver]) -> tuple[StationConfig | None, tuple[Problem, ...]]:
-    """Check a file, or a text; return the configuration when there is no problem, else None and the problems."""
-    file = UNNAMED if isinstance(source, str) else str(source)
-    raw, failed = _parsed(source)
+def read(path: Path) -> bytes | Problem:
+    """Return what a station file holds, read once and whole, or why it cannot be had. Waits for nothing that is no file."""
+    try:
+        return read_regular(path, LONGEST_FILE)
+    except OSError as error:
+        return Finding((), "", f"cannot be read: {error.strerror or error}").problem(str(path))
+
+
+def check(
+    source: Path | str | bytes, catalogue: Mapping[str, Driver], file: str = ""
+) -> tuple[StationConfig | None, tuple[Problem, ...]]:
+    """Check a file, or what was read of one; return the configuration when there is no problem, else None and the problems.
+
+    `file` is what a text is called in a problem.
+    """
+    file = file or (str(source) if isinstance(source, Path) else UNNAMED)
+    content = read(source) if isinstance(source, Path) else source
+    if isinstance(content, Problem):
+        return None, (content,)
+    raw, failed = _parsed(content)
     if failed is not None:
         return None, (failed.problem(file),)
     try:
@@ -79,12 +98,10 @@ def check(source: Path | str, catalogue: Mapping[str, Driver]) -> tuple[StationC
     return plant.config(), ()
 
 
-def _parsed(source: Path | str) -> tuple[dict[str, object], Finding | None]:
+def _parsed(source: str | bytes) -> tuple[dict[str, object], Finding | None]:
     try:
-        text = source if isinstance(source, str) else source.read_bytes().decode("utf-8-sig")
+        text = source if isinstance(source, str) else source.decode("utf-8-sig")
         return tomllib.loads(text), None
-    except OSError as error:
-        return {}, Finding((), "", f"cannot be read: {error.strerror or error}")
     except UnicodeDecodeError as error:
         return {}, Finding((), "", f"is not UTF-8 at byte {error.start}", "save it as UTF-8")
     except RecursionError:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from stationd.config import read
 from stationd.config.machines import Amplifier, PowerFeed
 from stationd.config.model import StationConfig
 from stationd.outputs.near_names import NearNames
@@ -64,18 +65,15 @@ def effective(
     return Effective(tree, tuple(defaults), NearNames(paths(tree)), source)
 
 
-def source_of(path: Path, utc_s: float) -> Source | None:
-    """Return where a configuration comes from that is read now; None for a file that cannot be read."""
-    digest = digest_of(path)
-    return None if digest is None else Source(path, digest, utc_s)
+def source_of(path: Path, content: bytes, utc_s: float) -> Source:
+    """Return where a configuration comes from whose file was read now: the digest is that of what was read, and of nothing later."""
+    return Source(path, hashlib.sha256(content).hexdigest(), utc_s)
 
 
 def digest_of(path: Path) -> str | None:
-    """Return the SHA-256 of a file in hexadecimal; None where it cannot be read. Blocks on the disk."""
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return None
+    """Return the SHA-256 of a station file in hexadecimal; None where it cannot be read. Blocks on the disk."""
+    content = read(path)
+    return hashlib.sha256(content).hexdigest() if isinstance(content, bytes) else None
 
 
 def count_of(tree: object) -> int:

@@ -50,11 +50,30 @@ def parse(source: str, file: str, taken: Collection[str] = ()) -> tuple[Driver |
 
 def load_directory(path: Path, taken: Collection[str] = ()) -> tuple[tuple[Driver, ...], tuple[Problem, ...]]:
     """Return the drivers of every *.toml file of a directory, and every mistake in them; no directory, no drivers."""
-    drivers: dict[str, Driver] = {}
-    problems: list[Problem] = []
+    texts, unread = read_directory(path)
+    drivers, problems = parse_every(texts, taken)
+    return drivers, tuple(sorted((*unread, *problems), key=lambda problem: problem.file))
+
+
+def read_directory(path: Path) -> tuple[dict[str, str], tuple[Problem, ...]]:
+    """Return the text of every *.toml file of a directory by its path, each read once, and why others could not be."""
+    texts: dict[str, str] = {}
+    unread: list[Problem] = []
     for file in sorted(one for one in path.glob("*.toml") if one.is_file()):
         source, failed = _read(file)
-        driver, found = parse(source, str(file), {*taken, *drivers}) if failed is None else (None, (failed,))
+        if failed is None:
+            texts[str(file)] = source
+        else:
+            unread.append(failed)
+    return texts, tuple(unread)
+
+
+def parse_every(texts: Mapping[str, str], taken: Collection[str] = ()) -> tuple[tuple[Driver, ...], tuple[Problem, ...]]:
+    """Return the drivers that texts describe, named by their files, and every mistake in them."""
+    drivers: dict[str, Driver] = {}
+    problems: list[Problem] = []
+    for file, source in texts.items():
+        driver, found = parse(source, file, {*taken, *drivers})
         problems += found
         if driver is not None:
             drivers[driver.model] = driver

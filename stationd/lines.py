@@ -20,6 +20,7 @@ from stationd.service.reload import Mouth, Swap
 from stationd.service.supervisor import Kind, Part
 
 BUS_PATIENCE_S, POLLER_PATIENCE_S = 5.0, 60.0  # a poll waits behind orders, quarantine and EMERGENCY-OFF, 10 s at a stretch
+LOOK_S = 0.02  # how soon a port that rests hears of an EMERGENCY-OFF
 GOLDEN = 0.6180339887  # multiples of the golden ratio spread the lines' periods evenly over time
 
 
@@ -101,10 +102,16 @@ def _nobody(up: bool) -> None:
 
 
 def _bus_part(bus: Bus, rest_s: float) -> Part:
-    """Return the part that owns a port. It opens it only when no late answer to a question of before can come any more."""
+    """Return the part that owns a port. It opens it only when no late answer to a question of before can come any more.
+
+    An EMERGENCY-OFF does not wait for that: what was asked before shows the output as it was, never as off.
+    """
 
     async def own() -> None:
-        await asyncio.sleep(rest_s)
+        loop = asyncio.get_running_loop()
+        end = loop.time() + rest_s
+        while loop.time() < end and not bus.queue.polls_held:
+            await asyncio.sleep(LOOK_S)
         await bus.run()
 
     return Part(f"bus {bus.name}", own, bus.beat, BUS_PATIENCE_S + rest_s, Kind.STATION)

@@ -75,6 +75,11 @@ class Queue:
         self._held = held
         self.news.ring()
 
+    @property
+    def polls_held(self) -> bool:
+        """True while polls wait, because a feed is driven off."""
+        return self._held
+
     def _may_go(self, waiting: Waiting) -> bool:
         return not (self._held and waiting.priority >= Priority.FAST)
 

@@ -19,7 +19,7 @@ from stationd.core.alarm.machine import Event, Letter
 from stationd.core.alarm.type import AlarmKey, alarm_key
 from stationd.core.alarm.words import AlarmView
 from stationd.core.model import PointId, Reason
-from stationd.core.operation.orders import AddHold, Disarm, DropHold
+from stationd.core.operation.orders import AddHold, Disarm, DropHold, EmergencyOff
 from stationd.core.operation.task import RampTo
 from stationd.core.verdict.words import Kind
 from stationd.service.supervisor import Part
@@ -255,6 +255,24 @@ def test_a_port_with_another_speed_is_opened_anew_alone() -> None:
         assert house.widest_s(PointId("io", "di1"), begun) <= 1.05
         assert house.app.board[CURRENT].quality.good
         assert house.run.alarms == []
+
+    played(scene)
+
+
+def test_an_emergency_off_waits_for_no_port_that_is_opened_anew() -> None:
+    async def scene(house: House) -> None:
+        plant, people = house.line.simulation.plant, Operator(house.app)
+        assert await house.reload(house.text.replace("baud = 19200", "baud = 38400", 1)) == Reloaded(("bus.pfe",))
+        begun = now()
+        assert plant.power_feed(End.A).output_on
+        await people.must(EmergencyOff(people.who, ("pfe",)))
+        while plant.power_feed(End.A).output_on:
+            await asyncio.sleep(0.01)
+        assert now() - begun < 0.3
+        refused = await house.reload(house.text)
+        assert "the EMERGENCY-OFF of pfe is not confirmed" in refused.refused
+        await asyncio.sleep(3.0)
+        assert await house.reload(house.text) == Reloaded(("bus.pfe",))
 
     played(scene)
 

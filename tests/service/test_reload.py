@@ -17,11 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from aiomqtt import Client
+
 from stationd.app import App, load
 from stationd.config.changes import Reloaded
 from stationd.console.peer import Peer, Role
 from stationd.core.model import PointId
 from stationd.demo import station_file
+from stationd.outputs.sparkplug.payload import decode
 from stationd.service.reload import Mouth, Swap, carry_out
 from stationd.service.supervisor import Part, Supervisor
 from stationd.sim.cable import End
@@ -128,6 +131,27 @@ async def test_an_unchanged_port_stays_open_and_an_unchanged_connection_is_not_m
         assert before.items() <= ttys().items()
         assert {name: bus.statistics.openings for name, bus in here.app.buses.items()} == dict.fromkeys(here.app.buses, 1)
         assert (here.app.mqtt.connections, here.app.mqtt.connected) == (1, True)
+
+
+async def test_a_sparkplug_host_is_told_of_other_units_by_a_death_and_the_births_of_those_that_are_there(tmp_path: Path) -> None:
+    async with house(tmp_path) as here, Client("127.0.0.1", here.broker) as host:
+        await host.subscribe("spBv1.0/#")
+        async with asyncio.timeout(PATIENCE_S):
+            while b"stationd_sparkplug_online 1.0" not in await here.app.metrics.scrape():
+                await asyncio.sleep(0.1)
+        await here.reload(without(here.text, "fp1-preamp"))
+        course: list[tuple[str, Any]] = []
+        async with asyncio.timeout(PATIENCE_S):
+            async for message in host.messages:
+                words = message.topic.value.split("/", 2)[2].replace("/aktau", "")
+                numbers = [metric.value for metric in decode(bytes(message.payload)).metrics if metric.name == "bdSeq"]
+                if words == "NDEATH" or (course and "DATA" not in words):
+                    course.append((words, numbers))
+                if course and words == "DBIRTH/fp1-tx":
+                    break
+        died = course[0][1][0]
+        assert course[:2] == [("NDEATH", [died]), ("NBIRTH", [died + 1])]
+        assert {words for words, _ in course[2:]} == {f"DBIRTH/{name}" for name in ("pfe", "io", "fp1-booster", "fp1-rx", "fp1-tx")}
 
 
 async def test_another_broker_section_makes_one_new_connection_and_loses_no_event(tmp_path: Path) -> None:

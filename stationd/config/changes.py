@@ -55,10 +55,10 @@ class Changes:
 
 @dataclass(frozen=True, slots=True)
 class Reloaded:
-    """What became of a reload: the parts that were started, stopped or replaced, or why nothing at all was done.
+    """What became of a reload: what of the file is another now, as the file names it, or why nothing at all was done.
 
-    `refused` is one sentence: what stands in the way, with its live value, and what would change it; "" when the new file is in force.
-    With nothing changed both are empty.
+    `refused` says what stands in the way, with its live value, and what would change it; "" when the new file is in force. With nothing
+    changed both are empty.
     """
 
     changed: tuple[str, ...] = ()

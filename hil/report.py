@@ -24,7 +24,9 @@ td.n{text-align:right}td.k{color:#4a525c;width:13rem}code{font:13px ui-monospace
 .PASS{color:#1d6b34}.MARGINAL{color:#8a5a00}.FAIL,.ERROR{color:#b01520;font-weight:700}.SKIP{color:#5d6670}
 .sum b{margin-right:1.2rem}svg{width:100%;height:auto;margin:.6rem 0}svg text{font:12px system-ui,sans-serif;fill:#333}
 svg .title{font-weight:600;font-size:13px}.grid{stroke:#e4e7ea}.frame{fill:none;stroke:#9aa2ab}
-pre{background:#f5f6f7;padding:.6rem;overflow-x:auto;font-size:12.5px}.sign td{height:2.4rem;border-bottom:1px solid #555}
+pre{background:#f5f6f7;padding:.6rem;overflow-x:auto;font-size:12.5px}
+tr.head td{background:#f5f6f7;font-weight:600}details{margin:2rem 0}
+.sign td{height:2.4rem;border-bottom:1px solid #555}
 @media print{body{margin:0}h2{break-after:avoid}svg,table{break-inside:avoid}}
 """
 
@@ -45,10 +47,12 @@ def page(bench: Bench, records: Sequence[Record], at_utc_s: float) -> str:
         f'<h1>stationd {escape(bench.version)} on rig {escape(bench.rig)}: <span class="{whole.value}">{whole.value}</span></h1>',
         f'<p class="sum">{"".join(f"<b class={each.value}>{counts[each]} {each.value}</b>" for each in Outcome if counts[each])}</p>',
         *_bench(bench, at_utc_s),
-        *_overview(records),
-        *(line for each in records if each.outcome is not Outcome.SKIP for line in _scenario(each)),
+        *_attention(records),
+        *(line for each in records for line in _curves(each)),
         *_skipped(records),
         SIGNED,
+        *_overview(records),
+        *_injected(records),
         "</body></html>",
     ]) + "\n"  # fmt: skip
 
@@ -70,16 +74,43 @@ def _bench(bench: Bench, at_utc_s: float) -> Iterator[str]:
     yield f"<table>{''.join(lines)}</table>"
 
 
+def _attention(records: Sequence[Record]) -> Iterator[str]:
+    """Yield what is not as it should be, with all that is known of it; nothing where all is well."""
+    for record in records:
+        if record.outcome in (Outcome.PASS, Outcome.SKIP):
+            continue
+        outcome = record.outcome.value
+        yield f'<h2>{escape(_title(record))} <span class="{outcome}">{outcome}</span></h2>'
+        yield f"<p>{_utc(record.start_utc_s)}, {record.duration_s:.1f} s</p>"
+        wrong = [each for each in record.measurements if each.outcome is not Outcome.PASS]
+        if wrong:
+            yield f"<table>{''.join(f'<tr><td>{escape(_words(each.name))}</td>{_value(each)}</tr>' for each in wrong)}</table>"
+        if record.detail:
+            yield f"<pre>{escape(record.detail)}</pre>"
+        if record.replay:
+            yield f"<p>Play it again: <code>{escape(record.replay)}</code></p>"
+
+
+def _curves(record: Record) -> Iterator[str]:
+    plots = [each.plot for each in record.measurements if each.plot is not None]
+    if plots:
+        outcome = record.outcome.value
+        yield f'<h2>{escape(_title(record))} <span class="{outcome}">{outcome}</span></h2>'
+        yield from map(svg, plots)
+
+
 def _overview(records: Sequence[Record]) -> Iterator[str]:
-    yield "<h2>Measurements</h2><table><tr><th>Scenario</th><th>Measured</th><th>Value</th><th>Limits</th><th>Outcome</th></tr>"
+    """Yield every measurement of every scenario."""
+    yield "<h2>Every measurement</h2><table><tr><th>Measured</th><th>Value</th><th>Limits</th><th>Outcome</th></tr>"
     for record in records:
         if record.outcome is Outcome.SKIP:
             continue
-        for each in record.measurements:
-            yield f"<tr><td>{escape(_title(record))}</td><td>{escape(each.name)}</td>{_value(each)}</tr>"
-        if not record.measurements:
-            outcome = record.outcome.value
-            yield f'<tr><td>{escape(_title(record))}</td><td></td><td></td><td></td><td class="{outcome}">{outcome}</td></tr>'
+        outcome = record.outcome.value
+        yield f'<tr class="head"><td colspan="3">{escape(_title(record))}, {record.duration_s:.1f} s</td>'
+        yield f'<td class="{outcome}">{outcome}</td></tr>'
+        yield from (f"<tr><td>{escape(_words(each.name))}</td>{_value(each)}</tr>" for each in record.measurements)
+        for each in record.attachments:
+            yield f'<tr><td>{escape(each.name)}</td><td colspan="3"><code>sha1 {each.sha1}</code></td></tr>'
     yield "</table>"
 
 
@@ -92,28 +123,17 @@ def _value(each: Measurement) -> str:
     return f'<td>{escape(shown)}</td><td>{escape(limits)}</td><td class="{outcome}">{outcome}</td>'
 
 
-def _scenario(record: Record) -> Iterator[str]:
-    outcome = record.outcome.value
-    yield f'<h2>{escape(_title(record))} <span class="{outcome}">{outcome}</span></h2>'
-    yield f"<p>{_utc(record.start_utc_s)}, {record.duration_s:.1f} s</p>"
-    if record.detail:
-        yield f"<pre>{escape(record.detail)}</pre>"
-    if record.replay:
-        yield f"<p>Play it again: <code>{escape(record.replay)}</code></p>"
-    for each in record.measurements:
-        if each.plot is not None:
-            yield svg(each.plot)
-    injected = [fault for fault in record.faults if fault.get("what") == "injected"]
-    if injected:
-        yield "<table><tr><th>Fault</th><th>Where</th><th>Parameters</th><th>Seed</th><th>Monotonic, s</th></tr>"
-        yield "".join(
-            f"<tr><td>{escape(str(f['kind']))}</td><td>{escape(str(f['where']))}</td><td>{escape(str(f['params']))}</td>"
-            f"<td>{escape(str(f['seed']))}</td><td>{float(str(f['t'])):.3f}</td></tr>"
-            for f in injected
-        )
-        yield "</table>"
-    for attached in record.attachments:
-        yield f"<p>{escape(attached.name)}: <code>sha1 {attached.sha1}</code></p>"
+def _injected(records: Sequence[Record]) -> Iterator[str]:
+    """Yield every fault, folded away: who looks for one opens the list."""
+    faults = [fault for record in records for fault in record.faults if fault.get("what") == "injected"]
+    if not faults:
+        return
+    yield f"<details><summary>{len(faults)} faults were injected</summary>"
+    yield "<table><tr><th>Fault</th><th>Where</th><th>Parameters</th><th>Seed</th><th>Monotonic, s</th></tr>"
+    for fault in faults:
+        cells = (str(fault["kind"]), str(fault["where"]), str(fault["params"]), str(fault["seed"]), f"{float(str(fault['t'])):.3f}")
+        yield f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
+    yield "</table></details>"
 
 
 def _skipped(records: Sequence[Record]) -> Iterator[str]:
@@ -129,7 +149,11 @@ def _title(record: Record) -> str:
     """Return the name of a scenario in words: its file, and what it shows."""
     file, _, name = record.name.partition("::")
     subject = file.removesuffix(".py").removeprefix("test_").replace("_", " ")
-    return f"{subject}: {name.removeprefix('test_').replace('_', ' ')}" if name else record.name
+    return f"{subject}: {_words(name.removeprefix('test_')).replace('[', ' [')}" if name else record.name
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _utc(utc_s: float) -> str:

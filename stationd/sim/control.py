@@ -23,6 +23,7 @@ from stationd.sim import rig as rigs
 from stationd.sim.cable import Cut, End, InsulatedOpen, Shunt
 from stationd.sim.device_io import Contact, IoModule
 from stationd.sim.happening import Before, electrical
+from stationd.sim.light import line_taps
 from stationd.sim.optics import Direction, SpanLossStep
 from stationd.sim.plant import Plant
 from stationd.sim.simulation import Simulation
@@ -103,7 +104,9 @@ class Hands:
     # What is: nothing here is measured, it is the plant's own truth.
 
     def _truth(self, _: Order) -> object:
-        """{"a": {...}, "b": {...}}: the true current in mA, voltage in V, how the feed is set, its own limits, and its interlock loop."""
+        """{"a": {...}, "b": {...}}: the true current in mA, voltage in V, how the feed is set, its own limits,
+        its interlock loop, and the light that arrives on each pair.
+        """
         self._simulation.stage.settle()
         return {end.value: self._truth_at(end) for end in End}
 
@@ -117,6 +120,7 @@ class Hands:
             "limit_v": feed.voltage_limit_v,
             "limit_ma": desk.rated_ma if desk else 0.0,
             "interlock_closed": desk.interlock_closed if desk else True,
+            "received_dbm": list(line_taps(self._plant)[end])[::2],
         }
 
     def _written(self, order: Order) -> object:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from stationd.sim.optics import DARK_DBM
 from stationd.sim.rig import EXAMPLE
 from stationd.sim.world import run_sim
 
@@ -32,8 +33,10 @@ class Hand:
         return answer["ok"]
 
     async def truth(self, end: str) -> dict[str, Any]:
+        """What is true of an end; the light of each pair has a key of its own."""
         found: dict[str, Any] = (await self.does("truth"))[end]
-        return found
+        light = found.pop("received_dbm")
+        return {**found, **{f"pair {number}": level for number, level in enumerate(light, 1)}}
 
 
 @pytest.fixture
@@ -65,13 +68,19 @@ async def test_a_load_is_the_resistance_of_the_whole_line(hand: Hand) -> None:
     await hand.does("load", ohm=500.0)
     ends = await hand.does("truth")
     assert ends["a"]["voltage_v"] + ends["b"]["voltage_v"] == pytest.approx(500.0 + 4 * 40.0, rel=0.01)
+    await hand.does("repair")
+    ends = await hand.does("truth")
+    assert ends["a"]["voltage_v"] + ends["b"]["voltage_v"] == pytest.approx(341.0 + 4 * 40.0, rel=0.01)
 
 
 async def test_a_feed_without_mains_delivers_nothing_and_a_new_attenuator_takes_the_place_of_the_old(hand: Hand) -> None:
     await hand.does("power", device="pfe-a", on=False)
     assert not (await hand.truth("a"))["output_on"]
-    for db in (10.0, 60.0, 0.0, 0.0):
-        assert f"{db:g} dB" in await hand.does("attenuate", end="a", pair=1, db=db)
+    before = await hand.truth("a")
+    for db in (10.0, 60.0, 3.0, 0.0, 0.0):
+        await hand.does("attenuate", end="a", pair=2, db=db)
+        now = await hand.truth("a")
+        assert (now["pair 1"], now["pair 2"]) == pytest.approx((before["pair 1"], max(before["pair 2"] - db, DARK_DBM)))
 
 
 async def test_what_is_set_at_the_panel_is_no_command_that_reached_a_unit(hand: Hand) -> None:

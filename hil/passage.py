@@ -324,6 +324,11 @@ class FaultBox:
         passage = self._passage(fault)
         self._clock.ask(lambda: passage.apply(fault))
 
+    def struck(self, fault: Fault) -> int:
+        """Return how many answers a fault has changed so far."""
+        passage = self._passage(fault)
+        return sum(each.struck for each in tuple(passage.spoilers) if each.fault == fault)
+
     def heal(self, fault: Fault) -> int:
         """End a fault; return how often it struck."""
         passage, struck = self._passage(fault), list[int]()

@@ -78,11 +78,13 @@ class Hands:
         self._before = Before.of(simulation)
         self._ohm_per_km = simulation.plant.cable.conductor_ohm_per_km
         self._weakened: dict[tuple[int, Direction], SpanLossStep] = {}
+        self._loop_closed = True
         self._touched: set[str] = set()  # ports that are not as they were
         self._orders: Mapping[str, Callable[[Order], object]] = {
             "truth": self._truth, "written": self._written, "repair": self._repair, "shunt": self._shunt, "cut": self._cut,
             "open": self._open, "load": self._load, "attenuate": self._attenuate, "feed": self._feed, "contact": self._contact,
-            "off": self._off, "power": self._power, "unplug": self._unplug, "plug": self._plug, "fault": self._fault, "heal": self._heal,
+            "off": self._off, "loop": self._loop, "power": self._power, "unplug": self._unplug, "plug": self._plug,
+            "fault": self._fault, "heal": self._heal,
         }  # fmt: skip
 
     def obey(self, line: bytes) -> Mapping[str, object]:
@@ -104,9 +106,7 @@ class Hands:
     # What is: nothing here is measured, it is the plant's own truth.
 
     def _truth(self, _: Order) -> object:
-        """{"a": {...}, "b": {...}}: the true current in mA, voltage in V, how the feed is set, its own limits,
-        its interlock loop, and the light that arrives on each pair.
-        """
+        """Return of each end the true current, voltage, settings and limits of its feed, its loops, and the light that arrives."""
         self._simulation.stage.settle()
         return {end.value: self._truth_at(end) for end in End}
 
@@ -120,6 +120,7 @@ class Hands:
             "limit_v": feed.voltage_limit_v,
             "limit_ma": desk.rated_ma if desk else 0.0,
             "interlock_closed": desk.interlock_closed if desk else True,
+            "loop_closed": self._loop_closed,
             "received_dbm": list(line_taps(self._plant)[end])[::2],
         }
 
@@ -186,6 +187,11 @@ class Hands:
         for end in End:
             self._plant.set_power_feed(end, replace(self._plant.power_feed(end), output_on=False))
         return "both feeds are off"
+
+    def _loop(self, order: Order) -> object:
+        """Close or open the interlock loop of the bench, which is not that of a station; open, it takes the voltage off."""
+        self._loop_closed = order.flag("closed")
+        return "closed" if self._loop_closed else self._off(order)
 
     def _contact(self, order: Order) -> object:
         end, which = order.end(), Contact[order.word("which", tuple(each.name.lower() for each in Contact)).upper()]

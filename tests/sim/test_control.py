@@ -83,6 +83,14 @@ async def test_a_feed_without_mains_delivers_nothing_and_a_new_attenuator_takes_
         assert (now["pair 1"], now["pair 2"]) == pytest.approx((before["pair 1"], max(before["pair 2"] - db, DARK_DBM)))
 
 
+async def test_an_open_loop_of_the_bench_takes_the_voltage_off(hand: Hand) -> None:
+    await hand.does("loop", closed=False)
+    assert [(await hand.truth(end))["output_on"] for end in "ab"] == [False, False]
+    assert not (await hand.truth("b"))["loop_closed"]
+    await hand.does("loop", closed=True)
+    assert (await hand.truth("b"))["loop_closed"]
+
+
 async def test_what_is_set_at_the_panel_is_no_command_that_reached_a_unit(hand: Hand) -> None:
     await hand.does("feed", end="a", on=True, current_ma=400.0)
     assert (await hand.truth("a"))["set_ma"] == 400.0

@@ -118,6 +118,9 @@ class Listeners:
 
     def _take_place(self, name: str, made: tuple[socket.socket, ...]) -> None:
         self.drop(name)
+        for each in made:  # systemd throws a stored descriptor out at EPOLLHUP, which a TCP socket has until it listens
+            if not _listens(each):
+                each.listen()
         self._kept[name] = made
         self._notifier.store(name, [each.fileno() for each in made])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -203,6 +204,19 @@ async def test_pages_listen_at_an_address_that_comes_later() -> None:
     assert listener.getsockname()[0] == "192.0.2.1"
     assert said[0]["event"] == "the pages listen at an address that this machine does not have now"
     listener.close()
+
+
+async def test_what_the_manager_is_given_listens_already_as_it_throws_out_what_hangs_up(manager: Manager, notifier: Notifier) -> None:
+    listeners = Listeners(notifier)
+    found = await page_sockets("127.0.0.1:0", listeners)
+    manager.hear()
+    waited = select.poll()
+    for each in manager.kept[PAGES]:
+        waited.register(each, 0)  # POLLHUP and POLLERR are always told
+    assert waited.poll(0) == []
+    for each in found:
+        each.close()
+    listeners.close()
 
 
 async def test_a_name_is_listened_at_in_each_of_its_addresses(manager: Manager, notifier: Notifier) -> None:

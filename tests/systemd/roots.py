@@ -52,5 +52,6 @@ def _make(name: str, root: Path) -> None:
     done = subprocess.run(words, capture_output=True, text=True, timeout=LONGEST_S, check=False)
     if done.returncode != 0:
         raise Impossible(f"{MADE[name]} could not be made: {done.stderr.strip()[-500:]}")
+    (begun / "etc/dpkg/dpkg.cfg.d/99mmdebstrap").unlink()  # what is left out of the root is not left out of our package
     (begun / MADE_OF).write_text(" ".join(PACKAGES), encoding="ascii")
     begun.rename(root)

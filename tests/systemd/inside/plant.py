@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import time
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +24,8 @@ STATE = Path("/var/lib/stationd")
 SOCKET = Path("/run/stationd/io.stationd")
 PORTS = Path("/run/plant/ports.json")
 PAGES = 9464
+SETTLED_S = 12.0  # assumption: longer than the delays of STALE and BUS-DOWN
+OF_THE_LOAD = ("sampler/SAMPLES-MISSED",)
 UNITS = ("pfe-a", "fp1-booster", "io1")
 FAR_KEY = "7f" * 32
 TERMINALS = "# The lines of the simulation are pseudo terminals.\nDeviceAllow=char-pts rw"
@@ -186,9 +189,23 @@ def asked(*words: str, person: str = VIEWER) -> Any:
 
 
 def standing() -> dict[str, str]:
-    """Return the alarms of the station, the shelved ones too: key and letter."""
+    """Return the alarms of the station, the shelved ones too: key and letter. Left out is what comes and goes with the machine's load."""
     listed = asked("show", "alarms", "all")
-    return {alarm["key"]: alarm["state"] for alarm in listed["alarms"]}
+    return {alarm["key"]: alarm["state"] for alarm in listed["alarms"] if alarm["key"] not in OF_THE_LOAD}
+
+
+def until_settled() -> None:
+    """Wait until no letter has changed for a while: after faults some alarms still come and go by their delays."""
+    before, since = standing(), time.monotonic()
+
+    def settled() -> bool:
+        nonlocal before, since
+        now = standing()
+        if now != before:
+            before, since = now, time.monotonic()
+        return time.monotonic() - since > SETTLED_S
+
+    until(settled, "the alarms never settled", 120)
 
 
 def until_polled() -> None:

@@ -11,7 +11,7 @@ import time
 
 from inside.journal_lines import DOOR
 from inside.manager import UNIT, Journal, changed, kept_within, main_pid, restored, shown, since_boot_s, systemctl, until, until_active
-from inside.plant import asked, standing, until_polled
+from inside.plant import standing, until_polled, until_settled
 from inside.restart_lines import BACK_S
 
 PLANTED = """
@@ -77,7 +77,7 @@ def without_the_faults_it_is_the_daemon_again() -> None:
     systemctl("restart", UNIT)
     systemctl("reset-failed", UNIT)
     until_polled()
-    assert asked("show", "status")
+    until_settled()
 
 
 def _seconds(text: str) -> float:

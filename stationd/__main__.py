@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 OK, FAILED, USAGE = 0, 1, 2
 DEFAULT_CONFIG = "/etc/stationd/station.toml"
+RUN = """Run the station until SIGTERM. SIGHUP has the station file read again. A file that is missing or has mistakes is never taken up: a
+reload then changes nothing, and a start goes by the last file of the same path that was taken up (kept in the state directory), read-only
+and with the alarm CONFIG-REJECTED, until the file is mended and stationd restarted. Where there is none, the exit code is 2."""
 
 
 def main(words: list[str] | None = None) -> None:
@@ -46,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
 
     parser = argparse.ArgumentParser(prog="stationd", description="Controller daemon of submarine-cable landing stations.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    run = commands.add_parser("run", help="the daemon")
+    run = commands.add_parser("run", help="the daemon", description=RUN)
     run.add_argument("--config", type=Path, default=Path(DEFAULT_CONFIG), metavar="FILE", help=f"station file (default {DEFAULT_CONFIG})")
     run.add_argument("--ports-file", type=Path, metavar="PATH", help="write where the pages are, as JSON, once they are served")
     check = commands.add_parser("check", help="every mistake of a station file at once")

@@ -1,5 +1,6 @@
 """The daemon as a process: from the command line to a station that runs, is read anew at SIGHUP, and ends at SIGTERM or SIGINT.
 
+    file that cannot be used --> the last one that was taken up, read-only (stationd.last_good), with an alarm --> none: exit 2
     SIGHUP  --> noted (service.hangup) --> once ready: RELOADING=1, file read in a thread, App.reload, one line of log, READY=1
     SIGTERM --> STOPPING=1 --> a reload that runs is given up, then the station ends: ports closed, journal whole, nothing sent
 
@@ -24,14 +25,15 @@ import structlog
 
 from stationd import log as voices
 from stationd.app import App
-from stationd.config import SecretError, StationConfig
+from stationd.config import StationConfig
 from stationd.config.changes import Reloaded
 from stationd.core.alarm.machine import Letter
 from stationd.core.alarm.plan import STATION
 from stationd.core.alarm.type import AlarmKey
 from stationd.core.alarm.words import Signal
+from stationd.last_good import instead_of, keep, places
 from stationd.links.exact_loop import exact_loop
-from stationd.loading import Loaded, Reading
+from stationd.loading import Loaded, Reading, Texts
 from stationd.outputs.document import answering
 from stationd.outputs.journal import StateDirectoryHeld
 from stationd.problem import Problem
@@ -49,6 +51,7 @@ LEAVE_S = 2.0  # assumption: whatever a thread does for us is done by then, or w
 ASIDE = "aside"
 STATUS_S = 10.0  # between two looks for the line of `systemctl status`, which people read and no machine
 REJECTED = AlarmKey(STATION, "CONFIG-REJECTED")
+BY_COPY = "the last good file is in force and nothing can be written until the file is mended and stationd restarted"
 STANDING = frozenset({Letter.NEW, Letter.ACKNOWLEDGED, Letter.LATCHED_NEW, Letter.LATCHED_ACKNOWLEDGED})
 
 
@@ -61,8 +64,12 @@ def run_daemon(path: Path, ports_file: Path | None, hangup: Hangup) -> int:
     reading = Reading(path)
     loaded = reading.now()
     if loaded.config is None:
-        notifier.status(f"{path}: {_counted(loaded.mistakes)}; nothing was started")
-        return _refuse(loaded.mistakes)
+        found = instead_of(loaded, path, places(os.environ, loaded.texts))
+        if found is None:
+            notifier.status(f"{path}: {_counted(loaded.mistakes)}; nothing was started")
+            return _refuse(loaded.mistakes)
+        loaded = found
+    assert loaded.config is not None
     voices.name_station(voice, loaded.config.station.name)
     with asyncio.Runner(loop_factory=exact_loop) as runner:
         aside = ThreadPoolExecutor(thread_name_prefix=ASIDE)
@@ -78,7 +85,7 @@ def _carried_out(runner: asyncio.Runner, work: Coroutine[None, None, None]) -> i
         runner.run(work)
     except StateDirectoryHeld as held:
         return _say(held, HELD)
-    except (OSError, SecretError) as refused:
+    except OSError as refused:
         return _say(refused, FAILED)
     except ExceptionGroup as group:
         return _failed(group)
@@ -113,7 +120,9 @@ class _Process:
         self._ready = asyncio.Event()
         self._told_to_end = asyncio.Event()
         self._told = ""
-        self._not_taken = ""  # why the last reload was not
+        self._not_taken = ""  # why the file is not in force: that of the start, or of the last reload
+        self._by_copy = False  # whether what is in force is the last good file and not the one of the start
+        self._kept = _Kept()
 
     async def run(self, loaded: Loaded, config: StationConfig, ports_file: Path | None) -> None:
         """Run the station until a signal ends it, or until it fails; then raise what made it fail."""
@@ -121,10 +130,12 @@ class _Process:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._end)
         self._hangup.tell(lambda: loop.call_soon_threadsafe(self._asked.set))
+        if loaded.mistakes:
+            self._not_taken, self._by_copy = _mistaken(loaded.mistakes), True
         station = App(config, loaded.catalogue, Surroundings(source=loaded.source, listeners=self._listeners))
         gc.freeze()  # what has been made by now lives as long as the daemon: no later search for garbage goes through it
         gc.enable()
-        living = asyncio.create_task(station.run(ports_file, lambda: self._begun(station, config), self._notifier), name="station")
+        living = asyncio.create_task(station.run(ports_file, lambda: self._begun(station, config, loaded), self._notifier), name="station")
         attending = asyncio.create_task(self._attend(station), name="signals")
         hearing = asyncio.create_task(_say_first_value(station, config), name="first value")
         ending = asyncio.create_task(self._told_to_end.wait(), name="end")
@@ -145,8 +156,11 @@ class _Process:
             self._notifier.stopping()
             self._told_to_end.set()
 
-    def _begun(self, station: App, config: StationConfig) -> None:
+    def _begun(self, station: App, config: StationConfig, loaded: Loaded) -> None:
         """Tell that the station does its work."""
+        self._say_rejected(station)
+        if not self._by_copy:
+            self._kept.want(loaded.texts)
         self._listeners.settle()
         self._listeners.drop_all_but(_used(config))
         self._told = self._status(station)
@@ -187,19 +201,52 @@ class _Process:
             self._not_taken = _mistaken(loaded.mistakes) if loaded.config is None else await _taken_up(station, loaded)
             self._listeners.settle(taken_up=not self._not_taken)
             if loaded.config is not None and not self._not_taken:
+                self._by_copy = False
+                self._kept.want(loaded.texts)
                 self._listeners.drop_all_but(_used(loaded.config))
         except Exception as error:
             self._not_taken = f"it failed: {type(error).__name__}"
             log.exception("the reload failed; look at what is in force")
-        if REJECTED in station.alarms.plan.rules:
-            station.engine.post([Signal(REJECTED, bool(self._not_taken), asyncio.get_running_loop().time(), note=self._not_taken)])
+        self._say_rejected(station)
         self._told = self._status(station)
         self._notifier.ready(self._told)
+
+    def _say_rejected(self, station: App) -> None:
+        """Say to the alarm desk whether the file is in force, and why it is not."""
+        if REJECTED in station.alarms.plan.rules:
+            note = f"{self._not_taken}; {BY_COPY}" if self._not_taken and self._by_copy else self._not_taken
+            station.engine.post([Signal(REJECTED, bool(note), asyncio.get_running_loop().time(), note=note)])
 
     def _status(self, station: App) -> str:
         """Return in one line how the station stands."""
         status = status_line(station)
-        return f"{status}; the last reload was not taken up: {self._not_taken}" if self._not_taken else status
+        if not self._not_taken:
+            return status
+        if self._by_copy:
+            return f"{status}; the station file is not in force: {self._not_taken}; {BY_COPY}"
+        return f"{status}; the last reload was not taken up: {self._not_taken}"
+
+
+class _Kept:
+    """Has the last file that was taken up kept for the next start (stationd.last_good), beside whatever goes on: a disk may hang."""
+
+    def __init__(self) -> None:
+        self._wanted: Texts | None = None
+        self._keeping: asyncio.Task[None] | None = None
+
+    def want(self, texts: Texts | None) -> None:
+        """Have these texts kept, instead of any before them."""
+        self._wanted = texts
+        if self._keeping is None or self._keeping.done():
+            self._keeping = asyncio.create_task(self._keep(), name="copy of the station file")
+
+    async def _keep(self) -> None:
+        while (texts := self._wanted) is not None:
+            self._wanted = None
+            try:
+                await asyncio.to_thread(keep, texts, places(os.environ, texts))
+            except OSError as error:
+                log.warning("the station file could not be kept for a start with a bad one", reason=str(error))
 
 
 async def _say_first_value(station: App, config: StationConfig) -> None:
@@ -242,11 +289,12 @@ async def _taken_up(station: App, loaded: Loaded) -> str:
 
 
 def _mistaken(mistakes: Sequence[Problem]) -> str:
-    """Say every mistake of a file that is not taken up; return how many they are. Values are left out: one may be a secret."""
+    """Say every mistake of a file that is not taken up; return the first, and how many. Values are left out: one may be a secret."""
     for each in mistakes:
         log.error("a mistake in the station file", file=each.file, key=each.key, reason=each.reason, hint=each.hint)
     log.error("the station file is not taken up, the one before stays in force", mistakes=len(mistakes))
-    return _counted(mistakes)
+    first = mistakes[0]
+    return f"{_counted(mistakes)}, the first: {': '.join(filter(None, (first.file, first.key, first.reason)))}"
 
 
 def _counted(mistakes: Sequence[Problem]) -> str:
@@ -267,7 +315,7 @@ def _refuse(mistakes: Sequence[Problem]) -> int:
 
 def _failed(group: ExceptionGroup[Exception]) -> int:
     """Say what the machine refused, or what is a mistake of this program."""
-    expected, bugs = group.split((OSError, SecretError))
+    expected, bugs = group.split(OSError)
     if bugs is not None:
         log.critical("the daemon failed", exc_info=bugs)
     for error in expected.exceptions if expected else ():

@@ -5,13 +5,16 @@ Follows systemd's credentials (systemd.exec(5), LoadCredential=): the service fi
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from pathlib import Path
+
+from stationd.regular_file import read_regular
 
 LARGEST_SECRET = 64 * 1024  # bytes; a key or a password is far below, a file of this size is a mistake
 
 
-class SecretError(Exception):
+class SecretError(OSError):
     """A secret cannot be had; the message says which reference and why, never the content."""
 
 
@@ -22,13 +25,12 @@ def resolve_secret(reference: str, environ: Mapping[str, str]) -> bytes:
     """
     path = _path(reference, environ)
     try:
-        with path.open("rb") as file:
-            secret = file.read(LARGEST_SECRET + 1)
+        secret = read_regular(path, LARGEST_SECRET)
     except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno == errno.EFBIG:
+            raise SecretError(f"{reference}: {path} is larger than {LARGEST_SECRET} bytes") from error
         reason = error.strerror if isinstance(error, OSError) else error
         raise SecretError(f"{reference}: cannot read {path}: {reason}") from error
-    if len(secret) > LARGEST_SECRET:
-        raise SecretError(f"{reference}: {path} is larger than {LARGEST_SECRET} bytes")
     secret = secret.removesuffix(b"\n").removesuffix(b"\r")
     if not secret:
         raise SecretError(f"{reference}: {path} is empty")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from stationd.last_good import COPY
 from tests.integration.booting import NO_BROKER, ROOT, Daemon, Spoil, odd_machine, station, without_network
 
 READY_S, SCANNING_S = 5.0, 15.0  # promised for a start with nothing there
@@ -128,6 +129,56 @@ async def test_only_one_daemon_has_a_state_directory_and_a_killed_one_leaves_it_
             await daemon.start()
             await daemon.until(lambda ready=ready: len(daemon.told("READY")) > ready)  # type: ignore[misc]
         assert await daemon.end() == 0
+
+
+@pytest.mark.timeout(300)
+async def test_a_file_that_was_refused_and_a_kill_leave_the_station_watched_by_the_last_good_one_and_read_only(home: Path) -> None:
+    async with station(home) as daemon:
+        await daemon.start()
+        await daemon.until_ready()
+        await daemon.until((home / "state" / COPY).exists)
+        good = daemon.file.read_text()
+        assert "read_only = false" in good
+        daemon.file.write_text(good.replace("[station]", "[station]\ncolour = 'secret-blue'"))
+        await daemon.end(signal.SIGKILL)
+        await daemon.start()
+        await daemon.until(lambda: len(daemon.told("READY")) == 2)
+        await daemon.until(lambda: len(daemon.events("the first value is read")) == 2)
+        await daemon.until_alarms("station/CONFIG-REJECTED")
+        assert [each["key"] for each in daemon.events("a mistake in the station file")] == ["station.colour"]
+        assert daemon.events("station starts")[-1]["read_only"] is True
+        await daemon.until(lambda: "not in force" in daemon.told("STATUS")[-1])
+        for said in (daemon.told("STATUS")[-1], await _note(daemon, "station/CONFIG-REJECTED")):
+            assert f"1 mistake, the first: {daemon.file}: station.colour: " in said
+            assert "the last good file is in force and nothing can be written until" in said
+            assert "secret-blue" not in said
+        daemon.file.write_text(good)
+        await daemon.end(signal.SIGKILL)
+        await daemon.start()
+        await daemon.until(lambda: len(daemon.told("READY")) == 3)
+        await daemon.until(lambda: _gone(daemon, "station/CONFIG-REJECTED"))
+        assert daemon.events("station starts")[-1]["read_only"] is False
+        assert await daemon.end() == 0
+
+
+async def test_without_a_last_good_file_a_bad_one_is_refused_with_every_mistake(home: Path) -> None:
+    async with station(home, lambda text: text + "[colour]\nblue = 1\n") as daemon:
+        await daemon.start()
+        assert daemon.process is not None
+        assert await daemon.process.wait() == 2
+        assert "nothing was started" in (home / "log").read_text()
+        assert not daemon.told("READY")
+
+
+async def _gone(daemon: Daemon, key: str) -> bool:
+    """Return whether an alarm is known not to hold."""
+    shown = await daemon.shown("alarms", "all")
+    return shown is not None and not [each for each in shown["alarms"] if each["key"] == key and each["letter"] in "BCEF"]
+
+
+async def _note(daemon: Daemon, key: str) -> str:
+    shown = await daemon.shown("alarms", "all")
+    return next(str(each["note"]) for each in shown["alarms"] if each["key"] == key)
 
 
 async def _start_without(lack: Lack, home: Path) -> None:

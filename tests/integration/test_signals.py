@@ -93,7 +93,7 @@ async def test_a_file_with_mistakes_leaves_the_old_one_in_force_and_says_every_m
         await daemon.until(lambda: order(daemon) == ["READY", "RELOADING", "READY"])
         assert {each["key"] for each in daemon.events("a mistake in the station file")} == {"station.colour", "line.fibre_pairs"}
         assert all(each["reason"] for each in daemon.events("a mistake in the station file"))
-        assert daemon.told("STATUS")[-1].endswith("the last reload was not taken up: 2 mistakes")
+        assert daemon.told("STATUS")[-1].partition("not taken up: ")[2].startswith(f"2 mistakes, the first: {daemon.file}: ")
         await daemon.until_alarms("station/CONFIG-REJECTED")
         daemon.file.write_text(good)
         os.kill(daemon.pid, signal.SIGHUP)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stationd.outputs.journal.record import Moment
+from stationd.regular_file import read_regular
 
 TIME_ERROR = 5  # adjtimex(2): the clock is not synchronised
 STA_UNSYNC = 0x0040
@@ -22,6 +23,8 @@ LARGEST_ERROR_AT, ESTIMATED_ERROR_AT, STATUS_AT = 3 * LONG, 4 * LONG, 5 * LONG  
 ASK_EVERY_S = 1.0
 LIBRARY = ctypes.CDLL(None, use_errno=True)
 WITNESS = Path("/run/stationd-witness/clock")
+LONGEST = 256  # bytes; the witness writes some fifty
+MOST_US = 16_000_000  # NTP_PHASE_LIMIT of Linux: no error that the kernel tells is larger
 OLDEST_S = 5.0  # assumption: the witness writes once a second; after five it is gone or stuck
 
 
@@ -47,14 +50,15 @@ def asked() -> KernelTime | None:
 
 
 def witnessed(file: Path = WITNESS) -> KernelTime | None:
-    """Return what the witness has written. None also when that is old, torn or not there."""
+    """Return what the witness has written. None also when that is old, torn, absurd, or no file."""
     try:
-        asked_at, *words = file.read_text(encoding="ascii").split()
+        asked_at, *words = read_regular(file, LONGEST).decode("ascii").split()
         state, status, largest_us, estimated_us = (int(word) for word in words)
         fresh = 0.0 <= time.monotonic() - float(asked_at) <= OLDEST_S
     except (OSError, ValueError):
         return None
-    return _understood(state, status, largest_us, estimated_us) if fresh else None
+    whole = all(0 <= error_us <= MOST_US for error_us in (largest_us, estimated_us))
+    return _understood(state, status, largest_us, estimated_us) if fresh and whole else None
 
 
 def _understood(state: int, status: int, largest_us: int, estimated_us: int) -> KernelTime | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -37,6 +38,22 @@ TORN = ["", "12", "x 0 8193 2500 120", "{now} 0 8193 2500", "{old} 0 8193 2500 1
 def test_an_old_or_torn_answer_is_none(tmp_path: Path, text: str) -> None:
     now = time.monotonic()
     assert witnessed(written(tmp_path, text.format(now=now, old=now - 60, later=now + 60))) is None
+
+
+NINES = "9" * 400
+ABSURD = ["-1 120", "2500 -120", "16000001 120", f"{NINES} 120", f"1 {NINES}", f"1 1{' ' * 300}"]
+
+
+@pytest.mark.parametrize("words", ABSURD)
+def test_what_no_kernel_says_is_none(tmp_path: Path, words: str) -> None:
+    assert witnessed(written(tmp_path, f"{time.monotonic()} 0 8193 {words}\n")) is None
+
+
+def test_what_is_no_file_is_none_and_no_hang(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "clock")
+    assert witnessed(tmp_path / "clock") is None
+    assert witnessed(tmp_path) is None
+    assert witnessed(Path("/dev/zero")) is None
 
 
 def test_a_witness_that_is_not_there_says_nothing(tmp_path: Path) -> None:

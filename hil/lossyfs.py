@@ -7,8 +7,8 @@ It is ordered about by extended attributes of its own root, so that any program,
     user.cut    "" or a seed       a power cut: all that was not synced is gone (with a seed: some of it, by chance); open files are dead
     user.quota  bytes              of all files together, beyond it ENOSPC; empty: none
     user.fsync  seconds            that each fsync takes; 0 also ends those that hang
-    user.fail   "KIND N ERRNO COUNT"  the N-th call of a kind from now on fails, and the next ones up to COUNT; empty: repaired. KIND is open,
-                                   read, write, truncate, sync, rename, link, unlink, or any
+    user.fail   "KIND N ERRNO COUNT"   the N-th call of a kind from now on fails, and the next ones up to COUNT; empty: repaired. KIND is
+                                       open, read, write, truncate, sync, rename, link, unlink, or any
     user.mark   any words          noted among the calls: "acknowledged 17"
     user.trace  a path             the calls and marks since the mount are written there, as JSON lines
 

@@ -29,10 +29,11 @@ class Running:
     def __init__(self, row: str, arguments: argparse.Namespace) -> None:
         self.row, self._into = row, arguments.into
         self._begun = time.monotonic()
-        share = Share(arguments.hours)
+        share = share_of(arguments)
         self._end = self._begun + (ROWS[row].most_s * LONGER + share.hours * 3600.0 if share.release else ROWS[row].most_s)
         self._share = share
-        words = [sys.executable, "-m", "tests.reliability", row, "--inside", "--hours", str(arguments.hours), "--into", str(self._into)]
+        words = [sys.executable, "-m", "tests.reliability", row, "--inside", "--into", str(self._into)]
+        words += ["--hours", str(arguments.hours), "--part", str(arguments.part)]
         self._log = self._into.with_name(f"reliability-{row}.log")
         with self._log.open("w") as log:
             self._process = subprocess.Popen(words, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
@@ -54,6 +55,11 @@ class Running:
         return found
 
 
+def share_of(arguments: argparse.Namespace) -> Share:
+    """Return how much is to be run."""
+    return Share(arguments.hours, arguments.part)
+
+
 def run(rows: list[str], arguments: argparse.Namespace) -> bool:
     """Run those of these rows that are proved here; return whether all passed."""
     proved = [row for row in rows if ROWS[row].module]
@@ -68,7 +74,7 @@ def run(rows: list[str], arguments: argparse.Namespace) -> bool:
 
 def inside(row: str, arguments: argparse.Namespace) -> bool:
     """Prove one row in this process and enter what was found."""
-    share, begun = Share(arguments.hours), time.monotonic()
+    share, begun = share_of(arguments), time.monotonic()
     figures: list[Figure] = []
     broken = ""
     try:
@@ -102,6 +108,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.reliability", description=__doc__)
     parser.add_argument("rows", nargs="*", metavar="ROW", help="R1 ... R20; all where none is named")
     parser.add_argument("--hours", type=float, default=0.0, help="the size of a release, with soaks of so many hours")
+    parser.add_argument("--part", type=float, default=1.0, help="this part of what a change takes")
     parser.add_argument("--into", type=Path, default=INTO, help="the file of figures")
     parser.add_argument("--inside", action="store_true", help="in this very process, one row")
     arguments = parser.parse_args()

@@ -11,6 +11,7 @@ import json
 import tempfile
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -52,13 +53,13 @@ async def real_clock(rounds: int) -> list[Figure]:
             heart = await running.heart()
         records = await kept(home)
     numbers = [(each.run, each.sequence) for each in records]
-    subjects = {each.subject for each in records if each.kind == "raise"}
+    raised = [each.subject for each in records if each.kind == "raise"]
     return [
         Figure("cases", rounds * (len(STEPS_S) + 1), least=len(STEPS_S)),
-        Figure("other_alarms", len((stated | subjects) - OF_CLOCKS), most=0),
-        Figure("steps_told", sum(each.kind == "raise" and each.subject == "station/CLOCK-STEPPED" for each in records), least=len(STEPS_S) - 1),
+        Figure("other_alarms", len((stated | set(raised)) - OF_CLOCKS), most=0),
+        Figure("steps_told", raised.count("station/CLOCK-STEPPED"), least=len(STEPS_S) - 1),
         Figure("doubled", len(numbers) - len(set(numbers)), most=0),
-        Figure("out_of_order", sum(after.t < before.t for before, after in zip(records, records[1:], strict=False)), most=0),
+        Figure("out_of_order", sum(after.t < before.t for before, after in pairwise(records)), most=0),
         Figure("wrongly_flagged", wrongly_flagged, most=0),
         *heart.figures(),
     ]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +20,13 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """How much of a proof is run. `hours` of 0 is the CI's share; with more the release's, of which soaks take that long."""
+    """How much of a proof is run. `hours` of 0 is the CI's share; with more the release's, of which soaks take that long.
+
+    `part` of the CI's share is for looking whether a proof finds what was planted (tests.reliability.planted).
+    """
 
     hours: float = 0.0
+    part: float = 1.0
 
     @property
     def release(self) -> bool:
@@ -33,11 +36,11 @@ class Share:
     @property
     def name(self) -> str:
         """Return "ci" or "release"."""
-        return "release" if self.release else "ci"
+        return "release" if self.release else "ci" if self.part == 1.0 else f"{self.part:g} of ci"
 
     def of(self, ci: int, release: int) -> int:
         """Return the number of cases."""
-        return release if self.release else ci
+        return release if self.release else max(1, round(ci * self.part))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,7 @@ def put(path: Path, row: str, found: Document) -> None:
         rows = {**read(path), row: found}
         new = path.with_name(f".{path.name}.new")
         new.write_text(json.dumps(dict(sorted(rows.items(), key=lambda each: number_of(each[0]))), indent=1) + "\n")
-        os.replace(new, path)
+        new.replace(path)
 
 
 def read(path: Path) -> Mapping[str, Document]:

@@ -1,7 +1,7 @@
 """R12: a flood of packets from the wire while the daemon reads its unit: SYN, UDP and ARP to a tenth of a link of 100 Mbit/s.
 
-The daemon and its unit live in a network namespace of their own; the flood comes over a pair of virtual Ethernet ports from outside, made by
-hand (AF_PACKET), so that nothing of this machine's own network takes part. Needs root and the Debian package iproute2.
+The daemon and its unit live in a network namespace of their own; the flood comes over a pair of virtual Ethernet ports from outside, made
+by hand (AF_PACKET), so that nothing of this machine's own network takes part. Needs root and the Debian package iproute2.
 
     python -m tests.reliability.flood INTERFACE MAC ADDRESS PORT SECONDS      the flood itself
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import random
 import shutil
@@ -70,8 +71,6 @@ async def flooded(seconds: float) -> list[Figure]:
 
 async def metrics_port(running: Station) -> str:
     """Return host and port of the page."""
-    import json
-
     return str(json.loads((running.home / "ports.json").read_text())["metrics"]).split("/")[2]
 
 
@@ -151,7 +150,7 @@ def syn(rng: random.Random, sender: str, to: str, port: int) -> bytes:
 
 def checksum(data: bytes) -> int:
     """Return the check sum of the internet (RFC 1071)."""
-    total = sum(struct.unpack(f">{len(data) // 2}H", data))
+    total: int = sum(struct.unpack(f">{len(data) // 2}H", data))
     total = (total & 0xFFFF) + (total >> 16)
     return ~((total & 0xFFFF) + (total >> 16)) & 0xFFFF
 

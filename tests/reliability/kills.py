@@ -76,7 +76,7 @@ def live(path: Path, lives: Lives, seconds: float) -> None:
         os.close(reading)
         append(path, lives.number, writing)
     os.close(writing)
-    with open(reading) as said:
+    with os.fdopen(reading) as said:
         lines = [] if lives.number else [said.readline() for _ in range(4 * ALARMS)]
         time.sleep(seconds)
         os.kill(process, signal.SIGKILL)

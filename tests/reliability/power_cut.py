@@ -85,17 +85,17 @@ class Tally:
 
 def prove(share: Share) -> Iterator[Figure]:
     """Give the figures of R2's half without a machine that is switched off."""
-    whole = Tally()
+    whole, calls = Tally(), share.of(CALLS, CALLS)
     steps = 0
     for seed in range(share.of(1, 20)):
-        trace = played(CALLS)
+        trace = played(calls)
         steps += len(changes(trace))
         with ProcessPoolExecutor(PROCESSES) as pool:
             for tally in pool.map(partial(examined, trace, seed), range(PROCESSES)):
                 whole.add(tally)
     sys.stdout.write("\n".join(whole.wrong) + "\n")
-    yield Figure("calls", steps, least=CALLS)
-    yield Figure("cases", whole.cases, least=2 * CALLS)
+    yield Figure("calls", steps, least=calls)
+    yield Figure("cases", whole.cases, least=2 * calls)
     for what in ("lost", "letters_changed", "doubled", "set_aside", "torn_files", "chain_broken"):
         yield Figure(what, whole.counts[what], most=0)
 
@@ -210,10 +210,10 @@ def check_files(state: Path, promised: Promised, tally: Tally, where: str) -> No
     files = Files(state, Settings(), Statistics())
     _, found = files.load()
     open_ones = {each.id: int(str(each.changes[0]["number"])) for each in found}
-    heads = {str(head["id"]): int(head["number"]) for head in files.heads(1000)}
+    heads = {str(head["id"]): int(str(head["number"])) for head in files.heads(1000)}
     for name in heads:
         with files.reading(name) as file:
-            heads[name] = int(read_head(file)["number"])
+            heads[name] = int(str(read_head(file)["number"]))
     torn = [path.name for path in files.events.iterdir() if path.name.endswith(DAMAGED)]
     texts = {path.name: path.read_bytes() for path in (state / "bundles" / "saved").glob("text-*")}
     torn += [name for name, text in texts.items() if text != b"x" * int(name.removeprefix("text-"))]

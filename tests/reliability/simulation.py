@@ -1,0 +1,335 @@
+"""R17: a whole station in simulated time, with faults drawn by a seed, and what must be true after each: 500 of them.
+
+    python -m tests.reliability.simulation SEED      plays one seed again, bit for bit, and prints what happened
+
+A unit of some make and a module of contacts are read by the whole daemon (stationd.app) in one process, without a thread and without a
+clock of the machine. For half a minute the seed lets lines spoil answers, ports hang up, contacts open, clocks jump, people acknowledge
+and shelve, and the daemon end and start again; then everything is healed. Follows the approach of FoundationDB's simulation: one seed,
+one run. A digest over everything that the journal holds shows that a seed gives the same run again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import logging
+import random
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+
+import structlog
+
+from stationd.app import App, load
+from stationd.core.alarm.machine import Event
+from stationd.core.alarm.words import Acknowledge, AlarmRecord, Shelve, Target
+from stationd.links.port import Link, PortSettings, Receiver
+from stationd.outputs.journal import Query
+from stationd.sim.device_io import Contact, IoModule
+from stationd.sim.meters import quiet
+from stationd.surroundings import Surroundings
+from tests import virtual_time
+from tests.memory_rig import MemoryRig
+from tests.reliability.bus_faults import BESIDE, MAKES, SUBJECT, Found, Make, Passage, Spoil, Wire, rig_of, station_text, wires
+from tests.reliability.figures import Figure, Share
+from tests.two_stations import STATE_BELOW, Computer, WallClock
+
+HEALTHY_S, TROUBLE_S, HEALED_S = 5.0, 30.0, 16.0
+PROCESSES = 2
+REPLAYED = 10  # seeds that are played twice
+CONTACTS = (Contact.DOOR, Contact.MAINS, Contact.CONVERTER)
+CONTACT_ALARM = "".join(
+    f'[[alarm]]\ntype = "{name}"\npoint = "beside.{point}"\nequals = false\n'
+    for name, point in (("MAINS-FAIL", "di6"), ("ROOM-DOOR", "di1"))
+)
+JUMPS_S = (1.0, -1.0, 3600.0, -3600.0, 3.2e8, -3.2e8)
+TRANSIENT = ("STALE", "BUS-DOWN", "MAINS-FAIL", "ROOM-DOOR", "STORAGE-FAILED", "TASK-REBUILT")  # nothing of this stands in a healed station
+
+
+@dataclass(slots=True)
+class World:
+    """The station of a seed and all that surrounds it."""
+
+    seed: int
+    make: Make
+    rng: random.Random
+    rig: MemoryRig
+    home: Path
+    tasks: asyncio.TaskGroup
+    clock: WallClock = field(default_factory=WallClock)
+    computer: Computer = field(default_factory=lambda: Computer("boot"))
+    starts: int = 0
+    happened: list[str] = field(default_factory=list)
+    records: list[AlarmRecord] = field(default_factory=list)
+    spoils: dict[str, Spoil] = field(default_factory=dict)
+    too_old: list[str] = field(default_factory=list)
+    _app: App | None = None
+    _task: asyncio.Task[None] | None = None
+
+    @property
+    def app(self) -> App:
+        """The daemon that runs."""
+        assert self._app is not None
+        return self._app
+
+    async def open_port(self, settings: PortSettings, bus: Receiver) -> Link:
+        """Open a port, with a passage in between that spoils what `spoils` has for it."""
+        name = next(each for each, address in self.rig.addresses.items() if address == settings.port)
+        passage = Passage(bus, Found("", ""), spoil=lambda question, answer: self._spoilt(name, question, answer))
+        passage.link = self.rig.simulation.port(name).open(passage)  # type: ignore[attr-defined]  # it is one in memory
+        return passage
+
+    def _spoilt(self, name: str, question: bytes, answer: bytes) -> list[tuple[float, bytes]]:
+        return list(self.spoils[name](question, answer)) if name in self.spoils else [(0.0, answer)]
+
+    async def start(self) -> None:
+        """Start the daemon."""
+        loaded = load(self.home / "station.toml")
+        assert loaded.config is not None, loaded.mistakes
+        self.starts += 1
+        around = Surroundings(
+            clock=self.clock, machine=self.computer, open_port=self.open_port, run=f"run-{self.starts}", threads=False
+        )  # fmt: skip
+        self._app = App(loaded.config, loaded.catalogue, around)
+        self._app.recorder.subscribe(self.records.append)
+        self._task = self.tasks.create_task(self._app.run())
+        await asyncio.sleep(0.05)
+
+    async def stop(self) -> None:
+        """End it as systemd does."""
+        assert self._task is not None
+        self._task.cancel()
+        await asyncio.wait([self._task])
+        if not self._task.cancelled():
+            self._task.result()
+
+    def look_at_age(self) -> None:
+        """Note what is called good for longer than it may."""
+        now = asyncio.get_running_loop().time()
+        for point, every_s in self.app.board.periods().items():
+            reading = self.app.board[point]
+            if reading.quality.good and now - reading.t > max(3.0 * every_s, 2.0) + 0.2:
+                self.too_old.append(f"{point} of {now - reading.t:.1f} s ago")
+
+
+# ---------------------------------------------------------------------- what happens
+
+
+async def spoil(world: World) -> None:
+    """Let a line spoil answers for a while."""
+    usable = [each for each in wires() if each.spoils is not None and world.make.protocol in each.only]
+    wire: Wire = world.rng.choice(usable)
+    assert wire.spoils is not None
+    world.spoils[SUBJECT] = wire.spoils(world.make.protocol, world.rng.getrandbits(32))
+    world.happened.append(f"spoil {wire.name}")
+    await asyncio.sleep(world.rng.uniform(1.0, 8.0))
+    world.spoils.pop(SUBJECT, None)
+
+
+async def hang_up(world: World) -> None:
+    """Let a port go, and come back."""
+    name, down_s = world.rng.choice((SUBJECT, BESIDE)), world.rng.uniform(0.0, 6.0)
+    world.happened.append(f"hang up {name} {down_s:.3f}")
+    world.rig.simulation.port(name).hang_up(down_s)
+    await asyncio.sleep(0.0)
+
+
+async def black_hole(world: World) -> None:
+    """Let a line swallow everything for a while."""
+    name = world.rng.choice((SUBJECT, BESIDE))
+    world.happened.append(f"black hole {name}")
+    world.rig.simulation.port(name).black_hole(True)
+    await asyncio.sleep(world.rng.uniform(0.5, 8.0))
+    world.rig.simulation.port(name).black_hole(False)
+
+
+async def contact(world: World) -> None:
+    """Let a contact open for a while."""
+    panel, which = world.rig.simulation.panel(BESIDE), world.rng.choice(CONTACTS)
+    assert isinstance(panel, IoModule)
+    world.happened.append(f"contact {which.name}")
+    panel.set_contact(which, False)
+    await asyncio.sleep(world.rng.uniform(0.1, 6.0))
+    panel.set_contact(which, True)
+
+
+async def jump(world: World) -> None:
+    """Set the clock."""
+    by_s = world.rng.choice(JUMPS_S)
+    world.happened.append(f"clock {by_s:+g}")
+    world.clock.ahead_s += by_s
+    await asyncio.sleep(0.0)
+
+
+async def people(world: World) -> None:
+    """Let somebody acknowledge what stands, or shelve one of it."""
+    views = [view for view in world.app.alarms.views() if view.letter.value in "BDE"]
+    if not views:
+        return
+    view = world.rng.choice(views)
+    world.happened.append(f"see {view.key}")
+    if world.rng.random() < 0.7:
+        await world.app.engine.order(Acknowledge(tuple(Target(each.key, each.occurrence) for each in views), "aliya"))
+    else:
+        await world.app.engine.order(Shelve(view.key, world.rng.uniform(1.0, 10.0), "aliya", "a proof"))
+
+
+async def restart(world: World) -> None:
+    """End the daemon and start it again, sometimes with the machine."""
+    world.happened.append("restart")
+    before = letters(world)
+    await world.stop()
+    await asyncio.sleep(world.rng.uniform(0.0, 3.0))
+    if world.rng.random() < 0.3:
+        world.computer = Computer(f"{world.computer.boot}+", asyncio.get_running_loop().time())
+    await world.start()
+    kept = {key: letter for key, letter in letters(world).items() if key in before}
+    lost = {key for key, letter in before.items() if letter in "BCEF" and key not in kept}
+    assert not lost, f"alarms are forgotten by a restart: {lost}"
+
+
+HAPPENINGS: tuple[tuple[Callable[[World], object], int], ...] = (
+    (spoil, 4), (hang_up, 2), (black_hole, 2), (contact, 3), (jump, 1), (people, 3),
+)  # fmt: skip
+
+
+def letters(world: World) -> dict[str, str]:
+    """Return the alarms that are not normal."""
+    return {str(view.key): view.letter.value for view in world.app.alarms.views() if view.letter.value != "A"}
+
+
+# ---------------------------------------------------------------------- one seed
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What became of a seed. `broken` is empty when every invariant held."""
+
+    seed: int
+    digest: str
+    records: int
+    restarts: int
+    happened: tuple[str, ...]
+    broken: str = ""
+
+
+def played(seed: int) -> Played:
+    """Play a seed."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    return virtual_time.run(_play(seed), virtual_time.LoneLoop)
+
+
+async def _play(seed: int) -> Played:
+    rng = random.Random(seed)
+    make = rng.choice(MAKES)
+    rig = rig_of(make)
+    memory = MemoryRig(rig, seed)
+    memory.simulation.plant.meters = quiet(memory.simulation.plant.meters)
+    below = next(each for each in STATE_BELOW if each.is_dir())
+    with tempfile.TemporaryDirectory(prefix="simulation-", dir=below) as name:
+        async with asyncio.TaskGroup() as tasks:
+            plant = tasks.create_task(memory.run())
+            world = World(seed, make, rng, memory, Path(name), tasks)
+            text = station_text(make, rig, memory.addresses, Path(name)) + CONTACT_ALARM
+            (world.home / "station.toml").write_text(text)
+            await world.start()
+            broken, digest, count = "", "", 0
+            try:
+                await trouble(world)
+                digest, count = await judged(world)
+            except AssertionError as error:
+                broken = str(error) or "an assertion"
+            await world.stop()
+            plant.cancel()
+    return Played(seed, digest, count, world.starts - 1, tuple(world.happened), broken)
+
+
+async def trouble(world: World) -> None:
+    """Let things happen, some of them at the same time, restarts between them; then heal everything."""
+    await asyncio.sleep(HEALTHY_S)
+    end = asyncio.get_running_loop().time() + TROUBLE_S
+    kinds, weights = zip(*HAPPENINGS, strict=True)
+    while asyncio.get_running_loop().time() < end:
+        chosen = world.rng.choices(kinds, weights, k=world.rng.randint(1, 3))
+        async with asyncio.TaskGroup() as happening:
+            for each in chosen:
+                happening.create_task(each(world))
+        world.look_at_age()
+        if world.rng.random() < 0.2:
+            await restart(world)
+        await asyncio.sleep(world.rng.uniform(0.0, 1.5))
+    await asyncio.sleep(HEALED_S)
+    world.look_at_age()
+
+
+async def judged(world: World) -> tuple[str, int]:
+    """See that every invariant holds; return the digest of the journal, and how many records it is of."""
+    assert not world.too_old, f"called good for too long: {world.too_old[:3]}"
+    assert not world.rig.simulation.written, f"something was written: {world.rig.simulation.written[:3]}"
+    standing = {key: letter for key, letter in letters(world).items() if letter in "BC" and key.rpartition("/")[2] in TRANSIENT}
+    assert not standing, f"alarms of what is healed: {standing}"
+    old = [str(point) for point, every_s in world.app.board.periods().items() if every_s <= 1.0 and not _fresh(world, point, every_s)]
+    assert not old, f"not read again after {HEALED_S} s: {old[:5]}"
+    check_letters(world.records)
+    verified = await world.app.journal.verify_audit()
+    assert verified is not None and verified.intact, "the chain of the audit is broken"  # noqa: PT018
+    found = await world.app.journal.entries(Query(most=10**6))
+    assert found.torn == 0
+    numbers = [(each.run, each.sequence) for each in found.records]
+    assert len(numbers) == len(set(numbers)), "records are doubled"
+    known = {json.loads(each.body).get("id") for each in found.records if each.kind != "start"}
+    assert len(known) == sum(each.kind != "start" for each in found.records), "two records have one id"
+    text = "\n".join(map(repr, found.records))
+    return hashlib.sha256(text.encode()).hexdigest(), len(found.records)
+
+
+def _fresh(world: World, point: object, every_s: float) -> bool:
+    reading = world.app.board[point]  # type: ignore[index]
+    offered = reading.quality.reason.value not in ("not-offered", "never-read")
+    return not offered or (reading.quality.good and asyncio.get_running_loop().time() - reading.t <= max(3.0 * every_s, 2.0) + 0.2)
+
+
+def check_letters(records: list[AlarmRecord]) -> None:
+    """Each event of an alarm begins with the letter with which the one before it ended, over all restarts."""
+    last: dict[str, str] = defaultdict(lambda: "A")
+    for record in records:
+        key = str(record.key)
+        if record.event is not Event.NOTE:
+            assert record.before.value == last[key], f"{key}: {record.event.value} begins with {record.before.value} after {last[key]}"
+            last[key] = record.after.value
+
+
+# ---------------------------------------------------------------------- all of them
+
+
+def prove(share: Share) -> Iterator[Figure]:
+    """Give the figures of R17."""
+    seeds = share.of(500, 10_000)
+    first = random.SystemRandom().randrange(10**6) * 1000  # other ones each time; those that break are printed
+    with ProcessPoolExecutor(PROCESSES, get_context("spawn")) as pool:
+        found = list(pool.map(played, range(first, first + seeds), chunksize=10))
+        again = list(pool.map(played, range(first, first + REPLAYED), chunksize=1))
+    broken = [each for each in found if each.broken]
+    for each in broken:
+        sys.stdout.write(f"python -m tests.reliability.simulation {each.seed}: {each.broken}\n")
+    yield Figure("cases", seeds)
+    yield Figure("first_seed", first)
+    yield Figure("simulated_hours", seeds * (HEALTHY_S + TROUBLE_S + HEALED_S) / 3600)
+    yield Figure("happenings", sum(len(each.happened) for each in found), least=seeds)
+    yield Figure("restarts", sum(each.restarts for each in found), least=seeds // 10)
+    yield Figure("records", sum(each.records for each in found), least=seeds)
+    yield Figure("seeds_that_break", len(broken), most=0)
+    yield Figure("seeds_that_differ_when_replayed", sum(a != b for a, b in zip(found, again, strict=False)), most=0)
+
+
+if __name__ == "__main__":
+    once = played(int(sys.argv[1]))
+    with contextlib.suppress(BrokenPipeError):
+        sys.stdout.write("\n".join((*once.happened, once.digest, once.broken or "every invariant holds")) + "\n")

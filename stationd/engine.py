@@ -264,7 +264,7 @@ class Engine:
                 case _Replan():
                     self._go_on(event, now, hands)
                 case _:
-                    if isinstance(event, Reading):
+                    if isinstance(event, Reading) and self._station.reads(event.point):
                         self._board.show(event)
                         readings.append(event)
                     self._perform(self._station.handle(event, now), hands)

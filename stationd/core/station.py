@@ -3,6 +3,7 @@
     fresh --(no good answer for max(3 x period, 2 s))--> stale --(good answer)--> fresh
     fresh --(port lost)--> stale           never read --(failure)--> bad, with the reason of the failure
     "no value" --(no answer for as long)--> bad, with the reason of the failure: no answer is not that answer again
+    a point that this station does not read --> nothing, and counted: no desk hears of it
 
 A stale reading keeps its value and the time of the exchange that brought it, and is never shown as new. A point that was
 never read has no value at all. Silence is found by the deadline, not by whoever looks.
@@ -21,6 +22,7 @@ next event, so that no two desks can keep each other busy.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from stationd.core.alarm import words
@@ -107,6 +109,7 @@ class Station:
         self._refused: set[PointId] = set()  # read alone and rarely, since the unit refuses; no failure says more than that
         self._why: dict[PointId, Reason] = {}
         self._next: float | None = None
+        self.unknown = 0  # points of which was told and which this station does not read, since its start
         self._lay_out(periods)
 
     def _lay_out(self, periods: Mapping[PointId, float]) -> None:
@@ -118,14 +121,34 @@ class Station:
     def replan(self, periods: Mapping[PointId, float], anew: Container[str]) -> None:
         """Go on with other periods; of the devices that are `anew` nothing was ever read. The desks are replanned by their owner."""
         for known in (self._fresh, self._why):
-            for point in [point for point in known if point.device in anew]:
+            for point in [point for point in known if point.device in anew or point not in periods]:
                 del known[point]
         for named in (self._stale, self._refused):
-            named -= {point for point in named if point.device in anew}
+            named -= {point for point in named if point.device in anew or point not in periods}
         self._lay_out(periods)
 
     def handle(self, event: Event | Signal, now: float) -> list[Effect]:
         """Take one event and return what follows from it. `now` is never earlier than the event."""
+        known = self._of_ours(event)
+        return [] if known is None else self._happened(known, now)
+
+    def reads(self, point: PointId) -> bool:
+        """Return whether this station reads a point."""
+        return point in self._limit_s
+
+    def _of_ours(self, event: Event | Signal) -> Event | Signal | None:
+        """Return what an event says of points that this station reads; None where that is nothing. The rest is counted."""
+        match event:
+            case Reading(point) if not self.reads(point):
+                self.unknown += 1
+                return None
+            case ReadFailed(points) if not all(map(self.reads, points)):
+                ours = tuple(filter(self.reads, points))
+                self.unknown += len(points) - len(ours)
+                return replace(event, points=ours) if ours else None
+        return event
+
+    def _happened(self, event: Event | Signal, now: float) -> list[Effect]:
         effects = self._decide(event, now)
         news = [event, *(effect.reading for effect in effects if isinstance(effect, Restate))]
         signals: list[Signal] = []

@@ -255,3 +255,27 @@ def test_the_deadline_is_the_earliest_of_all_desks() -> None:
     assert station.deadline() == 100.5
     desk.due = 500.0
     assert station.deadline() == 102.0
+
+
+def test_what_is_told_of_a_point_that_is_not_read_is_counted_and_changes_nothing() -> None:
+    strange, alike = PointId("gone", "output_power"), PointId("amp", "no_such_point")
+    desk = ActingDesk()
+    station = Station(PERIODS, acting=desk)
+    station.handle(good(FAST, 100.0), 100.0)
+    heard = list(desk.heard)
+    for point in (strange, alike):
+        assert station.handle(good(point, 100.5), 100.5) == []
+        assert station.handle(ReadFailed((point,), Reason.TIMEOUT, 100.5), 100.5) == []
+    assert station.handle(LinkChanged("gone", False, ("gone",), 100.5), 100.5) == []
+    assert [each for each in desk.heard if not isinstance(each, LinkChanged)] == heard, "no desk hears of it"
+    assert station.unknown == 4
+    failed = station.handle(ReadFailed((strange, SLOW), Reason.TIMEOUT, 100.5), 100.5)
+    assert list(restated(failed)) == [SLOW]
+    assert restated(station.handle(Tick(103.0), 103.0)).keys() == {FAST}
+
+
+def test_a_point_that_a_plan_has_no_more_grows_old_no_more() -> None:
+    station = Station(PERIODS)
+    station.handle(good(FAST, 100.0), 100.0)
+    station.replan({OTHER: 0.5}, frozenset())
+    assert station.handle(Tick(110.0), 110.0) == []

@@ -24,7 +24,7 @@ import structlog
 from prometheus_client.core import Metric
 
 from stationd.acting_doors import StationActing, StationAudit
-from stationd.config import SecretError, StationConfig
+from stationd.config import StationConfig
 from stationd.config import model as config_model
 from stationd.config.changes import Changes, Reloaded, changes
 from stationd.config.far_station import far_settings, shared
@@ -152,9 +152,9 @@ class App:
         async with contextlib.AsyncExitStack() as ending, self.supervisor as supervisor:
             ending.enter_context(self._lighting.technician())
             await self._remember(ending)
-            control = await self._open_control(config.control) if config.control is not None else None
+            control = await self._try_control(config)
             outer = (*self._outlets.parts(), *self._lighting.parts(), *self._line_parts(), self._pages_part(config))
-            for part in (*self._control_parts(control), *self._core_parts(), *self._lines.parts(), *outer):
+            for part in (*self._control_parts(control, config), *self._core_parts(), *self._lines.parts(), *outer):
                 supervisor.start(part)
             if notifier is not None:
                 supervisor.start(Part("watchdog", Watchdog(supervisor, notifier).run, kind=Kind.VITAL))
@@ -180,7 +180,7 @@ class App:
     def _pages_part(self, config: StationConfig, opened: tuple[socket.socket, ...] = ()) -> Part:
         served, page = Beat(), self._pulse.scraped(self.metrics.scrape)
         around = (self._lines.up, self._ports_file, served, self._around.listeners)
-        return Part("pages", partial(serve_pages, config, self._identity, page, *around, list(opened)), served, must_start=True)
+        return Part("pages", partial(serve_pages, config, self._identity, page, *around, list(opened)), served)
 
     # ------------------------------------------------------------------ another file
 
@@ -213,7 +213,7 @@ class App:
                 prepared = await self._prepare(plans, change, undoing)
                 await self.engine.replan(lambda now: self._replan(plans, change, prepared, swaps, now), change.devices)
                 undoing.pop_all()
-        except (NotNow, SecretError, OSError, ValueError) as reason:
+        except (NotNow, OSError, ValueError) as reason:
             return Reloaded(refused=str(reason))
         await carry_out(self.supervisor, swaps)
         log.info("parts of the daemon are others", parts=[name for swap in swaps for name in swap.names], changed=change.parts)
@@ -242,7 +242,7 @@ class App:
             swaps.append(Swap(("pages",), (self._pages_part(plans.config, prepared.pages),)))
         if change.concern("control"):
             ended = (CONTROL,) if before.config.control is not None else ()
-            swaps.append(Swap(ended, tuple(self._control_parts(prepared.control))))
+            swaps.append(Swap(ended, tuple(self._control_parts(prepared.control, plans.config))))
             self.control = prepared.control
         self._tell_of(plans, change)
         self._signals.replan(self.alarms.plan.rules, ports=bool(change.ports))
@@ -309,11 +309,17 @@ class App:
 
     # ------------------------------------------------------------------ people
 
-    def _control_parts(self, opened: ControlSocket | None) -> Iterator[Part]:
+    async def _try_control(self, config: StationConfig) -> ControlSocket | None:
+        """Open the control socket; None where that is not possible: its part tries again, and says why."""
+        with contextlib.suppress(OSError):
+            return await self._open_control(config.control) if config.control is not None else None
+        return None
+
+    def _control_parts(self, opened: ControlSocket | None, config: StationConfig) -> Iterator[Part]:
         """Return what lets the people of this station in, over a socket that listens already; made anew it opens one by itself."""
-        if opened is None:
+        if config.control is None:
             return
-        waiting = [opened]
+        waiting = [opened] if opened is not None else []
 
         async def serve() -> None:
             section = self._desks.plans.config.control

@@ -15,7 +15,7 @@ import stationd
 from stationd.board import Board
 from stationd.config.changes import Changes
 from stationd.config.model import Mqtt
-from stationd.config.parts import broker_of
+from stationd.config.parts import broker_of, password_of
 from stationd.links.beat import Beat
 from stationd.outputs.alarm_document import AlarmDocuments, topic_of
 from stationd.outputs.broker import Broker
@@ -60,7 +60,7 @@ class Made:
 
 
 class Outlets:
-    """Both connections. With `section` None there are none, and never will be in this run. SecretError for a password that is missing."""
+    """Both connections. With `section` None there are none, and never will be in this run."""
 
     def __init__(self, section: Mqtt | None, told: Told, recorder: Recorder) -> None:
         self._told = told
@@ -106,6 +106,8 @@ class Outlets:
         if section is None or self.mqtt is None:
             return Made()
         if change.concern("mqtt"):
+            if section.password:
+                password_of(section.password)  # a start cannot wait for it, a person who has just written it down is told at once
             return self._make(section, Board(plans.units, asyncio.get_running_loop().time()), self._made.node)
         if change.devices and self._made.node is not None:
             board = Board(plans.units, asyncio.get_running_loop().time())

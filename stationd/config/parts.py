@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from stationd.config import model
 from stationd.config.model import StationConfig
-from stationd.config.secret import resolve_secret
+from stationd.config.secret import SecretError, resolve_secret
 from stationd.device import Device, codec_for
 from stationd.driver import Driver
 from stationd.links.port import PortSettings
@@ -22,10 +23,21 @@ from stationd.tap import Tap, tap_driver
 
 
 def broker_of(section: model.Mqtt) -> Broker:
-    """Return where the broker is and how to log in; SecretError where the password cannot be had."""
-    password = resolve_secret(section.password, os.environ).decode() if section.password else None
+    """Return where the broker is and how to log in. The password is looked for at each connection, never in the way of a start."""
     authorities = Path(section.authorities) if section.authorities else None
-    return replace(Broker.at(section.url, section.username, password), authorities=authorities, keepalive_s=section.keepalive_s)
+    ask = partial(password_of, section.password) if section.password else None
+    at = Broker.at(section.url, section.username)
+    return replace(at, ask_password=ask, authorities=authorities, keepalive_s=section.keepalive_s)
+
+
+def password_of(reference: str) -> str:
+    """Return the password that a reference names now; SecretError where it cannot be had."""
+    try:
+        return resolve_secret(reference, os.environ).decode()
+    except UnicodeDecodeError as error:
+        raise SecretError(f"{reference}: is not UTF-8 at byte {error.start}") from None
+    except SecretError as error:
+        raise SecretError(str(error)) from None  # the sentence, and not what it came from, is what people are told
 
 
 def identity_of(config: StationConfig) -> Identity:

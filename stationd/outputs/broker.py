@@ -27,13 +27,18 @@ STEADY_S = 30.0  # a connection that lasted so long is no failure
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """Where the broker is and how to log in. `authorities` is a file of certificates to trust instead of the system's."""
+    """Where the broker is and how to log in. `authorities` is a file of certificates to trust instead of the system's.
+
+    `ask_password` is asked at each connection for a password that may come later, or change; it waits for the disk, and raises OSError,
+    with a sentence, where the password cannot be had: that connection has failed then, and the next one asks again.
+    """
 
     host: str
     port: int
     tls: bool = False
     username: str | None = None
     password: str | None = field(default=None, repr=False)  # never in a log
+    ask_password: Callable[[], str] | None = field(default=None, repr=False, compare=False)
     authorities: Path | None = None
     keepalive_s: int = KEEPALIVE_S
 
@@ -45,6 +50,10 @@ class Broker:
             raise ValueError(f'"{url}" is not the address of a broker; right would be mqtt://host:port or mqtts://host:port')
         tls = parts.scheme == "mqtts"
         return cls(parts.hostname, parts.port or (8883 if tls else 1883), tls, username, password)
+
+    async def login(self) -> str | None:
+        """Return the password of now. OSError where it cannot be had."""
+        return self.password if self.ask_password is None else await asyncio.to_thread(self.ask_password)
 
 
 @dataclass(slots=True)

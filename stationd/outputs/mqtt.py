@@ -250,7 +250,7 @@ class JsonPublisher:
             self._broker.host,
             self._broker.port,
             username=self._broker.username,
-            password=self._broker.password,
+            password=await self._broker.login(),
             identifier=self._client_id,
             will=Will(self._topic(AVAILABILITY), OFFLINE, QOS, retain=True),
             keepalive=self._broker.keepalive_s,

@@ -12,7 +12,7 @@ import ipaddress
 import socket
 from collections.abc import Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -21,6 +21,9 @@ from stationd.service.descriptors import PAGES, Listeners
 log = structlog.get_logger()
 
 FREE_BIND = {socket.AF_INET: (socket.IPPROTO_IP, 15), socket.AF_INET6: (socket.IPPROTO_IPV6, 78)}  # IP_FREEBIND, IPV6_FREEBIND of Linux
+
+
+NAME_S = 2.0  # assumption: a name of this machine is in /etc/hosts and found at once; the station is ready within 3 s
 
 
 class Address(NamedTuple):
@@ -54,9 +57,20 @@ async def _addresses(listen: str) -> Sequence[Address]:
     try:
         literal = ipaddress.ip_address(host)
     except ValueError:
-        found = await asyncio.get_running_loop().getaddrinfo(host, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        found = await _resolved(host, int(port))
         return tuple(dict.fromkeys(Address(family, str(at[0]), int(port)) for family, _, _, _, at in found))
     return (Address(socket.AF_INET if literal.version == 4 else socket.AF_INET6, str(literal), int(port)),)
+
+
+async def _resolved(host: str, port: int) -> Sequence[Any]:
+    """Return what getaddrinfo(3) says of a name, or OSError, in time for a start whose name server does not answer."""
+    looking = asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    try:
+        return await asyncio.wait_for(looking, NAME_S)
+    except TimeoutError as error:
+        raise OSError(errno.ETIMEDOUT, f'the pages cannot listen at "{host}": nobody says within {NAME_S:g} s where that is') from error
+    except OSError as error:
+        raise OSError(error.errno, f'the pages cannot listen at "{host}": {error.strerror}') from error
 
 
 def _is_at(address: Address, listener: socket.socket) -> bool:

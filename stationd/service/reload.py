@@ -1,6 +1,9 @@
 """Parts that take the place of others while the daemon runs; every part that is not named here runs on untouched.
 
     swap --> end the old parts, wait for their end --> start the new ones          each swap by itself, all at the same time
+                                '- not within WAIT_S: they begin when those have ended, and nobody waits for that
+
+A port has one owner: nothing begins in the place of what still runs, however long that is.
 
 What it is not: the decision what is to be replaced (stationd.config.changes), or a judge whether that may be now.
 """
@@ -18,7 +21,7 @@ from stationd.service.supervisor import Part, Supervisor
 
 log = structlog.get_logger()
 
-END_S = 5.0  # an end that takes longer is not waited for: what takes the part's place may work all the same (assumption)
+WAIT_S = 5.0  # an end that takes longer holds no reload up (assumption)
 News = TypeVar("News")
 
 
@@ -52,18 +55,32 @@ class Swap:
         return tuple(dict.fromkeys((*self.ended, *(part.name for part in self.begun))))
 
 
-async def carry_out(supervisor: Supervisor, swaps: Iterable[Swap]) -> None:
-    """Carry out all swaps at the same time, and return when the new parts have been started."""
+async def carry_out(supervisor: Supervisor, swaps: Iterable[Swap]) -> tuple[str, ...]:
+    """Carry out all swaps at the same time, and return when the new parts have been started, or wait for what does not end.
+
+    Returns a sentence for each swap that waits.
+    """
     async with asyncio.TaskGroup() as tasks:
-        for swap in swaps:
-            tasks.create_task(_carry_out(supervisor, swap), name=f"swap of {', '.join(swap.names)}")
+        made = [tasks.create_task(_carry_out(supervisor, swap), name=f"swap of {', '.join(swap.names)}") for swap in swaps]
+    return tuple(sentence for each in made if (sentence := each.result()))
 
 
-async def _carry_out(supervisor: Supervisor, swap: Swap) -> None:
-    ends = [asyncio.create_task(supervisor.stop(name), name=f"end of {name}") for name in swap.ended]
+async def _carry_out(supervisor: Supervisor, swap: Swap) -> str:
+    ending = [name for name in swap.names if name in swap.ended or name in supervisor.leaving]  # of an earlier file too
+    ends = {name: asyncio.create_task(supervisor.stop(name), name=f"end of {name}") for name in ending}
     if ends:
-        _, late = await asyncio.wait(ends, timeout=END_S)
-        if late:
-            log.error("a part does not end; the one in its place begins all the same", parts=[task.get_name() for task in late])
-    for part in swap.begun:
-        supervisor.start(part)
+        await asyncio.wait(ends.values(), timeout=WAIT_S)
+    late = [name for name, end in ends.items() if not end.done()]
+    if not late:
+        for part in swap.begun:
+            supervisor.start(part)
+        for name in swap.ended:
+            supervisor.forget(name)
+        return ""
+    for name in late:
+        ends[name].cancel()  # the wait alone; the supervisor goes on with the end
+    supervisor.succeed(swap.begun, late)
+    begun = " and ".join(part.name for part in swap.begun)
+    sentence = f"{begun} begins when {' and '.join(late)} has ended" if begun else f"{' and '.join(late)} has not ended yet"
+    log.error("a part does not end", parts=late, then=sentence)
+    return sentence

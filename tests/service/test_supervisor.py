@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -12,7 +13,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from stationd.links.beat import Beat
-from stationd.service.supervisor import STEADY_S, TWICE_S, Kind, Part, Supervisor
+from stationd.service.reload import Swap, carry_out
+from stationd.service.supervisor import LEFT_S, STEADY_S, STUCK_S, TWICE_S, Kind, Part, Supervisor
 from stationd.service.watchdog import Watchdog
 from tests.virtual_time import VirtualLoop, run
 
@@ -44,7 +46,6 @@ class Work:
 
     name: str = "work"
     kind: Kind = Kind.OUTPUT
-    must_start: bool = False
     beat: Beat = field(default_factory=Beat)
     acts: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     begun: list[float] = field(default_factory=list)
@@ -67,7 +68,7 @@ class Work:
 
     @property
     def part(self) -> Part:
-        return Part(self.name, self.run, self.beat, PATIENCE_S, self.kind, must_start=self.must_start)
+        return Part(self.name, self.run, self.beat, PATIENCE_S, self.kind)
 
 
 async def hang() -> None:
@@ -209,19 +210,93 @@ def test_a_part_that_has_been_well_for_a_minute_begins_again_with_no_pause() -> 
     play(scene, work.part)
 
 
-def test_what_does_not_end_when_it_is_cancelled_gets_no_second_one_beside_it_and_starves_the_watchdog() -> None:
+def test_what_does_not_end_when_it_is_cancelled_gets_no_second_one_beside_it_and_starves_until_its_successor_lives() -> None:
     work = Work(kind=Kind.STATION)
 
     async def scene(supervisor: Supervisor, manager: Manager) -> None:
         await asyncio.sleep(2 * STEADY_S)
-        once(work, stubborn(3))
-        await asyncio.sleep(20.0)
-        assert len(work.begun) == 2, "it ended when it was cancelled for the fourth time, and not before was another one begun"
-        assert supervisor.starving() == ("work: hangs and does not end, twice in a minute",)
-        assert manager.silent_s() > WATCHDOG_S / 3
+        once(work, stubborn(12))
+        await asyncio.sleep(PATIENCE_S + STUCK_S)
+        assert supervisor.starving() == (), "a while is left to it"
+        assert supervisor.trouble() == "work: does not end"
+        await asyncio.sleep(4.0)
+        assert (len(work.begun), work.running) == (1, 1)
+        assert supervisor.starving() == ("work: does not end",)
+        while len(work.begun) == 1:
+            await asyncio.sleep(0.5)
+            assert supervisor.starving() or len(work.begun) == 2
+        await asyncio.sleep(3.0)
+        assert supervisor.starving() == ()
+        await asyncio.sleep(WATCHDOG_S / 2)
+        assert manager.silent_s() < WATCHDOG_S / 2
 
     logs = play(scene, work.part)
-    assert sum("does not end" in each["event"] for each in logs) == 3
+    assert sum("does not end" in each["event"] for each in logs) == 12
+
+
+def test_an_unwinding_that_takes_seconds_is_no_second_failure() -> None:
+    work = Work()
+
+    async def unwind_slowly() -> None:
+        try:
+            await hang()
+        finally:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(3.0)
+            await asyncio.sleep(0.5)
+
+    async def scene(supervisor: Supervisor, manager: Manager) -> None:
+        await asyncio.sleep(2 * STEADY_S)
+        once(work, unwind_slowly)
+        for _ in range(int(TWICE_S)):
+            await asyncio.sleep(1.0)
+            assert supervisor.starving() == ()
+            assert manager.silent_s() < WATCHDOG_S / 2
+        assert len(work.begun) == 2
+
+    play(scene, work.part)
+
+
+def test_a_part_of_the_station_that_begins_in_a_daemon_that_runs_and_fails_at_once_each_time_starves() -> None:
+    work = Work(kind=Kind.STATION)
+
+    async def scene(supervisor: Supervisor, _: Manager) -> None:
+        await supervisor.begun([])
+        once(work, fail, fail)
+        supervisor.start(work.part)
+        await asyncio.sleep(5.0)
+        assert supervisor.starving() == ("work: failed: ValueError, twice in a minute",)
+
+    play(scene)
+
+
+def test_a_daemon_ends_although_a_part_does_not() -> None:
+    released = asyncio.Event()
+
+    async def never_ends() -> None:
+        while not released.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await released.wait()
+
+    async def main() -> None:
+        begun = now()
+        with contextlib.suppress(BaseExceptionGroup):
+            async with Supervisor() as supervisor:
+                supervisor.start(Part("bus a", never_ends))
+                supervisor.start(Part("bus b", never_ends))
+                await asyncio.sleep(1.0)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(1.0):
+                        await supervisor.stop("bus b")
+                assert supervisor.leaving == {"bus b"}
+                raise End
+        assert now() - begun <= 2.0 + LEFT_S + 0.1
+        released.set()
+
+    with capture_logs() as logs:
+        run(main())
+    left = [each["part"] for each in logs if each["event"] == "the daemon ends without a part that does not end"]
+    assert sorted(left) == ["bus a", "bus b"]
 
 
 # ---------------------------------------------------------------------- what starves
@@ -425,29 +500,38 @@ def test_an_exception_of_a_vital_part_ends_the_daemon_and_every_other_part_ends_
     assert len(work.begun) == 1
 
 
-def test_a_port_that_is_taken_at_the_start_ends_the_daemon_and_later_does_not() -> None:
+def test_what_cannot_begin_at_the_start_holds_nobody_up_is_told_and_tried_again() -> None:
     async def taken() -> None:
         raise OSError(98, "Address already in use")
 
-    pages = Work("pages", must_start=True)
-    once(pages, taken)
-    found = ended_by(pages.part)
-    assert [str(error) for error in found.exceptions] == ["[Errno 98] Address already in use"]
-
-    pages = Work("pages", must_start=True)
+    pages, other = Work("pages"), Work("other")
 
     async def scene(supervisor: Supervisor, _: Manager) -> None:
-        await supervisor.begun(["pages"])
-        once(pages, taken, taken)
+        began = now()
+        await supervisor.begun(["pages", "other"])
+        assert now() == began
+        assert supervisor.trouble() == "pages: failed: [Errno 98] Address already in use"
         await asyncio.sleep(20.0)
-        assert supervisor.rebuilt["pages"] == 2
-        later = Work("later", must_start=True)
-        once(later, taken)
-        supervisor.start(later.part)
-        await asyncio.sleep(5.0)
-        assert supervisor.rebuilt["later"] == 1, "a new file's pages, in a daemon that runs"
+        assert pages.running == 1
+        assert supervisor.rebuilt["pages"] == 4
+        assert len(other.begun) == 1
 
-    play(scene, pages.part)
+    once(pages, taken, taken, taken, taken)
+    said = play(scene, pages.part, other.part)
+    stacks = [each for each in said if each.get("part") == "pages" and each.get("exc_info")]
+    assert len(stacks) == 1, "the same refusal has its stack in the log once"
+
+
+def test_a_part_that_will_not_be_again_is_counted_no_longer() -> None:
+    staying, going = Work("staying"), Work("going")
+
+    async def scene(supervisor: Supervisor, _: Manager) -> None:
+        await asyncio.sleep(1.0)
+        await carry_out(supervisor, [Swap(("going",)), Swap(("staying",), (staying.part,))])
+        assert "going" not in supervisor.rebuilt
+        assert "staying" in supervisor.rebuilt
+
+    play(scene, staying.part, going.part)
 
 
 def test_parts_start_and_stop_one_by_one_while_the_others_run_untouched() -> None:

@@ -155,7 +155,7 @@ class SparkplugPublisher:
             self._broker.host,
             self._broker.port,
             username=self._broker.username,
-            password=self._broker.password,
+            password=await self._broker.login(),
             identifier=self._client_id,
             protocol=ProtocolVersion.V311,
             clean_session=True,

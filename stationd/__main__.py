@@ -119,7 +119,10 @@ def _daemon(path: Path, ports_file: Path | None, hangup: Hangup) -> int:
     gc.disable()  # hardly anything that a start makes is garbage: looking for it costs a tenth of the time until the station is ready
     from stationd.daemon import run_daemon
 
-    return run_daemon(path, ports_file, hangup)
+    try:
+        return run_daemon(path, ports_file, hangup)
+    finally:
+        hangup.end()
 
 
 async def _until_signal(work: Coroutine[Any, Any, None]) -> None:

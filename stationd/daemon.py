@@ -38,7 +38,7 @@ from stationd.outputs.document import answering
 from stationd.outputs.journal import StateDirectoryHeld
 from stationd.problem import Problem
 from stationd.service.descriptors import CONTROL, PAGES, Listeners
-from stationd.service.hangup import Hangup
+from stationd.service.hangup import Hangup, handle_quietly
 from stationd.service.notify import Notifier
 from stationd.service.own_age import own_age_s
 from stationd.service.watchdog import leave_stacks
@@ -127,8 +127,7 @@ class _Process:
     async def run(self, loaded: Loaded, config: StationConfig, ports_file: Path | None) -> None:
         """Run the station until a signal ends it, or until it fails; then raise what made it fail."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._end)
+        handle_quietly(loop, (signal.SIGTERM, signal.SIGINT), self._end)
         self._hangup.tell(lambda: loop.call_soon_threadsafe(self._asked.set))
         if loaded.mistakes:
             self._not_taken, self._by_copy = _mistaken(loaded.mistakes), True

@@ -13,6 +13,7 @@ import contextlib
 import os
 import socket
 from collections.abc import Callable, Collection, Iterable, Mapping, MutableMapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
 import structlog
@@ -176,7 +177,21 @@ def _end(listener: socket.socket) -> None:
     """Close a listener here and everywhere: its address is free at once, not only when the service manager gets to its own copy."""
     with contextlib.suppress(OSError):
         listener.shutdown(socket.SHUT_RDWR)
+    _remove_file(listener)
     listener.close()
+
+
+def _remove_file(listener: socket.socket) -> None:
+    """Take away the file of a Unix socket that leads to nobody any more; one that another socket has at the same path stays."""
+    if listener.family != socket.AF_UNIX:
+        return
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as trial:
+        path = listener.getsockname()
+        trial.setblocking(False)
+        try:
+            trial.connect(path)
+        except ConnectionRefusedError:
+            Path(path).unlink()
 
 
 def _refuse(descriptor: int, name: str, why: str) -> None:

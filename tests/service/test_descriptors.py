@@ -310,3 +310,19 @@ def test_without_a_manager_nothing_is_kept() -> None:
         listeners.keep(PAGES, [listener])
     assert not listeners.kept_over_restarts
     assert listeners.claim(PAGES, [lambda _: True]) == ()
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_the_file_of_a_control_socket_that_moved_goes_with_it_unless_it_leads_to_another(tmp_path: Path, taken: bool) -> None:
+    path = tmp_path / "socket"
+    before, after = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)
+    with before, after:
+        before.bind(str(path))
+        before.listen()
+        listeners = Listeners(handed={CONTROL: [before]})
+        if taken:
+            path.unlink()
+            after.bind(str(path))
+            after.listen()
+        listeners.drop(CONTROL)
+        assert path.exists() is taken

@@ -22,8 +22,8 @@ from tests.integration.test_journal_kill import check
 from tests.reliability import pytests
 from tests.reliability.figures import Figure, Share
 
-LONGEST_S = 0.3
-ANEW_EVERY = 30  # kills until a new directory is begun: each check reads everything
+LONGEST_S = 0.2
+ANEW_EVERY = 10  # kills until a new directory is begun: each check reads everything
 READY_S = 3.0
 SENTENCE = r"(\d+) kills: (\d+) records, (\d+) alarms .* (\d+) records heard again \((\d+) times at most\), ready after ([\d.]+) s"
 

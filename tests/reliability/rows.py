@@ -36,7 +36,7 @@ ROWS: Mapping[str, Row] = MappingProxyType(
         "R6": Row("soak", "soak", beside=True, most_s=900.0),
         "R7": Row("each task and thread hangs", elsewhere=SYSTEMD),
         "R8": Row("clocks that jump", "clocks"),
-        "R9": Row("broker outages", "broker"),
+        "R9": Row("broker outages", "broker", beside=True),
         "R10": Row("malformed requests at the control socket", "control_socket"),
         "R11": Row("slow-loris at the metrics page", "slow_loris"),
         "R12": Row("flood of packets", "flood"),

@@ -102,6 +102,7 @@ class Alarms:
             case Signal():
                 self._expire(min(event.t, now))
                 self._signal(event)
+                self._renote(event)
             case LinkChanged(bus, up, _, t):
                 self._expire(min(t, now))
                 self._say(AlarmKey(bus, "BUS-DOWN"), not up, t)
@@ -292,6 +293,13 @@ class Alarms:
             self.ledger.worsen(alarm, signal.severity, news)
         elif signal.severity is not alarm.severity:
             self.ledger.ease(alarm, signal.severity)
+
+    def _renote(self, signal: Signal) -> None:
+        """Have the note of an alarm that stands follow the last reason. That is no event of the alarm, and nobody is called for it."""
+        alarm = self.ledger.standings[signal.key]
+        if signal.active and alarm.flags.active and signal.note not in ("", alarm.note):
+            alarm.note = signal.note
+            self.ledger.changed.add(signal.key)
 
     def _say(self, key: AlarmKey, active: bool, t: float, note: str = "", value: Value | None = None) -> None:
         if key in self.ledger.standings:

@@ -8,7 +8,7 @@ from stationd.core.alarm.builtin import plan
 from stationd.core.alarm.machine import Event
 from stationd.core.alarm.plan import Facts, Unit
 from stationd.core.alarm.type import AlarmKey, Severity
-from stationd.core.alarm.words import AlarmRecord
+from stationd.core.alarm.words import AlarmRecord, Signal
 from stationd.core.model import (
     GOOD,
     NOT_OFFERED,
@@ -367,3 +367,15 @@ def test_in_a_flood_the_list_begins_with_what_hides_most_and_only_the_first_mess
     for pair in PAIRS:
         light(desk, pair, LightKind.LOST)
     assert standing(desk)[0] == "B line/LINE-DOWN"
+
+
+def test_the_note_of_an_alarm_that_stands_follows_the_last_reason_without_a_second_event() -> None:
+    here, key = Desk(PLAN), AlarmKey("station", "CONFIG-REJECTED")
+    here.take(Signal(key, True, here.t, note="1 mistake, the first: station.toml: station.name"))
+    here.wait(5.0)
+    assert here.alarms.ledger.standings[key].flags.active
+    before = len(here.effects)
+    here.take(Signal(key, True, here.t, note="1 mistake, the first: station.toml: bus.pfe.port"))
+    here.take(Signal(key, True, here.t))
+    assert here.alarms.ledger.standings[key].note.endswith("bus.pfe.port")
+    assert not any(isinstance(each, AlarmRecord) for each in here.effects[before:])

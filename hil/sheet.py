@@ -28,18 +28,22 @@ class Sheet:
         marginal_lo: float | None = None, marginal_hi: float | None = None, plot: Plot | None = None, dimensions: Sequence[Dimension] = (),
     ) -> Measurement:  # fmt: skip
         """Take a measurement. ValueError where the rig's limits of this name are in another unit, or the name is there twice."""
-        limits = Limits(lo, hi, marginal_lo, marginal_hi)
-        if name in self.own:
-            mine = self.own[name]
-            if mine.unit != unit:
-                raise ValueError(f"the rig's limits of {name} are in {mine.unit!r}, it is measured in {unit!r}")
-            limits = Limits(mine.lo, mine.hi, mine.marginal_lo, mine.marginal_hi)
+        limits = self.limits(name, unit, Limits(lo, hi, marginal_lo, marginal_hi))
         if any(each.name == name for each in self.measurements):
             raise ValueError(f"{name} is measured twice in one scenario; give the second another name")
         measured = Measurement(name, value, unit, limits, dimensions or ((plot.x, plot.y) if plot else ()), plot)
         self.measurements.append(measured)
         self.tell(name, f"{value} {unit} {measured.outcome.value}")
         return measured
+
+    def limits(self, name: str, unit: str, usual: Limits) -> Limits:
+        """Return the limits that hold on this rig: its own, or else those of the scenario. ValueError where the units differ."""
+        mine = self.own.get(name)
+        if mine is None:
+            return usual
+        if mine.unit != unit:
+            raise ValueError(f"the rig's limits of {name} are in {mine.unit!r}, it is measured in {unit!r}")
+        return Limits(mine.lo, mine.hi, mine.marginal_lo, mine.marginal_hi)
 
     def attach(self, name: str, data: bytes | str, mimetype: str = "text/plain") -> None:
         """Keep a file with the record."""

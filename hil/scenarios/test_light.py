@@ -11,7 +11,7 @@ import pytest
 
 from hil.atwork import RigAtWork
 from hil.mqtt import Message
-from hil.record import Dimension, Plot, Trace
+from hil.record import Dimension, Limits, Plot, Trace
 from hil.sheet import Sheet
 from hil.station import Station
 
@@ -36,14 +36,14 @@ def told(message: Message, station: Station, kind: str, channel: str) -> bool:
     return message.topic == f"stationd/{station.name}/event" and said.get("kind") == kind and said.get("channel") == channel
 
 
-def distribution(title: str, values_ms: Sequence[float], limits_ms: tuple[float, float]) -> Plot:
+def distribution(title: str, values_ms: Sequence[float], limits: Limits) -> Plot:
     """Return how values are distributed, beside their limits."""
     ordered = [(value, (place + 1) / len(values_ms)) for place, value in enumerate(sorted(values_ms))]
-    limit_ms, marginal_ms = limits_ms
+    edges = {"marginal": limits.marginal_hi, "limit": limits.hi}
     return Plot(
         title, Dimension("latency", "ms"), Dimension("share of losses", ""),
         [Trace("share so quick", ordered), Trace("a loss", ordered, "points")],
-        [Trace("marginal", [(marginal_ms, 0.0), (marginal_ms, 1.0)]), Trace("limit", [(limit_ms, 0.0), (limit_ms, 1.0)])],
+        [Trace(name, [(at_ms, 0.0), (at_ms, 1.0)]) for name, at_ms in edges.items() if at_ms is not None],
     )  # fmt: skip
 
 
@@ -63,8 +63,8 @@ def test_loss_of_light_is_published_at_once(rig: RigAtWork, aktau: Station, meas
         pause_s = OF_ONE_CHANNEL_S / number - (time.monotonic() - begin_t)
         time.sleep(max(0.0, pause_s) + chance.uniform(0.0, 0.05))
     ordered = sorted(latencies_ms)
-    limits = (LATEST_MS, MARGINAL_MS)
+    limits = measure.limits("light_latency_max", "ms", Limits(0.0, LATEST_MS, marginal_hi=MARGINAL_MS))
     measure("light_losses_told", len(ordered), "", lo=LOSSES)
     measure("light_latency_p50", ordered[len(ordered) // 2], "ms", lo=0.0, hi=MEDIAN_MS)
-    measure("light_latency_max", ordered[-1], "ms", lo=0.0, hi=limits[0], marginal_hi=limits[1],
+    measure("light_latency_max", ordered[-1], "ms", lo=limits.lo, hi=limits.hi, marginal_hi=limits.marginal_hi,
             plot=distribution("From the loss of light to the message at the broker", latencies_ms, limits))  # fmt: skip

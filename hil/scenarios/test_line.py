@@ -18,6 +18,7 @@ PATIENCE_S = 15.0
 AT_ONCE_S, MARGINAL_S = 6.0, 3.5  # the goal on an idle machine is 3 s
 SHUNT_KM, SHUNT_OHM = 50.0, 10.0
 CUT_KM = 170.0
+HALF_MOST_KM, HALF_MARGINAL_KM = 170.0, 20.0  # wide right after a start, when little is known of the line; half of it says nothing
 SETTLE_S = 3.0
 
 
@@ -32,8 +33,9 @@ def test_a_shunt_is_told_and_found(rig: RigAtWork, aktau: Station, measure: Shee
         measure(f"{station.name}_verdict_after", after_s, "s", lo=0.0, hi=AT_ONCE_S, marginal_hi=MARGINAL_S)
         km, low_km, high_km = _interval(station, verdict)
         places.append(Trace(station.name, [(low_km, number), (high_km, number)]))
-        places.append(Trace("place", [(km, number)], "points"))
+        places.append(Trace(f"place of {station.name}", [(km, number)], "points"))
         measure(f"{station.name}_shunt_error", abs(km - SHUNT_KM), "km", lo=0.0, hi=5.0, marginal_hi=2.0)
+        measure(f"{station.name}_interval_half", (high_km - low_km) / 2.0, "km", lo=0.0, hi=HALF_MOST_KM, marginal_hi=HALF_MARGINAL_KM)
         measure(f"{station.name}_interval_covers", float(low_km <= SHUNT_KM <= high_km), "", lo=1.0)
     measure("shunt_place", SHUNT_KM, "km", plot=Plot(
         "Where the stations place the shunt", Dimension("distance from end a", "km"), Dimension("station", ""), places,

@@ -41,7 +41,7 @@ from stationd.engine import Engine, NotNow
 from stationd.farstation.families import far_families, line_families
 from stationd.farstation.link import FarLink
 from stationd.farstation.near import NearStation
-from stationd.lighting import Lighting
+from stationd.lighting import Light, Lighting
 from stationd.lines import Lines
 from stationd.links.beat import Beat
 from stationd.links.sampler import OpticalSampler
@@ -87,6 +87,7 @@ class _Prepared:
     """What a reload needs of the machine and may not get; had before anything changes."""
 
     outlets: Made
+    light: Light | None = None
     pages: tuple[socket.socket, ...] = ()
     control: ControlSocket | None = None
 
@@ -208,12 +209,13 @@ class App:
     async def _take_up(self, plans: Plans, change: Changes) -> Reloaded:
         swaps: list[Swap] = []
         try:
-            self._refuse(change.fixed or self._desks.obstacles(plans, change, asyncio.get_running_loop().time()))
+            self._look(plans, change, asyncio.get_running_loop().time())
             async with contextlib.AsyncExitStack() as undoing:
                 prepared = await self._prepare(plans, change, undoing)
-                await self.engine.replan(lambda now: self._replan(plans, change, prepared, swaps, now), change.devices)
+                take_up, look = partial(self._replan, plans, change, prepared, swaps), partial(self._look, plans, change)
+                await self.engine.replan(take_up, change.devices, look)  # somebody may have begun something since the look above
                 undoing.pop_all()
-        except (NotNow, OSError, ValueError) as reason:
+        except (NotNow, OSError, RuntimeError, ValueError) as reason:
             return Reloaded(refused=str(reason))
         await carry_out(self.supervisor, swaps)
         log.info("parts of the daemon are others", parts=[name for swap in swaps for name in swap.names], changed=change.parts)
@@ -223,6 +225,8 @@ class App:
         """Get from the machine what the change needs; raises what may go wrong with that, and `undoing` gives it back."""
         config, pages, control = plans.config, tuple[socket.socket, ...](), None
         outlets = self._outlets.prepare(plans, change)
+        if (light := self._lighting.prepare(plans, change)) is not None:
+            undoing.callback(light.close)
         if change.concern("prometheus") and config.prometheus is not None:
             pages = await page_sockets(config.prometheus.listen, self._around.listeners)
             for each in pages:
@@ -230,14 +234,13 @@ class App:
         if change.concern("control") and config.control is not None:
             control = await self._open_control(config.control)
             undoing.callback(control.give_up)
-        return _Prepared(outlets, pages, control)
+        return _Prepared(outlets, light, pages, control)
 
     def _replan(self, plans: Plans, change: Changes, prepared: _Prepared, swaps: list[Swap], now: float) -> list[Effect]:
         """Take the new plans up, all at once; what ends and begins for that goes to `swaps`. Called by the engine between two events."""
-        self._refuse(self._desks.obstacles(plans, change, now))  # somebody may have begun something since
         before = self._desks.plans
         effects = self._desks.replan(plans, change, now)
-        swaps += [*self._lines.replan(plans, change), *self._lighting.replan(plans, change), *self._outlets.take_up(prepared.outlets)]
+        swaps += [*self._lines.replan(plans, change), *self._lighting.take_up(prepared.light), *self._outlets.take_up(prepared.outlets)]
         if change.concern("prometheus"):
             swaps.append(Swap(("pages",), (self._pages_part(plans.config, prepared.pages),)))
         if change.concern("control"):
@@ -249,8 +252,8 @@ class App:
         self._record(before, plans, change)
         return effects
 
-    def _refuse(self, reasons: Sequence[str]) -> None:
-        if reasons:
+    def _look(self, plans: Plans, change: Changes, now: float) -> None:
+        if reasons := change.fixed or self._desks.obstacles(plans, change, now):
             raise NotNow("; ".join(reasons))
 
     def _tell_of(self, plans: Plans, change: Changes) -> None:
@@ -382,16 +385,8 @@ class App:
 
     def _sources(self) -> Sources:
         return Sources(
-            self.buses,
-            self.mqtt,
-            lambda: self.engine.dropped_events,
-            self._lighting.statistics,
-            self._lighting.capture_statistics,
-            self.alarms,
-            self.journal,
-            self._outlets.counts,
-            (self._own_families,),
-        )
+            self.buses, self.mqtt, lambda: self.engine.dropped_events, self._lighting.statistics, self._lighting.capture_statistics,
+            self.alarms, self.journal, self._outlets.counts, (self._own_families,))  # fmt: skip
 
     def _own_families(self, now: float) -> Iterator[Metric]:
         yield from supervisor_families(self.supervisor.rebuilt)

@@ -43,6 +43,7 @@ Hastener = Callable[[frozenset[PointId], float], None]
 Told = Announce | AlarmRecord | Annunciate | VerdictChanged | Noted
 Kept = asyncio.Future[None]
 Replan = Callable[[float], Sequence[Effect]]
+Look = Callable[[float], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +132,7 @@ class _Replan:
 
     replan: Replan
     anew: Container[str]
+    look: Look
     done: asyncio.Future[None]
 
 
@@ -210,13 +212,15 @@ class Engine:
         self._news.ring()
         return await asked.answer
 
-    async def replan(self, replan: Replan, anew: Container[str]) -> None:
+    async def replan(self, replan: Replan, anew: Container[str], look: Look = lambda now: None) -> None:
         """Have the station go on by another plan between two events, after those that wait now.
 
-        `replan` changes board, station and desks at once and returns what follows from that, or raises NotNow and has changed nothing.
+        `look` comes at once before it and changes nothing: whatever it raises refuses the plan. `replan` changes board, station and desks
+        at once and returns what follows from that, or raises NotNow and has changed nothing. It needs nothing of the machine: all that may
+        fail was had before. Should it fail nevertheless, the daemon ends, since no one knows what is in force.
         What was read of the devices in `anew` and waits still was read of others, and is forgotten.
         """
-        wanted = _Replan(replan, anew, asyncio.get_running_loop().create_future())
+        wanted = _Replan(replan, anew, look, asyncio.get_running_loop().create_future())
         self._inbox.append(wanted)
         self._news.ring()
         await wanted.done
@@ -294,10 +298,14 @@ class Engine:
         if wanted.done.done():  # who asked for it is gone, and will not do the rest of it
             return
         try:
+            _look(wanted, now)
             effects = wanted.replan(now)
         except NotNow as reason:
             wanted.done.set_exception(reason)
             return
+        except Exception:
+            log.critical("another plan was taken up in part and failed: the daemon ends, and begins anew by its file")
+            raise
         self._inbox = deque(each for each in self._inbox if not _was_read_of(each, wanted.anew))
         self._perform(effects, hands)
         wanted.done.set_result(None)
@@ -365,6 +373,17 @@ class Engine:
     async def _drive_off(self, off: CutOff) -> None:
         log.warning("emergency-off", target=str(off.target), value=off.value, why=off.why)
         self.post([await self._cut_off(off.target, off.value)])
+
+
+def _look(wanted: _Replan, now: float) -> None:
+    """Look whether a plan may be taken up now; NotNow when it may not, or when that cannot be told."""
+    try:
+        wanted.look(now)
+    except NotNow:
+        raise
+    except Exception as error:
+        log.exception("whether the station may go on by another plan cannot be told")
+        raise NotNow(f"whether that may be now cannot be told: {type(error).__name__}; the log has its stack") from error
 
 
 def _was_read_of(waiting: _Inbox, devices: Container[str]) -> bool:

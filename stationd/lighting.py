@@ -10,6 +10,7 @@ import contextlib
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -35,6 +36,20 @@ Post = Callable[[Sequence[Event]], None]
 Make = Callable[[SamplerSettings, tuple[Watch, ...]], Native]
 
 
+@dataclass(frozen=True, slots=True)
+class Light:
+    """A sampler, its way to the engine, and the files of its captures; both are None where a file has no [sampler]."""
+
+    mouth: Mouth[Event]
+    captures: CaptureFiles | None = None
+    sampler: OpticalSampler | None = None
+
+    def close(self) -> None:
+        """Let the thread of the captures end."""
+        if self.captures is not None:
+            self.captures.close()
+
+
 class Lighting:
     """The sampler and the files of its captures. `measured` gives the number of a point that is not stale, or None."""
 
@@ -43,19 +58,21 @@ class Lighting:
         self._post = post
         self._measured = measured
         self._make = make
-        self._mouth = Mouth[Event](post)
-        self.captures: CaptureFiles | None = None
-        self.sampler: OpticalSampler | None = None
-        self._begin(plans.config.sampler)
+        self._light = self._made(plans.config.sampler)
 
-    def _begin(self, section: Sampler | None) -> None:
+    def _made(self, section: Sampler | None) -> Light:
+        mouth = Mouth[Event](self._post)
         if section is None:
-            return
-        form, self._mouth = CaptureFormat(section.capture_format.value), Mouth(self._post)
-        captures = self.captures = CaptureFiles(Path(section.captures), form, section.captures_mib, self._identity)
+            return Light(mouth)
         name, _, point = (section.temperature or "").partition(".")
-        warmth = PointId(name, point)
-        self.sampler = OpticalSampler(settings_of(section), self._mouth, captures.keep, lambda: self._measured(warmth), self._make)
+        settings, warmth = settings_of(section), PointId(name, point)
+        captures = CaptureFiles(Path(section.captures), CaptureFormat(section.capture_format.value), section.captures_mib, self._identity)
+        return Light(mouth, captures, OpticalSampler(settings, mouth, captures.keep, lambda: self._measured(warmth), self._make))
+
+    @property
+    def sampler(self) -> OpticalSampler | None:
+        """The sampler that runs; None where the station has none."""
+        return self._light.sampler
 
     @property
     def statistics(self) -> Callable[[], SamplerStatistics] | None:
@@ -69,7 +86,7 @@ class Lighting:
     @property
     def capture_statistics(self) -> CaptureStatistics | None:
         """What became of captures."""
-        return self.captures.statistics if self.captures is not None else None
+        return self._light.captures.statistics if self._light.captures is not None else None
 
     def parts(self) -> Iterator[Part]:
         """Return the sampler's part."""
@@ -77,18 +94,21 @@ class Lighting:
             sys.setswitchinterval(SWITCH_S)
             yield Part(NAME, sampler.run, sampler.beat, kind=Kind.STATION, failing=lambda: sampler.failing)
 
-    def replan(self, plans: Plans, change: Changes) -> list[Swap]:
-        """Let a sampler of the new file take the place of the one that runs, if they differ."""
-        if not change.concern("sampler"):
-            return []
-        self._mouth.shut()
-        self._end_captures()
-        self._begin(plans.config.sampler)
-        return [Swap((NAME,), tuple(self.parts()))]
+    def prepare(self, plans: Plans, change: Changes) -> Light | None:
+        """Make the light of a new file, a thread included, if the files differ in that; raises what the machine refuses.
 
-    def _end_captures(self) -> None:
-        if self.captures is not None:
-            self.captures.close()
+        It does nothing yet, and is closed by whoever does not use it.
+        """
+        return self._made(plans.config.sampler) if change.concern("sampler") else None
+
+    def take_up(self, light: Light | None) -> list[Swap]:
+        """Let what was prepared take the place of what runs; cannot fail."""
+        if light is None:
+            return []
+        self._light.mouth.shut()
+        self._light.close()
+        self._light = light
+        return [Swap((NAME,), tuple(self.parts()))]
 
     @contextlib.contextmanager
     def technician(self) -> Iterator[None]:
@@ -99,7 +119,7 @@ class Lighting:
             yield
         finally:
             loop.remove_signal_handler(signal.SIGUSR1)
-            self._end_captures()
+            self._light.close()
 
     def _capture_now(self) -> None:
         if self.sampler is not None and self.sampler.capture():

@@ -26,11 +26,12 @@ from stationd.core.model import PointId
 from stationd.demo import station_file
 from stationd.outputs.sparkplug.payload import decode
 from stationd.service.reload import Mouth, Swap, carry_out
-from stationd.service.supervisor import Part, Supervisor
+from stationd.service.supervisor import STEADY_S, STUCK_S, Kind, Part, Supervisor
 from stationd.sim.cable import End
 from stationd.sim.demo_rig import Route, demo_rig
 from stationd.sim.simulation import open_rig
 from stationd.surroundings import Surroundings
+from tests import virtual_time
 from tests.console.desk import Caller
 from tests.integration.brokers import free_port, running_broker
 from tests.integration.test_mqtt_broker import heard, retained
@@ -275,3 +276,53 @@ async def test_parts_that_are_swapped_end_before_the_new_ones_begin_and_others_r
             await asyncio.sleep(0.01)
             assert course == ["old begins", "other begins", "old ends", "new begins"]
             raise asyncio.CancelledError
+
+
+def holding(owners: list[str], name: str, until: asyncio.Event, word: str) -> Part:
+    """Return a part that owns a port, notes that, and gives it up when it is told to and `until` is set."""
+
+    async def own() -> None:
+        owners.append(word)
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            while not until.is_set():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await until.wait()
+            owners.remove(word)
+
+    return Part(name, own, kind=Kind.STATION)
+
+
+def test_a_port_has_one_owner_however_long_its_end_takes_and_whatever_files_come_meanwhile() -> None:
+    async def scene(supervisor: Supervisor) -> None:
+        owners: list[str] = []
+        free, at_once = asyncio.Event(), asyncio.Event()
+        at_once.set()
+        supervisor.start(holding(owners, "bus a", free, "first"))
+        await supervisor.begun([])
+        await asyncio.sleep(STEADY_S * 2)
+        second = Swap(("bus a",), (holding(owners, "bus a", at_once, "second"),))
+        assert await carry_out(supervisor, [second]) == ("bus a begins when bus a has ended",)
+        assert (owners, supervisor.leaving, dict(supervisor.parts)) == (["first"], {"bus a"}, {})
+        await asyncio.sleep(STUCK_S)
+        assert supervisor.trouble() == "bus a: does not end"
+        assert supervisor.starving() == ("bus a: does not end",)
+        assert await carry_out(supervisor, [Swap(("bus a",))]) == ("bus a has not ended yet",)
+        third = Swap((), (holding(owners, "bus a", at_once, "third"),))
+        assert await carry_out(supervisor, [third]) == ("bus a begins when bus a has ended",)
+        assert owners == ["first"]
+        free.set()
+        await asyncio.sleep(2.0)
+        assert (owners, supervisor.leaving, list(supervisor.parts)) == (["third"], frozenset(), ["bus a"])
+        assert supervisor.starving() == ()
+        await carry_out(supervisor, [second])
+        assert owners == ["second"]
+
+    async def main() -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            async with Supervisor() as supervisor:
+                await scene(supervisor)
+                raise asyncio.CancelledError
+
+    virtual_time.run(main())

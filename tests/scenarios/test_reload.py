@@ -259,6 +259,20 @@ def test_a_port_with_another_speed_is_opened_anew_alone() -> None:
     played(scene)
 
 
+def test_the_owner_of_a_port_that_was_replaced_tells_nothing_any_more() -> None:
+    async def scene(house: House) -> None:
+        (old,) = [part.work.__self__ for name, part in house.parts().items() if name == "poller io"]  # type: ignore[attr-defined]
+        assert await house.reload(house.text.replace("[bus.io]\n", "[bus.io]\nconnect_timeout_s = 4.0\n")) == Reloaded(("bus.io",))
+        await asyncio.sleep(5.0)
+        before = house.app.board[PointId("io", "di1")]
+        assert before.quality.good
+        old.link_changed(False)
+        await asyncio.sleep(0.01)
+        assert house.app.board[PointId("io", "di1")] == before
+
+    played(scene)
+
+
 def test_an_emergency_off_waits_for_no_port_that_is_opened_anew() -> None:
     async def scene(house: House) -> None:
         plant, people = house.line.simulation.plant, Operator(house.app)

@@ -20,11 +20,15 @@ from typing import Any
 from aiomqtt import Client
 
 from stationd.app import App, load
-from stationd.config.changes import Reloaded
+from stationd.config.changes import Changes, Reloaded
+from stationd.config.parts import identity_of
 from stationd.console.peer import Peer, Role
-from stationd.core.model import PointId
+from stationd.core.model import Event, PointId, Tick
 from stationd.demo import station_file
+from stationd.lighting import Lighting
+from stationd.links.sampler.native import Native
 from stationd.outputs.sparkplug.payload import decode
+from stationd.plans import plans_of
 from stationd.service.reload import Mouth, Swap, carry_out
 from stationd.service.supervisor import STEADY_S, STUCK_S, Kind, Part, Supervisor
 from stationd.sim.cable import End
@@ -213,6 +217,40 @@ async def test_a_page_that_cannot_be_had_leaves_the_old_one_and_everything_else(
         writer.write(b"GET /healthz HTTP/1.0\r\n\r\n")
         assert b"200 OK" in await reader.readline()
         writer.close()
+
+
+async def test_what_was_had_for_a_file_that_is_refused_is_given_back(tmp_path: Path) -> None:
+    async with house(tmp_path) as here:
+        free, threads = free_port(), threading.active_count()
+        text = re.sub(r'listen = ".*"', f'listen = "127.0.0.1:{free}"', here.text)
+        text = text.replace("[sampler]\n", "[sampler]\ncaptures_mib = 100\n")
+        text = re.sub(r'socket = ".*"', f'socket = "{tmp_path}/no/such/folder/io.stationd"', text)
+        (tmp_path / "no").write_text("a file is no folder")
+        refused = await here.reload(text)
+        assert refused.changed == ()
+        assert "no/such/folder" in refused.refused or "Not a directory" in refused.refused
+        with socket.socket() as ours:
+            ours.bind(("127.0.0.1", free))
+        await until(lambda: threading.active_count() <= threads)
+
+
+async def test_light_that_was_replaced_tells_nothing_any_more(tmp_path: Path) -> None:
+    async with house(tmp_path) as here:
+        loaded = load(here.file)
+        assert loaded.config is not None
+        plans = plans_of(loaded.config, loaded.catalogue, loaded.source)
+        told: list[Event] = []
+        lighting = Lighting(plans, identity_of(loaded.config), told.extend, lambda point: None, Native)
+        first, second = (lighting.prepare(plans, Changes(("sampler",))) for _ in range(2))
+        assert first is not None
+        assert second is not None
+        lighting.take_up(first)
+        lighting.take_up(second)
+        first.mouth([Tick(1.0)])
+        assert told == []
+        second.mouth([Tick(2.0)])
+        assert told == [Tick(2.0)]
+        second.close()
 
 
 async def test_reloads_in_a_row_leak_no_descriptor_no_task_and_no_thread(tmp_path: Path) -> None:

@@ -115,3 +115,16 @@ def test_another_plan_is_in_force_at_once_sends_nothing_and_forgets_nothing_but_
     assert rig.desk.interlocks(rig.t)[0].closed is True
     rig.desk.replan(OTHER_FEED, {DOOR.device}, rig.t)
     assert rig.desk.interlocks(rig.t)[0].closed is None
+
+
+def test_under_another_plan_all_points_of_what_is_open_are_said_again_to_be_read_faster() -> None:
+    rig = Rig()
+    rig.running(beats=4)
+    points = rig.hastened()
+    assert points
+    rig.effects.clear()
+    rig.beat(2)
+    assert rig.hastened() == frozenset(), "said once"
+    rig.follow(rig.desk.replan(MORE, NOBODY, rig.t))
+    rig.beat(2)
+    assert rig.hastened() == points

@@ -78,7 +78,8 @@ def inside(row: str, arguments: argparse.Namespace) -> bool:
     figures: list[Figure] = []
     broken = ""
     try:
-        figures += importlib.import_module(f"tests.reliability.{ROWS[row].module}").prove(share)
+        for figure in importlib.import_module(f"tests.reliability.{ROWS[row].module}").prove(share):
+            figures.append(figure)  # noqa: PERF402 - what was found before it ended early is kept
     except Exception as error:  # noqa: BLE001 - whatever ends a proof is what it found
         traceback.print_exc()
         broken = f"{type(error).__name__}: {error}".partition("\n")[0][:500]

@@ -439,8 +439,6 @@ def prove(share: Share) -> Iterator[Figure]:
             sys.stdout.write(f"{each}\n")
     checked = [each for each in found if each.make not in unchecked]
     text = [each for each in found if each.make in unchecked]
-    line = pytests.run("tests/links/test_bus.py", "tests/links/test_bus_faults.py")  # late and foreign answers, by name
-    yield Figure("tests_of_late_answers", line.passed, least=30)
     yield Figure("cases", count, least=share.of(180, 180))
     yield Figure("answers", sum(each.answers for each in found))
     yield Figure("corrupt", sum(each.corrupt for each in found), least=share.of(1000, 1000))
@@ -455,3 +453,5 @@ def prove(share: Share) -> Iterator[Figure]:
     unplugged = [each.again_s for each in found if each.fault.startswith("unplug")]
     yield Figure("again_after_unplug_max_s", max(unplugged, default=0.0), most=REOPENED_S)
     yield Figure("again_after_silence_max_s", max(each.again_s for each in found), most=PROBED_S)
+    line = pytests.run("tests/links/test_bus.py", "tests/links/test_bus_faults.py")  # late and foreign answers, by name
+    yield Figure("tests_of_late_answers", line.passed, least=30)

@@ -27,12 +27,13 @@ from tests.reliability.station import Station, station
 
 ROOT = Path(__file__).resolve().parents[2]
 SOAK_S = 600.0
-WARM_SHARE, LOOK_EVERY_S, FAULT_EVERY_S = 0.4, 5.0, 30.0
+SETTLED_SHARE, LOOK_EVERY_S, FAULT_EVERY_S = 0.25, 5.0, 30.0
 DAY_S = 86_400.0
 GROWN_MIB, SLOPE_MIB_PER_DAY = 1.0, 1.0
 DAYS, HOURS = 30, 48  # simulated, of what is kept and of the whole daemon
 MONTH_GROWN_MIB = 2.0
-MANY = 50  # scrapes at once
+MANY, NOTES = 50, 3000  # scrapes at once, and records
+NOTE = {"key": "u1/STALE", "text": "x" * 200}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ async def soak(seconds: float, share: Share) -> list[Figure]:
                 heart = await running.heart()
                 status = await running.end()
                 unhandled = running.log.count("Traceback")
-    warm = [look for look in looks if look.t >= seconds * WARM_SHARE]
+    warm = [look for look in looks if look.t >= seconds * SETTLED_SHARE]
     slope = statistics.linear_regression([look.t for look in warm], [look.resident_mib for look in warm]).slope * DAY_S
     return [
         Figure("soaked_s", seconds),
@@ -114,8 +115,8 @@ async def looked(running: Station, seconds: float) -> list[Look]:
 
 @contextlib.asynccontextmanager
 async def busy(running: Station, broker: BrokerProcess) -> AsyncIterator[list[str]]:
-    """Use the daemon and disturb it as long as the block; gives what was done to it. All threads that it may ever have are made first."""
-    await asyncio.gather(*(running.page() for _ in range(MANY)))
+    """Use the daemon and disturb it as long as the block, after it has warmed up; gives what was done to it."""
+    await warmed_up(running)
     faults: list[str] = []
     tasks = [asyncio.create_task(each) for each in (used(running), disturbed(running, broker, faults))]
     try:
@@ -126,13 +127,20 @@ async def busy(running: Station, broker: BrokerProcess) -> AsyncIterator[list[st
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+async def warmed_up(running: Station) -> None:
+    """Let it make all that it makes once: the threads that render pages, and the page caches of SQLite, of 2 MB for each connection."""
+    await asyncio.gather(*(running.page() for _ in range(MANY)))
+    for _ in range(NOTES):
+        await running.call("io.stationd.Alarm.AddNote", NOTE)
+
+
 async def used(running: Station) -> None:
     """Scrape, ask, and write notes, for ever."""
     while True:
         with contextlib.suppress(OSError, TimeoutError):
             await running.page()
             await running.alarms("all")
-            await running.call("io.stationd.Alarm.AddNote", {"key": "u1/STALE", "text": "x" * 200})
+            await running.call("io.stationd.Alarm.AddNote", NOTE)
         await asyncio.sleep(1.0)
 
 

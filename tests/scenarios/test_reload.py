@@ -291,6 +291,20 @@ def test_an_emergency_off_waits_for_no_port_that_is_opened_anew() -> None:
     played(scene)
 
 
+def test_what_is_begun_while_a_reload_waits_for_its_turn_refuses_it() -> None:
+    async def scene(house: House) -> None:
+        people = Operator(house.app)
+        before = house.parts()
+        reloading = asyncio.create_task(house.reload(house.text.replace("baud = 19200", "baud = 38400", 1)))
+        acting = asyncio.create_task(house.app.engine.act(EmergencyOff(people.who, ("pfe",))))  # passes what waits
+        assert "the EMERGENCY-OFF of pfe is not confirmed" in (await reloading).refused
+        await acting
+        assert house.parts() == before
+        assert house.app.buses["pfe"].settings.baud == 19200
+
+    played(scene)
+
+
 def test_a_station_may_cease_to_write_while_it_runs_and_begin_only_when_it_is_started() -> None:
     async def scene(house: House) -> None:
         only = house.text.replace("read_only = false", "read_only = true")

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,7 +23,9 @@ import pytest
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE)]  # the suite is a program of its own, which runs inside without the rest of this tree
+sys.path.append(str(ROOT / "systemd" / "debian"))
 
+import recipe  # noqa: E402
 import roots  # noqa: E402
 from inside.suite import PHASES  # noqa: E402
 from machine import Impossible, Machine, Report, machine  # noqa: E402
@@ -81,7 +84,17 @@ def _package(lower: Path) -> Path:
     found = sorted(PACKAGES.glob(f"stationd_*~{release}_*.deb"), key=lambda path: path.stat().st_mtime)
     if not found:
         raise Impossible(f"there is no package for {release} in {PACKAGES}: make deb")
+    if "STATIOND_DEBS" not in os.environ:
+        _of_this_tree(found[-1])
     return found[-1]
+
+
+def _of_this_tree(package: Path) -> None:
+    """Fail where a package in dist/ was made of other sources than these: what passes with it says nothing of them."""
+    words = f"dpkg-deb --fsys-tarfile '{package}' | tar --extract --to-stdout ./opt/stationd/tree"
+    made_of = subprocess.run(["sh", "-c", words], capture_output=True, text=True, check=False).stdout.strip()
+    if made_of != recipe.tree():
+        pytest.fail(f"{package.name} was made of another tree: make deb", pytrace=False)
 
 
 @pytest.fixture(scope="session")

@@ -64,7 +64,8 @@ class Machine:
     def _container(self) -> list[str]:
         return [
             "systemd-nspawn", "--quiet", "--register=no", "--keep-unit", f"--directory={self.root}", "--private-network",
-            "--console=read-only", f"--capability={CAPABILITIES}", f"--system-call-filter={CALLS}", f"--bind-ro={HERE}:/payload", f"--bind={self.out}:/out",
+            "--console=read-only", f"--capability={CAPABILITIES}", f"--system-call-filter={CALLS}",
+            f"--bind-ro={HERE}:/payload", f"--bind={self.out}:/out",
             f"--bind-ro={self.package.parent}:/deb", f"--machine=station-{self.root.parent.name}", "--boot", "--",
             "systemd.unit=suite.target",
         ]  # fmt: skip

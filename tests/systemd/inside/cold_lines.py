@@ -66,6 +66,8 @@ def everything_is_taken_away() -> None:
     systemctl("stop", UNIT, "plant.service")
     STATION_FILE.write_text(STATION, encoding="utf-8")
     run("/opt/stationd/bin/stationd", "check", STATION_FILE)
+    for rest in STATE.glob("journal.sqlite-*"):  # what SQLite could mend it with
+        rest.unlink()
     (STATE / "journal.sqlite").write_bytes(b"this is no journal\n" * 4096)
 
 

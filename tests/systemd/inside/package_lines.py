@@ -9,11 +9,12 @@ import shutil
 import time
 from pathlib import Path
 
-from inside.manager import PATIENCE_S, UNIT, Journal, NotHere, run, shown, state, systemctl, until, version
+from inside.manager import PATIENCE_S, UNIT, Journal, NotHere, changed, restored, run, shown, state, systemctl, until, version
 from inside.plant import STATION_FILE, let_people_in, start_plant, until_polled, write_credentials, write_station
 
 UNITS = (UNIT, "stationd-witness.service", "stationd.slice")
 OUT = Path("/out")
+OPTIONAL = Path("/usr/share/doc/stationd/examples/optional")
 # systemd-analyze counts to 10, from safe to unsafe. The gates are the figures that were promised; --threshold takes them times ten.
 MOST_EXPOSED = {252: 15, 257: 14}
 # What the daemon needs, each with its reason; everything else of the table has to stay off.
@@ -65,6 +66,22 @@ def the_exposure_is_within_its_gate() -> str:
     found = re.search(r"exposure level for \S+: ([0-9.]+)", table.stdout)
     assert found is not None, table.stdout[-300:]
     return f"{found[1]} (gate {gate / 10})"
+
+
+def no_optional_drop_in_costs_safety() -> str:
+    """Each of the examples is verified without a word, and keeps the gate."""
+    names = sorted(path.name for path in OPTIONAL.glob("*.conf"))
+    assert len(names) >= 5, names
+    gate = MOST_EXPOSED[max(known for known in MOST_EXPOSED if known <= version())]
+    for name in names:
+        changed(name.removesuffix(".conf"), (OPTIONAL / name).read_text().partition("[Service]\n")[2])
+        try:
+            run("systemd-analyze", "security", "--no-pager", f"--threshold={gate}", UNIT)
+            done = run("systemd-analyze", "verify", "--man=no", f"/usr/lib/systemd/system/{UNIT}")
+            assert "stationd" not in done.stdout + done.stderr, done.stderr
+        finally:
+            restored(name.removesuffix(".conf"))
+    return ", ".join(names)
 
 
 def the_witness_is_safer_than_the_daemon() -> str:
@@ -145,6 +162,7 @@ LINES = (
     the_package_installs,
     the_units_are_verified_without_a_word,
     the_exposure_is_within_its_gate,
+    no_optional_drop_in_costs_safety,
     the_witness_is_safer_than_the_daemon,
     the_user_of_the_daemon_is_a_system_user_without_a_shell,
     the_folder_of_the_control_socket_gives_its_group,

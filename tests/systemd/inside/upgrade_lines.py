@@ -1,25 +1,26 @@
-"""Another version in the place of a running one, with alarms standing: forth, back, cut off in the middle, and one that does not start.
+"""Another version in the place of a running one, with alarms standing: forth, back, cut off in the middle, refusing, and not starting.
 
 The other versions are the package itself as other revisions, one of them spoiled: what is tried is the way, not what a version brings.
 """
 
 from __future__ import annotations
 
-import contextlib
+import json
 import os
 import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-from inside.manager import UNIT, main_pid, run, shown, since_boot_s, state, systemctl, until, until_active
-from inside.plant import STATE, STATION_FILE, asked, standing
+from inside.manager import UNIT, Journal, main_pid, run, shown, since_boot_s, state, systemctl, until, until_active
+from inside.plant import STATION_FILE, asked, standing
 
 GAP_S = 3.0  # R15: from the last of the old version to the first of the new one
 BUSY = 1.5  # on a machine that is too busy for that: not much longer than a restart there takes
 ROLLBACK = "stationd-rollback.service"
-PLACE = STATE / "rollback"
+PLACE = Path("/var/lib/stationd-rollback")
 SCRATCH = Path("/var/tmp/revisions")
 BACK_S = 180.0  # five starts with their pauses, and dpkg; on a busy machine
 EXAMPLE = STATION_FILE.with_name("station.toml.example")
@@ -30,16 +31,15 @@ def installed() -> str:
     return run("dpkg-query", "--show", "--showformat=${Version}", "stationd").stdout
 
 
-def revision(number: int, *, spoiled: bool = False) -> Path:
-    """Return the package in /deb as another revision. Spoiled, its daemon ends as soon as it is started."""
+def revision(number: int, spoilt: str = "") -> Path:
+    """Return the package in /deb as another revision. `spoilt`: what its program does as soon as it is started."""
     (given,) = Path("/deb").glob("*.deb")
     tree, made = SCRATCH / "tree", SCRATCH / f"{number}.deb"
     run("dpkg-deb", "--raw-extract", given, tree)
     control = tree / "DEBIAN/control"
     control.write_text(control.read_text().replace("-1~py", f"-{number}~py"))
-    if spoiled:
-        program = tree / "opt/stationd/bin/stationd"
-        program.write_text(program.read_text().replace("import sys\n", "import sys\nsys.exit(7)\n"))
+    program = tree / "opt/stationd/bin/stationd"
+    program.write_text(program.read_text().replace("import sys\n", f"import sys\n{spoilt}\n"))
     run("dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", tree, made, within_s=120)
     shutil.rmtree(tree)
     return made
@@ -48,6 +48,13 @@ def revision(number: int, *, spoiled: bool = False) -> Path:
 def install(package: Path) -> None:
     """Let dpkg install it."""
     run("dpkg", "--install", package, within_s=180)
+
+
+def seen_ready() -> None:
+    """Note that the installed version was ready for a minute, without waiting for it."""
+    assert state() == "active/running"
+    (PLACE / "trial").unlink(missing_ok=True)
+    (PLACE / "proven").write_text(json.dumps({"version": installed(), "file": None}))
 
 
 def gap_s() -> float:
@@ -69,6 +76,7 @@ def the_next_version_takes_its_place_and_no_alarm_notices() -> str:
     usual_s, pid = gap_s(), until_active()
     EXAMPLE.write_text("# mine\n")
     SCRATCH.mkdir(mode=0o755, exist_ok=True)
+    seen_ready()
     install(revision(2))
     assert "-2~" in installed()
     assert main_pid() not in (0, pid)
@@ -76,52 +84,123 @@ def the_next_version_takes_its_place_and_no_alarm_notices() -> str:
     assert found_s <= max(GAP_S, BUSY * usual_s), (found_s, usual_s)
     until_as_before(letters)
     assert (STATION_FILE.read_text(), EXAMPLE.read_text()) == (ours, "# mine\n")
-    assert [path.name for path in PLACE.glob("*.deb")] == [f"{before}.deb"]
+    assert f"kept      {before}, seen ready" in run("/usr/sbin/stationd-rollback").stdout
     assert shown("ActiveState", ROLLBACK) == "active", "the new version is not on trial"
+    systemctl("kill", "--signal=KILL", ROLLBACK)
+    until(lambda: (shown("NRestarts", ROLLBACK), shown("ActiveState", ROLLBACK)) == ("1", "active"), "nobody watches it any more")
     return f"{found_s:.2f} s without it ({usual_s:.2f} s in a restart), {len(letters)} alarms"
 
 
-def cut_off_in_the_middle_the_old_one_runs_on() -> None:
-    """dpkg killed while it unpacks an older version: nobody notices, and the next attempt brings it to its end."""
-    letters, pid = standing(), main_pid()
+def cut_off_anywhere_the_station_goes_on() -> str:
+    """dpkg killed at five places, upwards and downwards: no alarm notices, what is there starts, and the next attempt ends it."""
+    letters, took = standing(), []
     (given,) = Path("/deb").glob("*.deb")
-    with subprocess.Popen(["dpkg", "--install", str(given)], stdin=subprocess.DEVNULL, start_new_session=True) as dpkg:
-        until(lambda: any(Path("/opt/stationd/lib").rglob("*.dpkg-new")), "dpkg never unpacked")
-        os.killpg(dpkg.pid, signal.SIGKILL)
+    for name, package, reached in (
+        ("unpacking", given, lambda: any(Path("/opt/stationd/lib").rglob("*.dpkg-new"))),
+        ("unpacked", SCRATCH / "2.deb", lambda: dpkg_says("unpacked")),
+        ("compiling", given, lambda: works("compileall")),
+        ("restarting", SCRATCH / "2.deb", lambda: dpkg_says("half-configured") and state() != "active/running"),
+        ("packing", given, (PLACE / "work/tree").exists),
+    ):
+        begun = time.monotonic()
+        killed_when(package, name, reached)
+        if name == "unpacked":
+            systemctl("restart", UNIT)  # as after a power cut
+        until_as_before(letters)
+        install(package)
+        until_as_before(letters)
+        assert dpkg_says("installed")
+        assert not any(Path("/opt/stationd").rglob("*.dpkg-new"))
+        assert not (PLACE / "work").exists()
+        took.append(f"{name} {time.monotonic() - begun:.0f} s")
+    return ", ".join(took)
+
+
+def works(program: str) -> bool:
+    """Tell whether a program is at work."""
+    return run("pgrep", "--full", program, code=None).returncode == 0
+
+
+def dpkg_says(status: str) -> bool:
+    """Tell whether the package is in a state of dpkg."""
+    return run("dpkg-query", "--show", "--showformat=${db:Status-Status}", "stationd").stdout == status
+
+
+def killed_when(package: Path, name: str, reached: Callable[[], bool]) -> None:
+    """Install a package and kill all of it, the package's scripts too, at a moment."""
+    with subprocess.Popen(["dpkg", "--install", str(package)], stdin=subprocess.DEVNULL, start_new_session=True) as dpkg:
+        try:
+            until(lambda: reached() or dpkg.poll() is not None, f"it was never {name}")
+            assert dpkg.poll() is None, f"dpkg ended before it was {name}"
+        finally:
+            os.killpg(dpkg.pid, signal.SIGKILL)
+
+
+def a_version_that_refuses_the_station_file_is_not_started() -> None:
+    """The running daemon is left running, dpkg is content, and what to do is said."""
+    pid, journal = main_pid(), Journal("")
+    refuses = "if sys.argv[1] == 'check':\n    print('station.name: refused')\n    sys.exit(1)"
+    said = run("dpkg", "--install", revision(3, refuses), within_s=180)
+    assert "station.name: refused" in said.stdout
+    assert "systemctl restart stationd" in said.stderr
+    journal.until_said("left running", "PRIORITY=3")
     assert (main_pid(), state()) == (pid, "active/running")
-    assert letters.items() <= standing().items()
+    assert not (PLACE / "trial").exists()
+    (given,) = Path("/deb").glob("*.deb")
     install(given)
-    assert "-1~" in installed()
-    assert not any(Path("/opt/stationd").rglob("*.dpkg-new"))
-    until_as_before(letters)
 
 
 def a_version_that_does_not_come_up_is_gone_back_from() -> str:
-    """Nobody is there: after five starts that came to nothing the version before is installed again, and held."""
-    letters, before = standing(), installed()
-    with contextlib.suppress(FileNotFoundError):
-        (PLACE / "trial").unlink()  # as after a minute: the version before has proven itself
+    """Nobody is there: after five starts that came to nothing the version before is installed again, and held, and that is said."""
+    letters, before, journal = standing(), installed(), Journal("")
+    until_active()
+    seen_ready()
     begun = time.monotonic()
-    install(revision(3, spoiled=True))
-    assert "-3~" in installed()
-    until(lambda: shown("ActiveState", ROLLBACK) not in ("active", "deactivating"), "the trial never ended", BACK_S)
+    install(revision(4, "sys.exit(7)"))
+    assert "-4~" in installed()
+    until(lambda: shown("ActiveState", ROLLBACK) == "inactive", "the trial never ended", BACK_S)
     assert (installed(), shown("Result", ROLLBACK)) == (before, "success")
     assert run("dpkg-query", "--show", "--showformat=${db:Status-Want}", "stationd").stdout == "hold"
+    assert "held" in journal.until_said(f"gone back to {before}", "PRIORITY=3")
+    told = run("/usr/sbin/stationd-rollback", "show").stdout
+    assert "gone back from" in told
+    assert "apt-mark unhold" in told
     until_as_before(letters)
     return f"back after {time.monotonic() - begun:.0f} s"
 
 
-def a_copy_that_the_daemon_could_have_made_is_never_installed() -> None:
-    """Its folder lies in one of the daemon's; a package put there by anybody but root is refused."""
+def where_no_version_comes_up_nothing_is_held() -> str:
+    """The fault is elsewhere: the way back is gone once, is of no use, and that is said."""
+    journal = Journal("")
+    systemctl("stop", UNIT)
+    install(revision(5, "sys.exit(7)"))
+    seen = {"version": installed(), "file": None}
+    shutil.copy(SCRATCH / "5.deb", PLACE / "previous.deb")
+    (PLACE / "proven").write_text(json.dumps(seen))
+    begun = time.monotonic()
+    systemctl("--no-block", "start", UNIT)
+    install(revision(6, "sys.exit(7)"))
+    until(lambda: shown("ActiveState", ROLLBACK) == "inactive", "the trial never ended", BACK_S)
+    assert "nothing is held" in journal.until_said("gone back to", "PRIORITY=3")
+    assert run("dpkg-query", "--show", "--showformat=${db:Status-Want}", "stationd").stdout == "install"
+    (given,) = Path("/deb").glob("*.deb")
+    install(given)
+    until_active()
+    systemctl("stop", ROLLBACK)
+    seen_ready()
+    return f"said after {time.monotonic() - begun:.0f} s"
+
+
+def a_copy_is_nothing_that_the_daemon_can_reach() -> None:
+    """It is installed as root: the daemon's user can neither read nor write where it is, and one that is not root's is refused."""
     before = installed()
-    PLACE.rename(STATE / "away")
-    run("install", "-d", "-o", "stationd", PLACE)
-    shutil.copy(SCRATCH / "3.deb", PLACE / f"{before}.deb")
-    done = run("/usr/sbin/stationd-rollback", "now", code=1)
+    for words in (("ls", PLACE), ("touch", PLACE / "previous.deb"), ("mv", PLACE, "/var/lib/stationd/away")):
+        assert run("runuser", "-u", "stationd", "--", *words, code=None).returncode != 0, words
+    os.chown(PLACE / "previous.deb", 1, 1)
+    done = run("/usr/sbin/stationd-rollback", "now", code=2)
     assert "not root's alone" in done.stderr, done.stderr
     assert installed() == before
-    shutil.rmtree(PLACE)
-    (STATE / "away").rename(PLACE)
+    os.chown(PLACE / "previous.deb", 0, 0)
 
 
 def whoever_stopped_it_starts_it() -> None:
@@ -137,8 +216,10 @@ def whoever_stopped_it_starts_it() -> None:
 
 LINES = (
     the_next_version_takes_its_place_and_no_alarm_notices,
-    cut_off_in_the_middle_the_old_one_runs_on,
+    cut_off_anywhere_the_station_goes_on,
+    a_version_that_refuses_the_station_file_is_not_started,
     a_version_that_does_not_come_up_is_gone_back_from,
-    a_copy_that_the_daemon_could_have_made_is_never_installed,
+    where_no_version_comes_up_nothing_is_held,
+    a_copy_is_nothing_that_the_daemon_can_reach,
     whoever_stopped_it_starts_it,
 )

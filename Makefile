@@ -82,7 +82,7 @@ fuzz: $(if $(GUIDED),$(PROOF_READY),$(DEV_READY))
 # Which branches the tests go through, the programs that they start included. It takes about twice as long as the tests.
 coverage: $(PROOF_READY)
 	rm -rf build/coverage && mkdir -p build/coverage
-	-$(MAKE) --ignore-errors test PYTEST="$(BIN)/coverage run $(COVERED) -m pytest"
+	-$(MAKE) --ignore-errors test PYTEST="$(BIN)/coverage run $(COVERED) -m pytest --hypothesis-profile=ci"
 	$(BIN)/coverage combine --quiet $(COVERED)
 	$(BIN)/coverage html --quiet $(COVERED) --directory build/coverage/html
 	-$(BIN)/coverage report $(COVERED) --fail-under=95

@@ -40,7 +40,7 @@ class Wire(asyncio.Transport):
     """A connection in memory. What is written is kept, and leaves at once."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__({"peername": ("127.0.0.1", 40_000)})
         self.sent = bytearray()
         self.closed = False
         self.paused = False
@@ -77,7 +77,7 @@ class Wire(asyncio.Transport):
 
 
 class ListeningLoop(LoneLoop):
-    """An event loop in virtual time. What listens is kept instead of bound, and what goes wrong in a callback is kept, too."""
+    """An event loop in virtual time. It remembers what would serve a client of a listener, and what goes wrong in a callback."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -85,22 +85,9 @@ class ListeningLoop(LoneLoop):
         self.wrong: list[dict[str, Any]] = []
         self.set_exception_handler(lambda _, context: self.wrong.append(context))
 
-    async def create_server(self, protocol_factory: Any, *_: Any, **__: Any) -> Any:
+    async def create_server(self, protocol_factory: Any, *words: Any, **named: Any) -> asyncio.Server:
         self.made = protocol_factory
-        return Bound()
-
-
-class Bound:
-    """A listener that is none."""
-
-    def __init__(self) -> None:
-        self.sockets = [self]
-
-    def getsockname(self) -> tuple[str, int]:
-        return "127.0.0.1", 9273
-
-    def close(self) -> None:
-        pass
+        return await super().create_server(protocol_factory, *words, **named)
 
 
 @cache

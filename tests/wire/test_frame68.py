@@ -186,3 +186,4 @@ def test_a_point_to_point_module_is_asked_without_selection_and_known_by_what_wa
     assert codec.answers(question)
     assert codec.reply_length(question) is None
     assert codec.shape(question) == (0x35, b"\0\1") != codec.shape(Command(0x35, b"\0\2"))
+    assert (codec.silence_characters, codec.addressed, codec.numbered) == (0.0, False, True)

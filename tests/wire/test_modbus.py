@@ -354,6 +354,8 @@ def test_an_rtu_answer_shows_function_and_length_alone_and_its_unit_needs_no_sel
     assert RTU.shape(question) != RTU.shape(Read(17, Table.INPUT, 5, 3))
     assert RTU.selector(question) is None
     assert RTU.answers(Read(0, Table.HOLDING, 5, 3)), "unit 0 answers some of its questions on USB"
+    assert (RTU.silence_characters, RTU.addressed, RTU.numbered) == (3.5, True, False)
+    assert (TCP.silence_characters, TCP.addressed, TCP.numbered) == (0.0, True, True)
 
 
 @pytest.mark.parametrize(

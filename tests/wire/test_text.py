@@ -314,3 +314,4 @@ def test_a_text_answer_has_no_length_and_no_shape_so_that_any_late_line_is_taken
     codec, question = Text(PLAIN), Ask(1, "MV?")
     assert codec.reply_length(question) is None
     assert codec.shape(question) == codec.shape(Ask(2, "OUT?")) == ()
+    assert (codec.silence_characters, codec.addressed, codec.numbered) == (0.0, False, False)

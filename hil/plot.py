@@ -99,7 +99,7 @@ def _thinned(points: Sequence[tuple[float, float]]) -> Sequence[tuple[float, flo
 def _legend(plot: Plot) -> Iterator[str]:
     names = [(trace.name, COLOURS[place % len(COLOURS)]) for place, trace in enumerate(plot.traces)]
     names += [(trace.name, LIMIT) for trace in plot.limits]
-    across = WIDTH - RIGHT
+    across = float(WIDTH - RIGHT)
     for name, colour in reversed(names):
         across -= 6.5 * len(name) + 26
         yield f'<rect x="{across}" y="12" width="12" height="4" fill="{colour}"/>' + _text(across + 17, 18, name, "tick", "start")

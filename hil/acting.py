@@ -30,15 +30,25 @@ class Crew:
 
     @classmethod
     def of(cls, station: Station) -> Crew:
-        """Return the rig's two persons at a station; the first has the authority afterwards."""
-        first, second = (station.person(name) for name in list(station.around.accounts)[:2])
-        with contextlib.suppress(Refused):  # he has it already
-            first.order("RequestAuthority")
-        return cls(first, second)
+        """Return the rig's two persons at a station."""
+        return cls(*(station.person(name) for name in list(station.around.accounts)[:2]))
 
-    def arm(self, feed: str, task: dict[str, object]) -> tuple[str, str]:
-        """Let the first arm and the second approve; return the name of the operation and its code."""
-        armed = self.first.insist("Arm", object=feed, task=task, reason=REASON)
+    def arm(self, feed: str, task: dict[str, object], patience_s: float = PATIENCE_S) -> tuple[str, str]:
+        """Let the first arm and the second approve; return the name of the operation and its code.
+
+        Right after a start not everything is fresh, and nobody has the authority: what is refused is tried again. Refused after a while.
+        """
+        until = time.monotonic() + patience_s
+        while True:
+            with contextlib.suppress(Refused):  # he has it already, or it cannot be given yet
+                self.first.order("RequestAuthority")
+            try:
+                armed = self.first.order("Arm", object=feed, task=task, reason=REASON)
+                break
+            except Refused:
+                if time.monotonic() > until:
+                    raise
+            time.sleep(0.2)
         name = str(armed["operation"]["name"])
         if armed["operation"].get("wantsApproval"):
             self.second.order("Approve", operation=name)

@@ -101,5 +101,5 @@ def _legend(plot: Plot) -> Iterator[str]:
     names += [(trace.name, LIMIT) for trace in plot.limits]
     across = float(WIDTH - RIGHT)
     for name, colour in reversed(names):
-        across -= 6.5 * len(name) + 26
+        across -= 13 * len(name) // 2 + 26
         yield f'<rect x="{across}" y="12" width="12" height="4" fill="{colour}"/>' + _text(across + 17, 18, name, "tick", "start")

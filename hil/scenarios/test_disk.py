@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator
 
@@ -27,7 +26,7 @@ def on_a_lossy_disk(rig: RigAtWork, request: pytest.FixtureRequest) -> Iterator[
     """The station at end a with its state on a disk that does as it is told, as long as this file lasts."""
     station = next(each for each in rig.stations.values() if each.section.end == "a")
     station.stop()
-    shutil.rmtree(station.state, ignore_errors=True)
+    kept = station.state.rename(station.home / "state-kept")
     station.state.mkdir()
     with lossy_disk(station.state, int(request.config.option.seed)) as station.disk:
         station.start()
@@ -35,6 +34,8 @@ def on_a_lossy_disk(rig: RigAtWork, request: pytest.FixtureRequest) -> Iterator[
         yield station
         station.stop()
         station.disk = None
+    station.state.rmdir()
+    kept.rename(station.state)
 
 
 @pytest.mark.rig(needs=["fault:disk", "persons", "contact", "repair"])

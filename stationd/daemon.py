@@ -106,6 +106,9 @@ def _leave(aside: ThreadPoolExecutor, code: int) -> None:
         log.warning("the daemon ends although threads still wait for something outside", threads=hanging)
         sys.stderr.flush()
         os._exit(code)
+    last = threading.Timer(LEAVE_S, os._exit, (code,))  # a task that was left behind and swallows its cancellation
+    last.daemon = True
+    last.start()
 
 
 class _Process:

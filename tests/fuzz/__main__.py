@@ -2,7 +2,8 @@
 
     --inputs N       so many inputs of each target (what costs more gets fewer), drawn from --seed; needs no package
     --seconds S      each target so long; with atheris (coverage-guided, follows the approach of libFuzzer) when --guided
-    --json FILE      the figures as a document
+    --frames N       so many frames of the Modbus codec against pymodbus' server afterwards
+    --json FILE      the figures of R5 as a document
 
 An input that breaks a promise is printed as the line that belongs into tests/fuzz/corpus/TARGET.seeds. 0: nothing was found; 1: something.
 """
@@ -19,9 +20,11 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.fuzz.campaign import Report, quiet, run
+from tests.fuzz.campaign import MOST_YARDS, Report, quiet, run
 from tests.fuzz.catalogue import TARGETS
-from tests.fuzz.target import HERE, ROOT, Target
+from tests.fuzz.target import CORPUS, ROOT, Target
+from tests.reliability.figures import Figure, Share, entry
+from tests.wire import test_modbus_differential as differential
 
 AT_ONCE = 2000  # inputs between two looks at the clock, for a target of cost 1
 
@@ -41,9 +44,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for data, error in report.findings:
             _say(f"\n{data!r}\n{''.join(traceback.format_exception(error)[-6:])}")
         reports.append(report)
+    with quiet():
+        tallies = [differential.run(name, asked.frames // len(differential.SIDES)) for name in differential.SIDES]
+    found = entry(_figures(reports, tallies), sum(report.seconds for report in reports), Share())
+    _say(json.dumps(found))
     if asked.json:
-        asked.json.write_text(json.dumps({report.name: _figures(report) for report in reports}, indent=1) + "\n")
-    return int(any(report.findings for report in reports))
+        asked.json.write_text(json.dumps({"R5": found}, indent=1) + "\n")
+    return int(not found["passed"])
 
 
 def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -52,6 +59,7 @@ def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--inputs", type=int, default=10_000)
     parser.add_argument("--seconds", type=float, default=0.0)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--frames", type=int, default=50_000)
     parser.add_argument("--guided", action="store_true", help="with atheris")
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args(arguments)
@@ -83,16 +91,16 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
-def _figures(report: Report) -> dict[str, object]:
-    return {
-        "inputs": report.inputs,
-        "seconds": round(report.seconds, 1),
-        "slowest_yards": round(report.slowest_yards, 2),
-        "slowest_bytes": len(report.slowest),
-        "grown_blocks": round(report.grown, 3),
-        "findings": [repr(data) for data, _ in report.findings],
-        "corpus": sum(path.stat().st_size for path in (HERE / "corpus").glob(f"{report.name}.seeds")),
-    }
+def _figures(reports: Sequence[Report], tallies: Sequence[differential.Tally]) -> list[Figure]:
+    return [
+        Figure("cases", sum(report.inputs for report in reports)),
+        Figure("findings", sum(len(report.findings) for report in reports), most=0),
+        Figure("slowest_64_kib_of_100_ms", max(report.slowest_yards for report in reports) / MOST_YARDS, most=1.0),
+        Figure("most_grown_blocks", max(report.grown for report in reports)),
+        Figure("corpus_kib", sum(path.stat().st_size for path in CORPUS.iterdir()) // 1024),
+        Figure("modbus_frames", sum(tally.frames for tally in tallies)),
+        Figure("modbus_differences", sum(len(tally.differences) for tally in tallies), most=0),
+    ]
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -27,6 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DEBIAN = ROOT / "systemd" / "debian"
 PACKAGES = Path(os.environ.get("STATIOND_DEBS", ROOT / "dist"))
 ROOTS = Path(os.environ.get("SYSTEMD_TEST_ROOTS", "/var/cache/stationd-test"))
+OTHER = "9" * len(stationd.__version__)
 RELEASES = ("py3.11", "py3.13")
 MAY_BE_PUT = ("./etc/stationd/", "./opt/stationd/", "./usr/bin/station", "./usr/sbin/stationd-", "./usr/lib/systemd/system/stationd",
               "./usr/lib/systemd/journald@stationd.conf.d/", "./usr/lib/sysusers.d/stationd.conf", "./usr/lib/tmpfiles.d/stationd.conf",
@@ -47,7 +49,8 @@ def of_package(name: str) -> ModuleType:
     return module
 
 
-rollback, recipe = of_package("rollback"), of_package("recipe")
+sys.path.append(str(DEBIAN))  # they find each other beside themselves
+recipe, trials = of_package("recipe"), of_package("trial")
 
 
 def pins(lock: Path) -> dict[str, tuple[str, list[str]]]:
@@ -81,53 +84,66 @@ def test_every_file_of_systemd_has_its_place(release: Any) -> None:
 # ---------------------------------------------------------------- the trial of a new version
 
 
-def after(*looks: tuple[float, str, int, int]) -> Any:
-    """Return the verdict after some looks at the daemon: time, state, process, restarts."""
-    trial = rollback.Trial(since_s=0.0)
+def after(*looks: tuple[float, str, int, int] | tuple[float, str, int, int, int | None]) -> Any:
+    """Return the verdict after some looks at the daemon: time, state, process, restarts, code of the last exit."""
+    trial = trials.Trial(since_s=0.0)
     for look in looks:
-        trial = trial.after(rollback.Seen(*look))
+        trial = trial.after(trials.Seen(*look))
     return trial.verdict(looks[-1][0])
 
 
 def test_a_version_that_stays_ready_for_a_minute_is_proven() -> None:
-    assert after((1.0, "activating", 7, 0), (2.0, "active", 7, 0), (61.0, "active", 7, 0)) is rollback.Verdict.OPEN
-    assert after((1.0, "activating", 7, 0), (2.0, "active", 7, 0), (62.0, "active", 7, 0)) is rollback.Verdict.PROVEN
+    assert after((1.0, "activating", 7, 0), (2.0, "active", 7, 0), (61.0, "active", 7, 0)) is trials.Verdict.OPEN
+    assert after((1.0, "activating", 7, 0), (2.0, "active", 7, 0), (62.0, "active", 7, 0)) is trials.Verdict.PROVEN
 
 
 def test_the_minute_begins_anew_with_each_process() -> None:
-    assert after((2.0, "active", 7, 0), (61.0, "active", 8, 1), (63.0, "active", 8, 1)) is rollback.Verdict.OPEN
-    assert after((2.0, "active", 7, 0), (30.0, "reloading", 7, 0), (62.0, "active", 7, 0)) is rollback.Verdict.PROVEN
+    assert after((2.0, "active", 7, 0), (61.0, "active", 8, 1), (63.0, "active", 8, 1)) is trials.Verdict.OPEN
+    assert after((2.0, "active", 7, 0), (30.0, "reloading", 7, 0), (62.0, "active", 7, 0)) is trials.Verdict.PROVEN
 
 
 def test_five_starts_that_came_to_nothing_fail_it_also_between_two_looks() -> None:
-    assert after((1.0, "activating", 7, 0), (9.0, "activating", 0, 4)) is rollback.Verdict.OPEN
-    assert after((1.0, "activating", 7, 0), (9.0, "activating", 0, 5)) is rollback.Verdict.FAILED
+    assert after((1.0, "activating", 7, 0), (9.0, "activating", 0, 4)) is trials.Verdict.OPEN
+    assert after((1.0, "activating", 7, 0), (9.0, "activating", 0, 5)) is trials.Verdict.FAILED
 
 
 def test_a_start_by_hand_takes_no_failure_back() -> None:
-    assert after((1.0, "activating", 7, 3), (9.0, "activating", 9, 0), (20.0, "activating", 0, 2)) is rollback.Verdict.FAILED
+    assert after((1.0, "activating", 7, 3), (9.0, "activating", 9, 0), (20.0, "activating", 0, 2)) is trials.Verdict.FAILED
 
 
-def test_a_version_that_refuses_the_station_file_fails_at_once() -> None:
-    assert after((1.0, "failed", 0, 0)) is rollback.Verdict.FAILED
+def test_a_station_file_that_is_refused_is_no_failure_of_the_version() -> None:
+    assert after((1.0, "activating", 7, 0), (2.0, "failed", 0, 0, 2)) is trials.Verdict.REFUSED
+    assert after((1.0, "activating", 7, 0), (2.0, "failed", 0, 0, 7)) is trials.Verdict.FAILED
+
+
+@pytest.mark.parametrize("code", [75, 243])
+def test_neither_another_instance_nor_a_missing_credential_is_held_against_a_version(code: int) -> None:
+    looks = [(float(now_s), "activating", 0, now_s, code) for now_s in range(1, 600)]
+    assert after(*looks) is trials.Verdict.OPEN
+    assert after(*looks, (600.0, "activating", 0, 600, code)) is trials.Verdict.UNDECIDED
+
+
+def test_how_the_last_start_ended_is_remembered_while_the_next_one_runs() -> None:
+    looks = [(now_s / 2, "activating", now_s % 2, now_s // 2, None if now_s % 2 else 75) for now_s in range(2, 40)]
+    assert after(*looks) is trials.Verdict.OPEN
 
 
 def test_a_version_that_hangs_in_its_start_fails_in_the_end() -> None:
     hangs = [(float(now_s), "activating", 7, 0) for now_s in range(1, 600)]
-    assert after(*hangs) is rollback.Verdict.OPEN
-    assert after(*hangs, (600.0, "activating", 7, 0)) is rollback.Verdict.FAILED
+    assert after(*hangs) is trials.Verdict.OPEN
+    assert after(*hangs, (600.0, "activating", 7, 0)) is trials.Verdict.FAILED
 
 
 def test_a_daemon_that_somebody_stops_is_not_judged() -> None:
-    assert after((1.0, "active", 7, 0), (2.0, "inactive", 0, 0), (16.0, "inactive", 0, 0)) is rollback.Verdict.OPEN
-    assert after((1.0, "active", 7, 0), (2.0, "inactive", 0, 0), (17.0, "inactive", 0, 0)) is rollback.Verdict.STOPPED
+    assert after((1.0, "active", 7, 0), (2.0, "inactive", 0, 0), (16.0, "inactive", 0, 0)) is trials.Verdict.OPEN
+    assert after((1.0, "active", 7, 0), (2.0, "inactive", 0, 0), (17.0, "inactive", 0, 0)) is trials.Verdict.STOPPED
 
 
 # ---------------------------------------------------------------- what is in a package
 
 
 def package_of(release: str) -> Path:
-    found = sorted(PACKAGES.glob(f"stationd_{stationd.__version__}-*~{release}_*.deb"))
+    found = sorted(PACKAGES.glob(f"stationd_{stationd.__version__}*-*~{release}_*.deb"))
     if not found:
         pytest.skip(f"there is no package for {release} in {PACKAGES}; to run this: make deb")
     return found[-1]
@@ -185,6 +201,13 @@ def test_its_bill_of_materials_is_what_is_installed_with_the_hash_of_each_wheel(
     assert licences - {"AND", "OR"} <= LICENCES
 
 
+def test_a_package_says_what_tree_it_was_made_of(unpacked: Path) -> None:
+    tree = (unpacked / "opt/stationd/tree").read_text().strip()
+    version = re.search(r'__version__ = "(.+)"', (site_of(unpacked) / "stationd/__init__.py").read_text())
+    assert version is not None
+    assert version[1].endswith(f".g{tree[:8]}") or version[1] == stationd.__version__
+
+
 def test_its_sums_are_those_of_its_files(unpacked: Path) -> None:
     sums = dict(reversed(line.split("  ", 1)) for line in (unpacked / "DEBIAN/md5sums").read_text().splitlines())
     files = {path.relative_to(unpacked).as_posix(): path for path in unpacked.rglob("*") if path.is_file() and not path.is_symlink()}
@@ -200,7 +223,7 @@ def test_a_station_file_is_never_the_packages_and_its_example_survives_as_its_ow
 def test_neither_the_environment_nor_the_directory_decides_what_a_program_loads(unpacked: Path) -> None:
     for program in sorted((unpacked / "opt/stationd/bin").iterdir()):
         if not program.is_symlink():
-            assert program.read_text().splitlines()[0] in ("#!/opt/stationd/bin/python3 -I", "#!/usr/bin/python3 -I"), program
+            assert program.read_text().splitlines()[0] in ("#!/opt/stationd/bin/python3 -I", "#!/usr/bin/python3 -IB"), program
 
 
 def test_every_program_has_its_page_and_every_page_its_program(unpacked: Path) -> None:
@@ -251,7 +274,7 @@ def names_in(root: Path) -> set[str]:
     pruned = ["/usr/share/man", "/var/lib/apt", "/var/cache/apt", "/var/cache/stationd-test"]
     without = [word for path in pruned for word in ("-o", "-path", path)]
     found = inside(root, "find", *rooms, "-xdev", "(", "-false", *without, ")", "-prune", "-o", "-print").splitlines()
-    own = re.compile(r"^/(etc/(passwd|group|shadow|gshadow|subuid|subgid)-$|var/log/dpkg.log|var/lib/dpkg/|etc/\.pwd\.lock|var/cache/)")
+    own = re.compile(r"^/(etc/((passwd|group|shadow|gshadow|subuid|subgid)-|\.pwd\.lock)$|run/systemd/|var/(log/dpkg|lib/dpkg/|cache/))")
     return {name for name in found if not own.match(name)}
 
 
@@ -260,11 +283,14 @@ def accounts_of(root: Path) -> list[str]:
 
 
 def another_revision(package: Path, at: Path) -> Path:
-    """Return the same package as the next revision."""
+    """Return the same package as the next revision, whose program says another version. Its source is as long and as old as it was."""
     tree = at / "revision"
     subprocess.run(["dpkg-deb", "--raw-extract", package, tree], check=True)
-    control = tree / "DEBIAN/control"
-    control.write_text(control.read_text().replace(f"Version: {stationd.__version__}-1~", f"Version: {stationd.__version__}-2~"))
+    control, told = tree / "DEBIAN/control", site_of(tree) / "stationd/__init__.py"
+    control.write_text(control.read_text().replace("-1~py", "-2~py"))
+    times = told.stat()
+    told.write_text(told.read_text().replace(f'"{stationd.__version__}', f'"{OTHER}'))
+    os.utime(told, ns=(times.st_atime_ns, times.st_mtime_ns))
     subprocess.run(["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", tree, at / "next.deb"], check=True, capture_output=True)
     return at / "next.deb"
 
@@ -280,33 +306,101 @@ def package_and_root() -> tuple[Path, Path]:
     return pytest.skip(f"this machine has not the Python of Debian 12 or 13, and make test-systemd made no root in {ROOTS}")
 
 
-def test_installed_upgraded_downgraded_and_purged_it_leaves_a_machine_as_it_was(tmp_path: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A root where `version` is installed; /root/two.deb is the next revision. `names` and `accounts` are those from before."""
+
+    root: Path
+    version: str
+    names: set[str]
+    accounts: list[str]
+
+    @property
+    def copies(self) -> Path:
+        """Where the package keeps the version before."""
+        return self.root / "var/lib/stationd-rollback"
+
+    def keep(self, *, previous: str, proven: str) -> str:
+        """Do what an upgrade does with the copies. Return which of them is the version before afterwards: one or two."""
+        for copy, name in (("one", "current"), (previous, "previous")):
+            shutil.copy(self.root / "root" / f"{copy}.deb", self.copies / f"{name}.deb")
+        versions = {"one": self.version, "two": self.version.replace("-1~", "-2~")}
+        (self.copies / "proven").write_text(json.dumps({"version": versions[proven]}))
+        inside(self.root, "stationd-rollback", "keep", "another")
+        told = inside(self.root, "stationd-rollback", "show")
+        return next(name for name, version in versions.items() if f"kept      {version}" in told)
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
+    """One for all that follows, which is done in this order: installing it anew for each would take minutes."""
     package, lower = package_and_root()
-    with changed_root(lower, tmp_path) as root:
-        for own in ("etc/stationd", "var/lib/stationd"):  # of a stationd that this machine may have
+    scratch = tmp_path_factory.mktemp("image")
+    with changed_root(lower, scratch) as root:
+        for own in ("etc/stationd", "var/lib/stationd", "var/lib/stationd-rollback"):  # of a stationd that this machine may have
             shutil.rmtree(root / own, ignore_errors=True)
-        before, accounts = names_in(root), accounts_of(root)
+        names, accounts = names_in(root), accounts_of(root)
         shutil.copy(package, root / "root/one.deb")
-        shutil.copy(another_revision(package, tmp_path), root / "root/two.deb")
+        shutil.copy(another_revision(package, scratch), root / "root/two.deb")
         inside(root, "dpkg", "--install", "/root/one.deb")
-        assert inside(root, "stationd", "version") == f"stationd {stationd.__version__}\n"
-        assert "no mistakes" in inside(root, "stationd", "check", "/etc/stationd/station.toml.example")
-        assert "no daemon answers" in inside(root, "sh", "-c", "stationctl show status 2>&1; true")
-        assert "check sum" in inside(root, "sh", "-c", "stationctl support summary; true")  # which starts another process of it
-        assert inside(root, "dpkg", "--verify", "stationd") == ""
-        assert (root / "etc/systemd/system/multi-user.target.wants/stationd.service").is_symlink()
+        yield Image(root, package.name.split("_")[1], names, accounts)
 
-        (root / "etc/stationd/station.toml").write_text('[station]\nname = "aktau"\n')
-        (root / "etc/stationd/station.toml.example").write_text("# mine\n")
-        inside(root, "dpkg", "--install", "/root/two.deb")
-        assert "-2~" in inside(root, "dpkg-query", "--show", "stationd")
-        assert "kept      " + package.name.split("_")[1] in inside(root, "stationd-rollback")
-        inside(root, "stationd-rollback", "now")
-        assert "-1~" in inside(root, "dpkg-query", "--show", "stationd")
-        assert inside(root, "stationd", "version") == f"stationd {stationd.__version__}\n"
-        assert (root / "etc/stationd/station.toml").read_text() == '[station]\nname = "aktau"\n'
-        assert (root / "etc/stationd/station.toml.example").read_text() == "# mine\n"
 
-        inside(root, "dpkg", "--purge", "stationd")
-        assert names_in(root) == before
-        assert accounts_of(root) == [line for line in accounts if not line.startswith("stationd")]
+def test_installed_without_a_service_manager_everything_of_it_works(image: Image) -> None:
+    root = image.root
+    assert inside(root, "stationd", "version") == f"stationd {image.version.rpartition('-')[0]}\n"
+    assert "no mistakes" in inside(root, "stationd", "check", "/etc/stationd/station.toml.example")
+    assert "no daemon answers" in inside(root, "sh", "-c", "stationctl show status 2>&1; true")
+    assert "check sum" in inside(root, "sh", "-c", "stationctl support summary; true")  # which starts another process of it
+    assert inside(root, "dpkg", "--verify", "stationd") == ""
+    assert (root / "etc/systemd/system/multi-user.target.wants/stationd.service").is_symlink()
+
+
+def test_a_version_that_was_never_seen_ready_takes_the_place_of_none_that_was(image: Image) -> None:
+    assert image.keep(previous="two", proven="two") == "two"
+    assert image.keep(previous="two", proven="one") == "one"
+
+
+def test_an_upgrade_that_was_cut_off_after_it_kept_the_copy_goes_on(image: Image) -> None:
+    assert image.keep(previous="two", proven="one") == "one"
+    assert not (image.copies / "current.deb").exists()
+    inside(image.root, "stationd-rollback", "keep", "another")
+    assert f"kept      {image.version}" in inside(image.root, "stationd-rollback", "show")
+
+
+@pytest.mark.parametrize("name", [".", "previous.deb"])
+def test_a_copy_that_anybody_but_root_could_have_made_is_not_installed(image: Image, name: str) -> None:
+    image.keep(previous="two", proven="two")
+    os.chown(image.copies / name, 1234, 1234)
+    inside(image.root, "stationd-rollback", "now", code=2)
+    os.chown(image.copies / name, 0, 0)
+    assert inside(image.root, "dpkg-query", "--show", "--showformat=${Version}", "stationd") == image.version
+
+
+def test_unpacked_and_not_configured_it_runs_its_own_sources(image: Image) -> None:
+    (image.root / "etc/stationd/station.toml").write_text('[station]\nname = "aktau"\n')
+    (image.root / "etc/stationd/station.toml.example").write_text("# mine\n")
+    (image.copies / "work/tree").mkdir(parents=True)  # of a run that was killed
+    image.keep(previous="two", proven="one")
+    inside(image.root, "dpkg", "--unpack", "/root/two.deb")
+    assert inside(image.root, "stationd", "version").startswith(f"stationd {OTHER}")
+    inside(image.root, "dpkg", "--configure", "stationd")
+    assert inside(image.root, "stationd", "version").startswith(f"stationd {OTHER}")
+    assert not (image.copies / "work").exists()
+
+
+def test_gone_back_by_order_it_is_as_it_was_and_says_what_is_held(image: Image) -> None:
+    inside(image.root, "stationd-rollback", "now")
+    assert inside(image.root, "stationd", "version") == f"stationd {image.version.rpartition('-')[0]}\n"
+    told = inside(image.root, "stationd-rollback", "show")
+    assert f"gone back from {image.version.replace('-1~', '-2~')}" in told
+    assert "apt-mark unhold stationd" in told
+    assert (image.root / "etc/stationd/station.toml").read_text() == '[station]\nname = "aktau"\n'
+    assert (image.root / "etc/stationd/station.toml.example").read_text() == "# mine\n"
+
+
+def test_purged_it_leaves_a_machine_as_it_was(image: Image) -> None:
+    (image.copies / "work/tree").mkdir(parents=True)  # of a run that was killed
+    inside(image.root, "dpkg", "--purge", "stationd")
+    assert names_in(image.root) == image.names
+    assert accounts_of(image.root) == [line for line in image.accounts if not line.startswith("stationd")]

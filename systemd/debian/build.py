@@ -39,6 +39,14 @@ import sys
 from {module} import main
 sys.exit(main())
 """
+# Debian's own Python: of the version that is gone back from only these few modules need to be whole. B: nothing is written beside them.
+ROLLBACK = """\
+#!/usr/bin/python3 -IB
+import sys
+sys.path.insert(0, "/opt/stationd/libexec/rollback")
+from rollback import main
+sys.exit(main())
+"""
 VENV = "home = /usr/bin\ninclude-system-site-packages = false\nversion = {python}\n"
 DOC = "usr/share/doc/stationd"
 NOT_SHIPPED = ("bin", ".lock", "**/__pycache__", "*.dist-info/RECORD", "*.dist-info/INSTALLER", "*.dist-info/REQUESTED",
@@ -87,6 +95,8 @@ def _build(releases: list[Release], revision: str, *, twice: bool) -> int:
             if count:
                 _same(package, ROOT / "dist" / package.name)
             else:
+                for old in (ROOT / "dist").glob(f"stationd_*~{release.name}_*.deb"):  # of another tree
+                    old.unlink()
                 package = package.rename(ROOT / "dist" / package.name)
             print(f"{_digest(package)}  {package.name}  {package.stat().st_size} bytes, {time.monotonic() - started_s:.1f} s", flush=True)
     return 0
@@ -116,6 +126,9 @@ def _wheel(place: Path, changed_s: int) -> Path:
     for name in recipe.tracked("stationd", "drivers", "native", "setup.py", "pyproject.toml", "README.md", "LICENSE"):
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, source / name)
+    told = source / "stationd/__init__.py"
+    old, new = (f'__version__ = "{version}"' for version in (recipe.number(), recipe.version(changed_s)))
+    told.write_text(told.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
     _run([UV, "venv", "--quiet", "--python", DISTRIBUTION_PYTHON, builder], changed_s)
     _run([UV, "pip", "install", "--quiet", "--python", builder / "bin/python", "--require-hashes", "--no-build",
           "--requirement", ROOT / "requirements.lock"], changed_s)  # fmt: skip
@@ -145,7 +158,7 @@ def _package(release: Release, wheel: Path, place: Path, revision: str, changed_
     inside = sbom.components(site, release.lock)
     if unknown := [component.name for component in inside if not component.license]:
         raise Unfit(f"no licence is stated by {', '.join(unknown)}: systemd/debian/sbom.py")
-    version = f"{recipe.version()}-{revision}~{release.name}"
+    version = f"{recipe.version(changed_s)}-{revision}~{release.name}"
     _programs(release, tree)
     for path, to in recipe.read().placed(release):
         _copy(path, tree / to)
@@ -184,8 +197,8 @@ def _programs(release: Release, tree: Path) -> None:
     for name, module in PROGRAMS.items():
         control.executable(home / "bin" / name, LAUNCHER.format(module=module))
         (tree / "usr/bin" / name).symlink_to(f"/opt/stationd/bin/{name}")
-    rollback = (recipe.HERE / "rollback.py").read_text(encoding="utf-8")
-    control.executable(home / "bin/stationd-rollback", f"#!/usr/bin/python3 -I\n{rollback}")
+    (home / "tree").write_text(f"{recipe.tree()}\n", encoding="ascii")  # what these packages are made of, for whoever has a tree to compare
+    control.executable(home / "bin/stationd-rollback", ROLLBACK)
     (tree / "usr/sbin").mkdir()
     (tree / "usr/sbin/stationd-rollback").symlink_to("/opt/stationd/bin/stationd-rollback")
 
@@ -201,9 +214,10 @@ def _documents(release: Release, tree: Path, inside: list[sbom.Component], versi
     control.packed(doc / "changelog.Debian.gz", control.changelog(version, changed_s))
     (doc / "copyright").write_text(control.copyright_of(release, inside), encoding="utf-8")
     control.packed(doc / "README.md.gz", (ROOT / "README.md").read_text(encoding="utf-8"))
-    bill = sbom.document(inside, f"Debian {release.debian}, {recipe.ARCHITECTURE}", changed_s)
+    bill = sbom.document(inside, f"Debian {release.debian}, {recipe.ARCHITECTURE}", recipe.commit(), changed_s)
     (doc / "stationd.cdx.json").write_text(bill, encoding="utf-8")
-    own = tree / release.site / f"stationd-{recipe.version()}.dist-info" / "sboms"
+    (dist_info,) = (tree / release.site).glob("stationd-*.dist-info")
+    own = dist_info / "sboms"
     own.mkdir()
     (own / "stationd.cdx.json").write_text(bill, encoding="utf-8")
     tables: dict[str, list[str | Path]] = {
@@ -213,7 +227,7 @@ def _documents(release: Release, tree: Path, inside: list[sbom.Component], versi
     for page, words in tables.items():
         control.packed(man / f"man{page[-1]}" / f"{page}.gz", _run([sys.executable, *words, date], changed_s, PYTHONPATH=str(ROOT)))
     for page in ("stationd-rollback.8", "stationctl-login.1"):
-        text = (recipe.HERE / page).read_text(encoding="utf-8").replace("@DATE@", date).replace("@VERSION@", recipe.version())
+        text = (recipe.HERE / page).read_text(encoding="utf-8").replace("@DATE@", date).replace("@VERSION@", recipe.number())
         control.packed(man / f"man{page[-1]}" / f"{page}.gz", text)
     _copy(recipe.HERE / "lintian-overrides", tree / "usr/share/lintian/overrides/stationd")
 

@@ -6,16 +6,19 @@ Pure but for reading the tree. It knows nothing of how a package is built.
 from __future__ import annotations
 
 import fnmatch
+import hashlib
 import re
 import subprocess
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 ARCHITECTURE = "amd64"
+MADE_OF = ("LICENSE", "README.md", "drivers", "native", "pyproject.toml", "requirements.lock", "setup.py", "stationd", "systemd")
 SITE = "opt/stationd/lib/python{python}/site-packages"
 
 
@@ -90,16 +93,43 @@ def read() -> Recipe:
 
 def tracked(*rooms: str) -> list[str]:
     """Return the files of the tree that git knows or would take, in order: nothing that a build or an editor left behind."""
-    words = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *rooms]
-    try:
-        listed = subprocess.run(words, capture_output=True, text=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise Unfit(f"the files of the tree are asked of git, in a clone of the repository: {error}") from None
+    listed = _asked_of_git("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *rooms)
     return sorted({path for path in listed.split("\0") if path and (ROOT / path).is_file()})
 
 
-def version() -> str:
-    """Return the version of stationd."""
+def tree() -> str:
+    """Return the SHA-256 of all that a package is made of, names and contents: what tells this tree from every other, committed or not."""
+    listed = "".join(f"{hashlib.sha256((ROOT / path).read_bytes()).hexdigest()}  {path}\n" for path in tracked(*MADE_OF))
+    return hashlib.sha256(listed.encode()).hexdigest()
+
+
+def commit() -> str:
+    """Return the commit that the tree was taken from, and whether it was changed since."""
+    head = _asked_of_git("rev-parse", "HEAD").strip()
+    changed = _asked_of_git("status", "--porcelain", "--untracked-files=all", "--", *MADE_OF)
+    return f"{head}+changed" if changed else head
+
+
+def version(changed_s: int) -> str:
+    """Return the version of stationd that this tree makes, "0.1.0+git20261123t004000.g1a2b3c4d": when it was last changed, and what it is.
+
+    Only the tree that is tagged "v0.1.0" makes 0.1.0. A letter begins each part, or PEP 440 would take zeros away from some.
+    """
+    named = number()
+    if f"v{named}" in _asked_of_git("tag", "--points-at", "HEAD").split() and "+" not in commit():
+        return named
+    return f"{named}+git{datetime.fromtimestamp(changed_s, UTC):%Y%m%dt%H%M%S}.g{tree()[:8]}"
+
+
+def _asked_of_git(*words: str) -> str:
+    try:
+        return subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise Unfit(f"files and commit of the tree are asked of git, in a clone of the repository: {error}") from None
+
+
+def number() -> str:
+    """Return the number that stationd has until the next release."""
     text = (ROOT / "stationd" / "__init__.py").read_text(encoding="utf-8")
     found = re.search(r'^__version__ = "([^"]+)"$', text, re.MULTILINE)
     if found is None:

@@ -1,11 +1,12 @@
-"""stationd-rollback: keeps a copy of the installed package before another version takes its place, and goes back to it.
+"""stationd-rollback: keeps the package of the version before, and goes back to it.
 
 Three of its words are the package's own: `keep` (prerm, before an upgrade), `begin` (postinst, when a running version is replaced) and
-`watch` (stationd-rollback.service, while the new version is on trial). It stands alone: nothing of the package that it replaces is loaded.
+`watch` (stationd-rollback.service, while the new version is on trial). It stands alone with
+trial.py: nothing of the package that it replaces is loaded.
 
-The copy lies below the daemon's own directory, and is installed as root. So it is trusted only where root alone could have made it: the
-directory and the file are root's, nobody else may write them, the file is opened from the directory's descriptor, and what is installed
-is a private copy of what was looked at.
+The package of the installed version (current.deb) is made by pack.py once that is installed; an upgrade only gives it another name
+(previous.deb). Both are installed as root. So they lie in a directory of root's in one of root's, which the daemon's user cannot reach,
+and are trusted only where root alone could have made them: directory and file are root's, nobody else may write them.
 """
 
 from __future__ import annotations
@@ -14,211 +15,104 @@ import contextlib
 import hashlib
 import json
 import os
-import re
-import shutil
 import signal
 import stat
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from enum import Enum
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+
+from trial import PROVEN_S, Seen, Trial, Verdict
 
 PACKAGE = "stationd"
-STATE = Path("/var/lib/stationd")
-PLACE, TRIAL = "rollback", "trial"
-SCRIPTS = ("preinst", "postinst", "prerm", "postrm")
-PROVEN_S = 60.0  # ready so long without a break (assumption: whatever a start does late is done by then)
-TRIAL_S = 600.0  # five starts that hang until TimeoutStartSec=60s, and the pauses between them
-FAILURES = 5
-STOPPED_S = 15.0  # between two starts the unit is "activating"; inactive so long means that somebody stopped it
+PLACE = Path("/var/lib/stationd-rollback")
+CURRENT, PREVIOUS = "current.deb", "previous.deb"  # packages
+PROVEN, TRIAL, BACK = "proven", "trial", "gone-back"  # what was seen: a version ready, one on trial, and why one was gone back from
+STATION_FILE = Path("/etc/stationd/station.toml")
+PROGRAM = Path("/opt/stationd/bin/stationd")
+READY_AGAIN_S = 10.0  # of a version that was proven before (assumption: longer than a start that fails)
+LOOK_S = 0.25  # the pause between two starts is 0.5 s, and only in it the manager tells how the last one ended
 LOCK_S = 900.0  # dpkg may still be held by the very upgrade that brought the version on trial
+ANSWER_S = 30.0  # no answer of the service manager takes so long (assumption)
+ERROR = "<3>" if "JOURNAL_STREAM" in os.environ else ""  # sd-daemon(3): the priority err
 WORDS = ("now", "show", "keep", "begin", "watch")
 
 
 class Impossible(Exception):
-    """It cannot be done; the text says why, and what would be right."""
+    """It cannot be done, also not by trying again; the text says why, and what would be right."""
 
 
-class Verdict(Enum):
-    """What is known of a version on trial."""
-
-    OPEN = "open"
-    PROVEN = "proven"
-    FAILED = "failed"
-    STOPPED = "stopped"  # by somebody: not the version's fault, and nothing to judge
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What the service manager says of the daemon at one moment. `restarts` counts those that it made by itself (NRestarts)."""
-
-    now_s: float
-    state: str
-    process: int
-    restarts: int
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """A version on trial since `since_s`; all times of the monotonic clock."""
-
-    since_s: float
-    ready_since_s: float | None = None
-    stopped_since_s: float | None = None
-    process: int = 0
-    restarts: int = 0
-    failures: int = 0
-
-    def after(self, seen: Seen) -> Trial:
-        """Return the trial with one more look at the daemon. A counter that went back was set to 0 by a start by hand."""
-        more = seen.restarts - self.restarts if seen.restarts >= self.restarts else seen.restarts
-        ready = seen.state in ("active", "reloading")
-        unbroken = ready and self.ready_since_s is not None and seen.process == self.process and not more
-        stopped = seen.state == "inactive"
-        return replace(
-            self,
-            ready_since_s=(self.ready_since_s if unbroken else seen.now_s) if ready else None,
-            stopped_since_s=(self.stopped_since_s if self.stopped_since_s is not None else seen.now_s) if stopped else None,
-            process=seen.process,
-            restarts=seen.restarts,
-            failures=FAILURES if seen.state == "failed" else self.failures + more,
-        )
-
-    def verdict(self, now_s: float) -> Verdict:
-        """Say what is known by now."""
-        if self.ready_since_s is not None and now_s - self.ready_since_s >= PROVEN_S:
-            return Verdict.PROVEN
-        if self.failures >= FAILURES:
-            return Verdict.FAILED
-        if self.stopped_since_s is not None and now_s - self.stopped_since_s >= STOPPED_S:
-            return Verdict.STOPPED
-        return Verdict.FAILED if now_s - self.since_s >= TRIAL_S else Verdict.OPEN
+class Failed(Exception):
+    """It was not done, and may be the next time."""
 
 
 def main() -> int:
-    """Carry out one word; 0 done, 1 it could not be."""
+    """Carry out one word; 0 done, 1 it was not and may be the next time, 2 it cannot be."""
     words = sys.argv[1:] or ["show"]
-    if words[0] not in WORDS or len(words) != (2 if words[0] == "begin" else 1):
+    if words[0] not in WORDS or len(words) != (2 if words[0] == "keep" else 1):
         print("usage: stationd-rollback [now|show]", file=sys.stderr)
-        return 1
+        return 2
     if os.geteuid() != 0:
         print("stationd-rollback: only root reads the copy and installs packages", file=sys.stderr)
-        return 1
+        return 2
     os.environ["LC_ALL"] = "C.UTF-8"
     try:
         _carry_out(words)
-    except (Impossible, OSError, subprocess.CalledProcessError) as error:
+    except (Impossible, Failed, OSError, subprocess.SubprocessError) as error:
         said = (getattr(error, "stderr", None) or "").strip()
-        print(f"stationd-rollback: {error}{': ' + said if said else ''}", file=sys.stderr)
-        return 1
+        print(f"{ERROR}stationd-rollback: {error}{': ' + said if said else ''}", file=sys.stderr)
+        return 2 if isinstance(error, Impossible) else 1
     return 0
 
 
 def _carry_out(words: list[str]) -> None:
     match words:
-        case ["keep"]:
-            keep()
-        case ["begin", version]:
-            begin(version)
+        case ["keep", coming]:
+            keep(coming)
+        case ["begin"]:
+            begin()
         case ["watch"]:
             watch()
         case ["now"]:
-            install()
+            now()
         case _:
             show()
 
 
-# ---------------------------------------------------------------- the copy
+# ---------------------------------------------------------------- what is kept
 
 
-def keep() -> None:
-    """Make the package of its installed files, and put it in the place of the copy that was kept before.
-
-    A version that is still on trial is not worth keeping: then the one that it replaced stays.
-    """
+def keep(coming: str) -> None:
+    """Give the copy of the installed version the place of the one before. A version that was never seen ready replaces none that was."""
     version = _installed()
-    with _place(make=True) as place:
-        if _kept(place) is not None and _on_trial(place) is not None:
+    if coming == version:
+        return
+    with _place() as place:
+        if _ready_s() >= PROVEN_S:
+            _note(place, PROVEN, {"version": version, "file": _accepted()})
+        current, previous, proven = _version_of(place, CURRENT), _version_of(place, PREVIOUS), _noted(place, PROVEN).get("version")
+        if current is None and previous == version:  # done by an upgrade that was cut off
             return
-    with tempfile.TemporaryDirectory(prefix="stationd-rollback.", dir="/var/tmp") as scratch:
-        tree, made = Path(scratch, "tree"), Path(scratch, "made.deb")
-        tree.mkdir(mode=0o755)
-        _copy_files(tree)
-        _copy_control(tree / "DEBIAN")
-        # Quick rather than small: it is done while somebody waits for the upgrade.
-        _done(["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", str(tree), str(made)])
-        with _place(make=True) as place:
-            _put(place, f"{version}.deb", made)
-            for name in os.listdir(place):
-                if name.endswith(".deb") and name != f"{version}.deb":
-                    os.unlink(name, dir_fd=place)
-
-
-def _copy_files(tree: Path) -> None:
-    for line in _done(["dpkg-query", "--listfiles", PACKAGE]).splitlines():
-        path, copy = Path(line), tree / line.lstrip("/")
-        if path.is_symlink():
-            copy.symlink_to(path.readlink())
-        elif path.is_dir():
-            copy.mkdir(exist_ok=True)
-            shutil.copystat(path, copy)
-        elif path.exists():  # a file of /etc may have been taken away
-            shutil.copy2(path, copy)
-    for name, digest in _configuration().items():
-        _as_packaged(tree, name, digest)
-
-
-def _configuration() -> dict[str, str]:
-    """Return the package's files of /etc, each with the sum of what the package had brought."""
-    listed = _done(["dpkg-query", "--show", "--showformat", "${Conffiles}", PACKAGE])
-    return dict(re.findall(r"^ (/\S+) ([0-9a-f]{32})$", listed, re.MULTILINE))
-
-
-def _as_packaged(tree: Path, name: str, digest: str) -> None:
-    """Put a file of /etc as the package had brought it: what somebody made of it is not the package's, and stays where it is.
-
-    The package holds each of them a second time, elsewhere (the example is one of the stations of its documentation).
-    """
-    again = (path for path in sorted(tree.rglob("*")) if path.is_file() and not path.is_symlink())
-    found = next((path for path in again if hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() == digest), None)
-    if found is None:
-        raise Impossible(f"{name} was changed, and nothing in the package is as it came")
-    copy = tree / name.lstrip("/")
-    copy.parent.mkdir(parents=True, exist_ok=True)
-    if found != copy:
-        shutil.copy2(found, copy)
-
-
-def _copy_control(control: Path) -> None:
-    control.mkdir(mode=0o755)
-    for name in _done(["dpkg-query", "--control-list", PACKAGE]).split():
-        (control / name).write_text(_done(["dpkg-query", "--control-show", PACKAGE, name]))
-        (control / name).chmod(0o755 if name in SCRIPTS else 0o644)
-    (control / "conffiles").write_text("".join(f"{name}\n" for name in _configuration()))  # which dpkg keeps to itself
-    fields = _done(["dpkg-query", "--status", PACKAGE])
-    (control / "control").write_text(re.sub(r"^(Status|Conffiles|Config-Version):.*\n(?: .*\n)*", "", fields, flags=re.MULTILINE))
+        if current != version:
+            raise Impossible(f"there is no copy of {version}")
+        _forget(place, BACK)
+        if previous is None or proven in (None, version) or proven != previous:
+            os.rename(CURRENT, PREVIOUS, src_dir_fd=place, dst_dir_fd=place)
+            os.fsync(place)
 
 
 @contextlib.contextmanager
-def _place(*, make: bool = False) -> Iterator[int]:
-    """Yield a descriptor of the directory of the copy. Impossible where somebody but root could have written it."""
-    path = STATE / PLACE
-    if make:
-        if not STATE.exists():  # never started: as the service manager would make it, so that it does not hand all of it to the user later
-            STATE.mkdir(mode=0o750)
-            shutil.chown(STATE, PACKAGE, PACKAGE)
-        with contextlib.suppress(FileExistsError):
-            path.mkdir(mode=0o700)
+def _place() -> Iterator[int]:
+    """Yield a descriptor of the directory of the copies. Impossible where somebody but root could have written it."""
     try:
-        place = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        place = os.open(PLACE, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError as error:
         raise Impossible(f"there is no copy of an earlier version: {error}") from None
     try:
-        _only_root_writes(place, str(path))
+        _only_root_writes(place, str(PLACE))
         yield place
     finally:
         os.close(place)
@@ -230,57 +124,86 @@ def _only_root_writes(descriptor: int, name: str) -> None:
         raise Impossible(f"{name} is not root's alone, so that it is not trusted; remove it")
 
 
-def _put(place: int, name: str, content: Path) -> None:
-    """Put a file in its place, all or nothing, and on the disk when this returns."""
-    part = f"{name}.part"
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(part, dir_fd=place)
-    out = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=place)
-    with content.open("rb") as source, os.fdopen(out, "wb") as sink:
-        shutil.copyfileobj(source, sink)
+def _opened(place: int, name: str) -> int | None:
+    """Open a file of the place; None where there is none, Impossible where it is not root's."""
+    try:
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=place)
+    except FileNotFoundError:
+        return None
+    try:
+        _only_root_writes(descriptor, name)
+    except Impossible:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _version_of(place: int, name: str) -> str | None:
+    """Return the version of a copy; None where there is none. Impossible where it is no package of ours."""
+    descriptor = _opened(place, name)
+    if descriptor is None:
+        return None
+    with os.fdopen(descriptor, "rb"):
+        words = ["dpkg-deb", "--show", "--showformat", "${Package} ${Version}", f"/proc/self/fd/{descriptor}"]
+        said = subprocess.run(words, capture_output=True, text=True, check=True, pass_fds=[descriptor]).stdout
+    package, _, version = said.partition(" ")
+    if package != PACKAGE:
+        raise Impossible(f"{name} is a package {package} instead of {PACKAGE}")
+    return version
+
+
+def _noted(place: int, name: str) -> dict[str, Any]:
+    """Return a note; an empty one where there is none, or none that can be read."""
+    descriptor = _opened(place, name)
+    if descriptor is None:
+        return {}
+    with os.fdopen(descriptor, encoding="utf-8") as source, contextlib.suppress(ValueError):
+        read = json.load(source)
+        return read if isinstance(read, dict) else {}
+    return {}
+
+
+def _note(place: int, name: str, note: dict[str, Any]) -> None:
+    """Write a note, all or nothing, and on the disk when this returns."""
+    _forget(place, f"{name}.part")
+    out = os.open(f"{name}.part", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=place)
+    with os.fdopen(out, "w", encoding="utf-8") as sink:
+        json.dump(note, sink)
         sink.flush()
         os.fsync(sink.fileno())
-    os.rename(part, name, src_dir_fd=place, dst_dir_fd=place)
+    os.rename(f"{name}.part", name, src_dir_fd=place, dst_dir_fd=place)
     os.fsync(place)
 
 
-def _kept(place: int) -> str | None:
-    """Return the version of the copy."""
-    return next((name.removesuffix(".deb") for name in sorted(os.listdir(place)) if name.endswith(".deb")), None)
+def _forget(place: int, name: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=place)
 
 
 # ---------------------------------------------------------------- the way back
 
 
-def install() -> None:
-    """Install the copy and hold the package at it."""
-    with tempfile.TemporaryDirectory(prefix="stationd-rollback.", dir="/var/tmp") as scratch:
-        copy = Path(scratch, f"{PACKAGE}.deb")
-        version = _take(copy)
-        print(f"going back from {_installed()} to {version}", flush=True)
-        _install(copy)
-        subprocess.run(["dpkg", "--set-selections"], input=f"{PACKAGE} hold\n", text=True, check=True)
-        with _place() as place, contextlib.suppress(FileNotFoundError):
-            os.unlink(TRIAL, dir_fd=place)
+def now() -> None:
+    """Go back, as somebody has ordered."""
+    with _place() as place:
+        _note(place, BACK, {"from": _installed(), "why": "by order", "at": _date()})
+    version = install()
     print(f"{version} is installed and held; when another version is to come: apt-mark unhold {PACKAGE}", flush=True)
 
 
-def _take(copy: Path) -> str:
-    """Copy the kept package out of its place and return its version. Impossible where it is not ours, or not for this Python."""
+def install() -> str:
+    """Install the copy of the version before, and hold the package at it; return its version."""
     with _place() as place:
-        version = _kept(place)
+        version = _version_of(place, PREVIOUS)
         if version is None:
             raise Impossible("there is no copy of an earlier version")
-        source = os.open(f"{version}.deb", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=place)
-        with os.fdopen(source, "rb") as kept, copy.open("wb") as private:
-            _only_root_writes(kept.fileno(), f"{version}.deb")
-            shutil.copyfileobj(kept, private)
-    named, inside = _done(["dpkg-deb", "--show", "--showformat", "${Package} ${Version}", str(copy)]).split()
-    if (named, inside) != (PACKAGE, version):
-        raise Impossible(f"the copy is {named} {inside} instead of {PACKAGE} {version}")
-    wanted, here = version.rpartition("~py")[2], "{}.{}".format(*sys.version_info)
-    if wanted != here:
-        raise Impossible(f"the copy is for Python {wanted}, and this machine has {here}: it was kept before an upgrade of Debian")
+        wanted, here = version.rpartition("~py")[2], "{}.{}".format(*sys.version_info)
+        if wanted != here:
+            raise Impossible(f"the copy is for Python {wanted}, and this machine has {here}: it was kept before an upgrade of Debian")
+        print(f"going back from {_installed()} to {version}", flush=True)
+        _install(PLACE / PREVIOUS)
+        _select("hold")
+        _forget(place, TRIAL)
     return version
 
 
@@ -297,81 +220,147 @@ def _install(package: Path) -> None:
         if done.returncode == 0:
             return
         if "lock" not in done.stderr or time.monotonic() > until_s:
-            raise Impossible(f"dpkg failed: {done.stderr.strip()}")
+            raise Failed(f"dpkg failed: {done.stderr.strip()}")
         time.sleep(5.0)
+
+
+def _select(wish: str) -> None:
+    subprocess.run(["dpkg", "--set-selections"], input=f"{PACKAGE} {wish}\n", text=True, check=True)
 
 
 # ---------------------------------------------------------------- the trial
 
 
-def begin(replaced: str) -> None:
-    """Put the version that is being installed on trial, where there is a copy of the one that it replaces, or of the last good one."""
+def begin() -> None:
+    """Put the version that is being installed on trial, where there is a copy of one before it that was seen ready."""
     with _place() as place:
-        kept = _kept(place)
-        if kept is None or (kept != replaced and _on_trial(place) is None):
-            raise Impossible(f"no copy of {replaced} was kept, so that the new version is not on trial")
-        with tempfile.NamedTemporaryFile("w", prefix="stationd-rollback.", dir="/var/tmp") as said:
-            json.dump({"from": kept}, said)
-            said.flush()
-            _put(place, TRIAL, Path(said.name))
+        _forget(place, TRIAL)
+        previous, proven = _version_of(place, PREVIOUS), _noted(place, PROVEN)
+        if previous is None or previous == _installed() or proven.get("version") != previous:
+            raise Impossible("no version before this one was kept and seen ready for a minute: this one is never gone back from by itself")
+        seen = _look()
+        _note(place, TRIAL, {"from": previous, "file": proven.get("file"), "restarts": seen.restarts if seen else 0})
 
 
 def watch() -> None:
     """Watch the version on trial until there is a verdict, and go back where it failed."""
     with _place() as place:
-        on_trial = _on_trial(place)
-        verdict = _judged() if on_trial not in (None, _installed()) else Verdict.STOPPED
-        print(f"{_installed()}, in the place of {on_trial}: {verdict.value}", flush=True)
-        if verdict is not Verdict.FAILED:
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(TRIAL, dir_fd=place)
-    if verdict is Verdict.FAILED:
-        install()
+        version, note = _installed(), _noted(place, TRIAL)
+        trial = Trial(time.monotonic(), restarts=int(note.get("restarts", 0)))
+        verdict = _judged(trial) if note.get("from") not in (None, version) else Verdict.STOPPED
+        # What the version before had read and accepted, and had run on, is not at fault.
+        failed = verdict is Verdict.FAILED or (verdict is Verdict.REFUSED and note.get("file") in _digests())
+        if not failed:
+            if verdict is Verdict.PROVEN:
+                _note(place, PROVEN, {"version": version, "file": _accepted()})
+            _forget(place, TRIAL)
+            ill = ERROR if verdict in (Verdict.REFUSED, Verdict.UNDECIDED) else ""
+            print(f"{ill}{version}, in the place of {note.get('from')}: {verdict.value}; it stays", flush=True)
+            return
+    _go_back(version, verdict.value)
 
 
-def _on_trial(place: int) -> str | None:
-    """Return the version that the one on trial has replaced; None where none is on trial."""
-    try:
-        source = os.open(TRIAL, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=place)
-    except FileNotFoundError:
-        return None
-    with os.fdopen(source, encoding="utf-8") as said:
-        _only_root_writes(said.fileno(), TRIAL)
-        return str(json.load(said)["from"])
+def _go_back(gone: str, why: str) -> None:
+    """Install the version before. Where that does not become ready either, the fault is elsewhere, and nothing is held."""
+    with _place() as place:
+        _note(place, BACK, {"from": gone, "why": why, "at": _date()})
+    version = install()
+    seen = _look()
+    verdict = _judged(Trial(time.monotonic(), READY_AGAIN_S, restarts=seen.restarts if seen else 0))
+    if verdict in (Verdict.PROVEN, Verdict.STOPPED):
+        end = f"which is held: no other version comes before apt-mark unhold {PACKAGE}"
+    else:
+        _select("install")
+        end = f"and that one {verdict.value} too: the fault is not the version's, nothing is held; systemctl status {PACKAGE}"
+    print(f"{ERROR}{gone} {why}; gone back to {version}, {end}", flush=True)
 
 
-def _judged() -> Verdict:
-    trial = Trial(time.monotonic())
+def _judged(trial: Trial) -> Verdict:
+    """Look until there is a verdict. Who gives no answer is asked again."""
     while True:
-        seen = _look()
-        trial = trial.after(seen)
-        verdict = trial.verdict(seen.now_s)
+        if (seen := _look()) is not None:
+            trial = trial.after(seen)
+        verdict = trial.verdict(time.monotonic())
         if verdict is not Verdict.OPEN:
             return verdict
-        time.sleep(1.0)
+        time.sleep(LOOK_S)
 
 
-def _look() -> Seen:
-    words = ["systemctl", "show", f"{PACKAGE}.service", "--property=ActiveState,MainPID,NRestarts"]
-    said = dict(line.partition("=")[::2] for line in _done(words).splitlines())
-    return Seen(time.monotonic(), said["ActiveState"], int(said["MainPID"]), int(said["NRestarts"]))
+def _look() -> Seen | None:
+    try:
+        said = _shown("ActiveState", "MainPID", "NRestarts", "ExecMainCode", "ExecMainStatus")
+        code, status = int(said["ExecMainCode"]), int(said["ExecMainStatus"])
+        ended = None if code == 0 else status if code == os.CLD_EXITED else -status
+        return Seen(time.monotonic(), said["ActiveState"], int(said["MainPID"]), int(said["NRestarts"]), ended)
+    except (OSError, subprocess.SubprocessError, KeyError, ValueError):
+        return None
+
+
+def _ready_s() -> float:
+    """Return for how long the daemon of the installed version has been ready; 0 where it is not, or is one of the version before."""
+    try:
+        said = _shown("ActiveState", "ActiveEnterTimestampMonotonic")
+        ready = said["ActiveState"] in ("active", "reloading") and _started_s() > PROGRAM.stat().st_ctime
+        return time.monotonic() - int(said["ActiveEnterTimestampMonotonic"]) / 1e6 if ready else 0.0
+    except (OSError, subprocess.SubprocessError, KeyError, ValueError):
+        return 0.0  # nobody manages services here
+
+
+def _started_s() -> float:
+    """Return when the daemon was started, as files have their times."""
+    begun_s = int(_shown("ExecMainStartTimestampMonotonic")["ExecMainStartTimestampMonotonic"]) / 1e6
+    return time.time() - (time.monotonic() - begun_s)
+
+
+def _shown(*names: str) -> dict[str, str]:
+    words = ["systemctl", "show", f"{PACKAGE}.service", f"--property={','.join(names)}"]
+    said = subprocess.run(words, capture_output=True, text=True, check=True, timeout=ANSWER_S).stdout
+    return dict(line.partition("=")[::2] for line in said.splitlines())
+
+
+def _accepted() -> str | None:
+    """Return the sum of the station file that the daemon was started with; None where the file was changed since."""
+    try:
+        if STATION_FILE.stat().st_ctime > _started_s():
+            return None
+    except (OSError, subprocess.SubprocessError, KeyError, ValueError):
+        return None
+    return next(iter(_digests()), None)
+
+
+def _digests() -> list[str]:
+    """Return the sum of the station file as the one element, none where it cannot be read."""
+    try:
+        return [hashlib.sha256(STATION_FILE.read_bytes()).hexdigest()]
+    except OSError:
+        return []
 
 
 def show() -> None:
-    """Say what is kept."""
+    """Say what is kept, what is on trial, and what is held."""
     with _place() as place:
-        kept, on_trial = _kept(place), _on_trial(place)
-    print(f"installed {_installed()}\nkept      {kept or 'nothing'}")
-    if on_trial is not None:
-        print(f"on trial  the installed one, in the place of {on_trial}")
+        kept, proven = _version_of(place, PREVIOUS), _noted(place, PROVEN).get("version")
+        trial, back = _noted(place, TRIAL), _noted(place, BACK)
+    ready = ", seen ready" if kept is not None and kept == proven else ""
+    print(f"installed {_installed()}\nkept      {kept or 'nothing'}{ready}")
+    if trial:
+        print(f"on trial  the installed one, in the place of {trial.get('from')}")
+    if back and back.get("from") != _installed():
+        print(f"gone back from {back.get('from')}, {back.get('at')}: {back.get('why')}")
+    if _query("${db:Status-Want}") == "hold":
+        print(f"held      no other version comes before: apt-mark unhold {PACKAGE}")
+
+
+def _date() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _installed() -> str:
-    return _done(["dpkg-query", "--show", "--showformat", "${Version}", PACKAGE])
+    return _query("${Version}")
 
 
-def _done(words: list[str]) -> str:
-    return subprocess.run(words, capture_output=True, text=True, check=True).stdout
+def _query(what: str) -> str:
+    return subprocess.run(["dpkg-query", "--show", "--showformat", what, PACKAGE], capture_output=True, text=True, check=True).stdout
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from email.parser import HeaderParser
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "stationd.sbom")
 # What packages say of their licence when they say it by classifier or in words of their own.
@@ -70,15 +71,15 @@ def _license(said: Any) -> str:
     return next((LICENSES[word] for word in words if word in LICENSES), words[0] if words else "")
 
 
-def document(inside: list[Component], suite: str, changed_s: int) -> str:
-    """Return the list as a document. `suite` names the release of Debian, `changed_s` is the time of the last change (Unix)."""
+def document(inside: list[Component], suite: str, commit: str, changed_s: int) -> str:
+    """Return the list as a document. `suite` names the release of Debian, `changed_s` is the time of `commit` (Unix)."""
     by_name = {component.name: component for component in inside}
     own = by_name["stationd"]
     body: dict[str, Any] = {
         "metadata": {
             "timestamp": datetime.fromtimestamp(changed_s, UTC).isoformat().replace("+00:00", "Z"),
             "component": {**_entry(own), "type": "application"},
-            "properties": [{"name": "stationd:debian", "value": suite}],
+            "properties": [{"name": "stationd:debian", "value": suite}, {"name": "stationd:commit", "value": commit}],
         },
         "components": [_entry(component) for component in inside if component is not own],
         "dependencies": [
@@ -92,7 +93,7 @@ def document(inside: list[Component], suite: str, changed_s: int) -> str:
 
 
 def _purl(component: Component) -> str:
-    return f"pkg:pypi/{component.name}@{component.version}"
+    return f"pkg:pypi/{component.name}@{quote(component.version)}"
 
 
 def _entry(component: Component) -> dict[str, Any]:

@@ -1,13 +1,25 @@
-"""The end of a station: the package goes, and nothing of it stays."""
+"""The last phase: the plant is there again, then other versions come (inside.upgrade_lines), and the package goes without a trace."""
 
 from __future__ import annotations
 
 import time
 from pathlib import Path
 
-from inside.manager import UNIT, run, state, systemctl
+from inside.journal_lines import DOOR
+from inside.manager import UNIT, run, state, systemctl, until
+from inside.plant import standing, start_plant, until_polled, until_settled, write_station
 
 LEFT = ("/opt/stationd", "/var/lib/stationd", "/etc/stationd", "/run/stationd", "/usr/lib/systemd/system/stationd.service")
+
+
+def the_plant_is_there_again() -> None:
+    """A station that polls, with an alarm that stands."""
+    start_plant()
+    write_station(door_raises=True)
+    systemctl("restart", UNIT)
+    until_polled()
+    until(lambda: DOOR in standing(), "the alarm never came")
+    until_settled()
 
 
 def removed_it_stops() -> None:
@@ -29,4 +41,5 @@ def purged_nothing_stays() -> str:
     return f"{time.monotonic() - begun:.1f} s"
 
 
+PREPARATIONS = (the_plant_is_there_again,)
 LINES = (removed_it_stops, purged_nothing_stays)

@@ -35,9 +35,10 @@ Line = Callable[[], str | None]
 PHASES: dict[str, tuple[Line, ...]] = {
     "installed": (
         *package_lines.LINES, *sandbox_lines.LINES, *journal_lines.LINES, *people_lines.LINES, *witness_lines.LINES,
-        *restart_lines.LINES, *reload_lines.LINES, *watchdog_lines.LINES, *upgrade_lines.LINES, *cold_lines.PREPARATIONS,
+        *restart_lines.LINES, *reload_lines.LINES, *watchdog_lines.LINES, *cold_lines.PREPARATIONS,
     ),
-    "nothing-there": (*cold_lines.LINES, *removal_lines.LINES),
+    "nothing-there": cold_lines.LINES,
+    "upgraded": (*removal_lines.PREPARATIONS, *upgrade_lines.LINES, *removal_lines.LINES),
 }  # fmt: skip
 OUT = Path("/out")
 

@@ -285,7 +285,7 @@ class ControlSocket:
             if _hung_up(connection):
                 return
             await asyncio.get_running_loop().connect_accepted_socket(lambda: channel, connection)
-            named = replace(admitted.peer, name=admitted.peer.name or await self._name(admitted.peer.uid))
+            named = replace(admitted.peer, name=await self._name(admitted.peer.uid))
             stops = named.may(CommandClass.EMERGENCY)
             with self._seats.taken(named) as called:
                 await Connection(channel, registry(self._made(named)), share, admitted.crowded, called, stops).serve()

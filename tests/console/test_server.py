@@ -53,7 +53,7 @@ async def test_a_client_that_is_not_ours_gets_the_status_with_who_it_is() -> Non
         answer = await caller.call(GET)
         status = answer["parameters"]["status"]
         assert {key: status[key] for key in STATUS} == STATUS
-        assert status["you"] == {"name": "a.bekov", "role": "operate", "person": True, "locality": "unknown"}
+        assert status["you"] == {"name": "uid 4242", "role": "operate", "person": True, "locality": "unknown"}
 
 
 async def test_the_service_describes_itself() -> None:

@@ -281,6 +281,6 @@ async def test_the_screen_of_alarms_tells_what_to_do_and_who_has_seen_it() -> No
     assert fits(lines)
     assert "B!  CRIT" in text
     assert "-> " in text
-    assert "a.bekov" in text
+    assert "uid 4242" in text
     assert "jointer on site" in text
     assert "F latched, needs reset" in text

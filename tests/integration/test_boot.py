@@ -137,6 +137,7 @@ async def test_a_file_that_was_refused_and_a_kill_leave_the_station_watched_by_t
         await daemon.start()
         await daemon.until_ready()
         await daemon.until((home / "state" / COPY).exists)
+        await daemon.until(lambda: len(daemon.events("the first value is read")) == 1)
         good = daemon.file.read_text()
         assert "read_only = false" in good
         daemon.file.write_text(good.replace("[station]", "[station]\ncolour = 'secret-blue'"))

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import time
 
-from inside.manager import UNIT, kept_within, run, shown, since_boot_s, systemctl, until, until_active
 from inside.plant import STATE, STATION_FILE, asked, standing
+from inside.systemctl import UNIT, kept_within, run, shown, since_boot_s, systemctl, until, until_active
 
 SCANNING_S = 15.0  # R14: after the kernel
 READY_S = 5.0  # R14: after exec, with a corrupt journal

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from inside.manager import UNIT, Journal, main_pid, run, shown, systemctl, until, until_active
 from inside.plant import said, standing, until_polled, write_station
+from inside.systemctl import UNIT, Journal, main_pid, run, shown, systemctl, until, until_active
 
 DOOR = "io1/DOOR-OPEN/di8"
 

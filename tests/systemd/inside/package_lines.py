@@ -9,8 +9,8 @@ import shutil
 import time
 from pathlib import Path
 
-from inside.manager import PATIENCE_S, UNIT, Journal, NotHere, changed, restored, run, shown, state, systemctl, until, version
 from inside.plant import STATION_FILE, let_people_in, start_plant, until_polled, write_credentials, write_station
+from inside.systemctl import PATIENCE_S, UNIT, Journal, NotHere, changed, restored, run, shown, state, systemctl, until, version
 
 UNITS = (UNIT, "stationd-witness.service", "stationd.slice")
 OUT = Path("/out")

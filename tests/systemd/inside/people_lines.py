@@ -9,8 +9,8 @@ import socket
 from pathlib import Path
 
 from inside.journal_lines import DOOR
-from inside.manager import NotHere, main_pid, run, shown, until, until_active, version
 from inside.plant import OPERATOR, SECOND, SOCKET, STRANGER, VIEWER, asked, said, standing
+from inside.systemctl import NotHere, main_pid, run, shown, until, until_active, version
 
 NOT_PERMITTED, NO_DAEMON = 4, 3
 

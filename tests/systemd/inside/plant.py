@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from inside.manager import changed, run, systemctl, until, until_active
+from inside.systemctl import changed, run, systemctl, until, until_active
 
 PROGRAMS = Path("/opt/stationd/bin")
 STATION_FILE = Path("/etc/stationd/station.toml")

@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 from inside.journal_lines import DOOR
-from inside.manager import UNIT, Journal, main_pid, shown, systemctl, until, until_active
 from inside.plant import STATION_FILE, asked, standing, until_polled, write_station
+from inside.systemctl import UNIT, Journal, main_pid, shown, systemctl, until, until_active
 
 NEW_V = 790.0
 

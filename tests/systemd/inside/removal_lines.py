@@ -6,8 +6,8 @@ import time
 from pathlib import Path
 
 from inside.journal_lines import DOOR
-from inside.manager import UNIT, run, state, systemctl, until
 from inside.plant import standing, start_plant, until_polled, until_settled, write_station
+from inside.systemctl import UNIT, run, state, systemctl, until
 
 LEFT = ("/opt/stationd", "/var/lib/stationd", "/etc/stationd", "/run/stationd", "/usr/lib/systemd/system/stationd.service")
 

@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable
 
 from inside.journal_lines import DOOR
-from inside.manager import (
+from inside.plant import PAGES, SOCKET, asked, standing, until_polled
+from inside.systemctl import (
     UNIT,
     Journal,
     changed,
@@ -26,7 +27,6 @@ from inside.manager import (
     until_active,
     version,
 )
-from inside.plant import PAGES, SOCKET, asked, standing, until_polled
 
 BACK_S = 5.0  # ruling 21: active again within 5 s of the abort
 CRASHES = 5

@@ -10,9 +10,9 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from inside.manager import UNIT, NotHere, changed, main_pid, restored, run, shown, systemctl, until_active
 from inside.plant import STATE
 from inside.probe import ATTEMPTS
+from inside.systemctl import UNIT, NotHere, changed, main_pid, restored, run, shown, systemctl, until_active
 
 OUTCOME = Path("/run/probe.json")
 IN_ITS_PLACE = f"""

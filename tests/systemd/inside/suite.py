@@ -29,7 +29,7 @@ from inside import (
     watchdog_lines,
     witness_lines,
 )
-from inside.manager import Journal, NotHere, run
+from inside.systemctl import Journal, NotHere, run
 
 Line = Callable[[], str | None]
 PHASES: dict[str, tuple[Line, ...]] = {

@@ -14,8 +14,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from inside.manager import UNIT, Journal, main_pid, run, shown, since_boot_s, state, systemctl, until, until_active
 from inside.plant import STATION_FILE, asked, standing
+from inside.systemctl import UNIT, Journal, main_pid, run, shown, since_boot_s, state, systemctl, until, until_active
 
 GAP_S = 3.0  # R15: from the last of the old version to the first of the new one
 BUSY = 1.5  # on a machine that is too busy for that: not much longer than a restart there takes

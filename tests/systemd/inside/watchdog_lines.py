@@ -10,9 +10,9 @@ import signal
 import time
 
 from inside.journal_lines import DOOR
-from inside.manager import UNIT, Journal, changed, kept_within, main_pid, restored, shown, since_boot_s, systemctl, until, until_active
 from inside.plant import standing, until_polled, until_settled
 from inside.restart_lines import BACK_S
+from inside.systemctl import UNIT, Journal, changed, kept_within, main_pid, restored, shown, since_boot_s, systemctl, until, until_active
 
 PLANTED = """
 ExecStart=

@@ -7,8 +7,8 @@ import shlex
 import time
 from pathlib import Path
 
-from inside.manager import main_pid, run, shown, systemctl, until
 from inside.plant import PROGRAMS, VIEWER, asked
+from inside.systemctl import main_pid, run, shown, systemctl, until
 
 WITNESS = "stationd-witness.service"
 PLACE = Path("/run/stationd-witness")

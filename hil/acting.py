@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from hil.atwork import RigAtWork
 from hil.door import Person, Refused
+from hil.rig import Rig
 from hil.station import Station
 
 REASON = "test on the rig"
@@ -84,14 +84,14 @@ class Curve:
     current: list[tuple[float, float]] = field(default_factory=list)
     voltage: list[tuple[float, float]] = field(default_factory=list)
 
-    def look(self, rig: RigAtWork, end: str) -> float:
+    def look(self, rig: Rig, end: str) -> float:
         """Look once; return the current in mA."""
         t, current_ma = time.monotonic() - self.begin_t, rig.measure(f"{end}.current_ma")
         self.current.append((t, current_ma))
         self.voltage.append((t, rig.measure(f"{end}.voltage_v")))
         return current_ma
 
-    def until(self, rig: RigAtWork, end: str, fits: Callable[[float], bool], patience_s: float = PATIENCE_S) -> float:
+    def until(self, rig: Rig, end: str, fits: Callable[[float], bool], patience_s: float = PATIENCE_S) -> float:
         """Look until the current fits; return it. TimeoutError with the last one."""
         until = time.monotonic() + patience_s
         while not fits(current_ma := self.look(rig, end)):
@@ -100,7 +100,7 @@ class Curve:
             time.sleep(LOOK_S)
         return current_ma
 
-    def watch(self, rig: RigAtWork, end: str, seconds: float) -> None:
+    def watch(self, rig: Rig, end: str, seconds: float) -> None:
         """Look for so long."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:

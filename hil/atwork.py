@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from hil.broker import Broker
-from hil.faults import Fault
+from hil.faults import Fault, FaultLog
 from hil.house import House
 from hil.mqtt import Ear
 from hil.rigfile import RigFile
@@ -87,6 +87,15 @@ class RigAtWork:
     def written(self, since: int = 0) -> Sequence[Sequence[Any]]:
         """Return the commands that reached units."""
         return self._verbs.written(since)
+
+    @property
+    def log(self) -> FaultLog:
+        """What was injected so far."""
+        return self.house.log
+
+    def struck(self, fault: Fault) -> int:
+        """Return how many answers a fault has changed so far."""
+        return self.house.box.struck(fault)
 
     def inject(self, fault: Fault) -> AbstractContextManager[None]:
         """Have a fault as long as the block."""

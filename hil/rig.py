@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from hil.broker import Broker
-from hil.faults import Fault
+from hil.faults import Fault, FaultLog
 from hil.mqtt import Ear
 from hil.rigfile import RigFile
 from hil.station import Station
@@ -24,9 +24,7 @@ class Missing(Exception):
 class Rig(Protocol):
     """A rig at work. Missing is raised by a verb that it does not have, RigFailed (hil.acts) where the rig itself does not do it."""
 
-    @property
-    def file(self) -> RigFile:
-        """What it is made of."""
+    file: RigFile
 
     @property
     def features(self) -> Mapping[str, str]:
@@ -76,6 +74,13 @@ class Rig(Protocol):
 
     def written(self, since: int = 0) -> Sequence[Sequence[Any]]:
         """Return every command that reached a unit, [seconds, device, command], from the `since`-th on."""
+
+    @property
+    def log(self) -> FaultLog:
+        """What was injected so far."""
+
+    def struck(self, fault: Fault) -> int:
+        """Return how many answers a fault has changed so far."""
 
     def inject(self, fault: Fault) -> AbstractContextManager[None]:
         """Have a fault as long as the block."""

@@ -49,17 +49,6 @@ def test_a_station_file_that_is_not_there_is_named() -> None:
     assert "/no/such/station.toml" in done.stderr
 
 
-def test_a_listener_that_cannot_be_opened_ends_the_daemon_with_a_reason(tmp_path: Path) -> None:
-    file = tmp_path / "station.toml"
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        listen = f"127.0.0.1:{taken.getsockname()[1]}"
-        file.write_text(f'[station]\nname = "aktau"\nstate = "{tmp_path}/state"\n[prometheus]\nlisten = "{listen}"\n')
-        done = stationd("run", "--config", file)
-    assert done.returncode == 1
-    assert f"the pages cannot listen at {listen}: Address already in use" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_daemon_ends_as_asked(tmp_path: Path, number: signal.Signals) -> None:
     file = tmp_path / "station.toml"

@@ -11,10 +11,10 @@ from functools import partial
 
 import pytest
 
-from hil.atwork import RigAtWork
 from hil.faults import Fault, Kind
 from hil.mqtt import Message
 from hil.page import Page
+from hil.rig import Rig
 from hil.sheet import Sheet
 from hil.station import Station
 
@@ -33,7 +33,7 @@ CASES: Mapping[Kind, dict[str, float]] = {
 
 @pytest.mark.rig(needs=["broker", "fault:broker", "attenuate", "light", "repair"])
 @pytest.mark.parametrize("kind", CASES, ids=lambda kind: kind.value)
-def test_no_event_is_lost_and_no_line_is_disturbed(kind: Kind, rig: RigAtWork, aktau: Station, measure: Sheet, seed: int) -> None:
+def test_no_event_is_lost_and_no_line_is_disturbed(kind: Kind, rig: Rig, aktau: Station, measure: Sheet, seed: int) -> None:
     """Light goes and comes while the broker fails; all of it arrives, in its order, when the broker is well again."""
     names = [f"fp{pair}-rx" for pair in range(1, aktau.section.pairs + 1)]
     wanted = [(way, name) for name in names for way in ("light-lost", "light-back")]
@@ -55,7 +55,7 @@ def test_no_event_is_lost_and_no_line_is_disturbed(kind: Kind, rig: RigAtWork, a
     measure("exchanges_meanwhile", during, "1/s", lo=3.0)
 
 
-def _blink(rig: RigAtWork, station: Station, channel: str) -> None:
+def _blink(rig: Rig, station: Station, channel: str) -> None:
     """Take the light of a channel away and give it back; by /metrics, which does not need the broker."""
     port = f"{station.section.end}-{channel}"
     for db, state in ((DARK_DB, 1.0), (0.0, 0.0)):
@@ -67,7 +67,7 @@ def _shows(channel: str, state: float, page: Page) -> bool:
     return page.value("stationd_optical_los", channel=channel) == state
 
 
-def _await(rig: RigAtWork, mark: int, station: Station, wanted: Sequence[tuple[str, str]]) -> None:
+def _await(rig: Rig, mark: int, station: Station, wanted: Sequence[tuple[str, str]]) -> None:
     """Wait until all has come, or nothing more does."""
     until = time.monotonic() + BACK_S
     while time.monotonic() < until:

@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import pytest
 
-from hil.atwork import RigAtWork
 from hil.faults import Fault, Kind, Layer
 from hil.page import Page
+from hil.rig import Rig
 from hil.sheet import Sheet
 from hil.station import Station
 
@@ -55,7 +55,7 @@ CASES = (
 @pytest.mark.rig(needs=["fault:serial", "fault:modbus", "fault:net", "repair", "meter:a.current_ma"])
 @pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join([case.kind.value, *(f"{value:g}" for value in case.params.values())]))
 def test_a_fault_of_a_line_makes_no_wrong_value_and_ends_with_the_fault(
-    case: Case, rig: RigAtWork, aktau: Station, measure: Sheet, seed: int
+    case: Case, rig: Rig, aktau: Station, measure: Sheet, seed: int
 ) -> None:
     """The fault on all lines that can have it at the same time, then until everything is read again."""
     lines = [line for line in case.lines if line in rig.file.proxied]
@@ -65,7 +65,7 @@ def test_a_fault_of_a_line_makes_no_wrong_value_and_ends_with_the_fault(
     true_a = rig.measure("a.current_ma") / 1000.0
     others = {*DEVICES.values(), aktau.section.far}  # the far station is heard over the broker, which has its own scenarios
     neighbours = {each for each in aktau.page().values("stationd_device_up") if each.removeprefix("device=") not in others}
-    wrong, lost, noted = 0, set[str](), len(rig.house.log.entries)
+    wrong, lost, noted = 0, set[str](), len(rig.log.entries)
     with contextlib.ExitStack() as faults:
         injected = [Fault(case.kind, line, case.params, seed) for line in lines]
         for fault in injected:
@@ -76,7 +76,7 @@ def test_a_fault_of_a_line_makes_no_wrong_value_and_ends_with_the_fault(
             ups = aktau.page().values("stationd_device_up")
             lost |= {each for each in neighbours if ups.get(each) != 1.0}
             time.sleep(LOOK_S)
-    struck = sum(int(str(each["struck"])) for each in rig.house.log.entries[noted:] if each["what"] == "healed")
+    struck = sum(int(str(each["struck"])) for each in rig.log.entries[noted:] if each["what"] == "healed")
     begin = time.monotonic()
     aktau.until(_read_again, BACK_S, "a unit is not read again")
     if case.kind.layer is not Layer.NET:  # those of a stream have no answers to count
@@ -88,7 +88,7 @@ def test_a_fault_of_a_line_makes_no_wrong_value_and_ends_with_the_fault(
 
 
 @pytest.mark.rig(needs=["fault:modbus", "repair", "meter:a.current_ma"])
-def test_every_exception_is_an_answer_without_a_value(rig: RigAtWork, aktau: Station, measure: Sheet, seed: int) -> None:
+def test_every_exception_is_an_answer_without_a_value(rig: Rig, aktau: Station, measure: Sheet, seed: int) -> None:
     """Exceptions 1 to 11, one after the other, on both Modbus lines."""
     lines = [line for line in MODBUS if line in rig.file.proxied]
     true_a, wrong, failures = rig.measure("a.current_ma") / 1000.0, 0, _failures(aktau)
@@ -117,9 +117,9 @@ def _wrong(station: Station, true_a: float) -> int:
     return int(off) + int(len(contacts) == len(at_rest) and sorted(contacts) != at_rest)
 
 
-def _struck(rig: RigAtWork, injected: Sequence[Fault]) -> bool:
+def _struck(rig: Rig, injected: Sequence[Fault]) -> bool:
     """Whether a fault has struck: a unit that is still left alone for an earlier one is not asked at once."""
-    return any(each.kind is Kind.UNPLUG or rig.house.box.struck(each) for each in injected)
+    return any(each.kind is Kind.UNPLUG or rig.struck(each) for each in injected)
 
 
 def _failures(station: Station) -> float:

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from hil import alarms
-from hil.atwork import RigAtWork
 from hil.clock import Says, WallClock
 from hil.faults import Fault, Kind
+from hil.rig import Rig
 from hil.sheet import Sheet
 from hil.station import Station
 
@@ -20,7 +20,7 @@ OF_THE_CLOCK = ("station/", "sampler/")  # what is told of the clock itself, and
 
 
 @pytest.fixture(name="own")
-def with_its_own_clock(rig: RigAtWork, aktau: Station) -> Iterator[Station]:
+def with_its_own_clock(rig: Rig, aktau: Station) -> Iterator[Station]:
     """The station on a clock of its own."""
     aktau.stop()
     clock = WallClock(aktau.home)
@@ -34,7 +34,7 @@ def with_its_own_clock(rig: RigAtWork, aktau: Station) -> Iterator[Station]:
 
 
 @pytest.mark.rig(needs=["fault:clock", "persons", "repair"])
-def test_a_clock_that_is_set_moves_no_alarm_and_no_reading(rig: RigAtWork, own: Station, measure: Sheet, seed: int) -> None:
+def test_a_clock_that_is_set_moves_no_alarm_and_no_reading(rig: Rig, own: Station, measure: Sheet, seed: int) -> None:
     """Forward by 90 days, right again, back by an hour, right again, then a fifth too fast."""
     before, missing = _up(own), 0
     for kind, params in CASES:

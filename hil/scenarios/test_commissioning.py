@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from hil import alarms
-from hil.atwork import RigAtWork
 from hil.door import Refused
 from hil.mqtt import Message
+from hil.rig import Rig
 from hil.sheet import Sheet
 from hil.station import Station
 
@@ -48,7 +48,7 @@ LIMITS = (
 
 
 @pytest.mark.rig(needs=["persons"])
-def test_every_point_of_every_station_is_read(rig: RigAtWork, aktau: Station, measure: Sheet) -> None:
+def test_every_point_of_every_station_is_read(rig: Rig, aktau: Station, measure: Sheet) -> None:
     """Each point that a station lists has a good value; its name stands in the attachment."""
     for station in rig.stations.values():
         listed = [each["point"] for each in station.points()]
@@ -66,7 +66,7 @@ def test_every_point_of_every_station_is_read(rig: RigAtWork, aktau: Station, me
 
 
 @pytest.mark.rig(needs=["persons", "contact", "repair"])
-def test_every_contact_raises_its_alarm_and_every_interlock_refuses(rig: RigAtWork, aktau: Station, measure: Sheet) -> None:
+def test_every_contact_raises_its_alarm_and_every_interlock_refuses(rig: Rig, aktau: Station, measure: Sheet) -> None:
     """Each contact opened by itself; what is open refuses to energise, and says so."""
     alarms.rest(aktau, "io")
     for which, key in CONTACTS.items():
@@ -81,7 +81,7 @@ def test_every_contact_raises_its_alarm_and_every_interlock_refuses(rig: RigAtWo
 
 
 @pytest.mark.rig(needs=["persons", "feed", "repair", "meter:a.current_ma"], acts=True)
-def test_every_limit_of_the_current_trips_at_its_limit_and_not_before(rig: RigAtWork, aktau: Station, measure: Sheet) -> None:
+def test_every_limit_of_the_current_trips_at_its_limit_and_not_before(rig: Rig, aktau: Station, measure: Sheet) -> None:
     """All feeds together just inside each limit, then just outside of it; in the end everything is gone again."""
     nominal_ma = float(_file(aktau)["pfe"][aktau.section.feed]["nominal_ma"])
     keys = frozenset(f"{aktau.section.feed}/{each.key}" for each in LIMITS)
@@ -95,7 +95,7 @@ def test_every_limit_of_the_current_trips_at_its_limit_and_not_before(rig: RigAt
 
 
 @pytest.mark.rig(needs=["attenuate", "light", "broker", "repair"])
-def test_light_is_lost_and_found_at_its_limits(rig: RigAtWork, aktau: Station, measure: Sheet) -> None:
+def test_light_is_lost_and_found_at_its_limits(rig: Rig, aktau: Station, measure: Sheet) -> None:
     """Each receiving tap a decibel above its limit, below it, below the level of return, above that."""
     for station in rig.stations.values():
         for channel in _file(station)["sampler"]["channel"]:
@@ -104,7 +104,7 @@ def test_light_is_lost_and_found_at_its_limits(rig: RigAtWork, aktau: Station, m
         rig.repair()
 
 
-def _trip(rig: RigAtWork, station: Station, measure: Sheet, limit: Limit, nominal_ma: float) -> None:
+def _trip(rig: Rig, station: Station, measure: Sheet, limit: Limit, nominal_ma: float) -> None:
     key, at_ma = f"{station.section.feed}/{limit.key}", limit.share * nominal_ma
     away = 1.0 if limit.share > 1.0 else -1.0
     _all_feeds(rig, _wanted(rig, station, at_ma - 1.5 * away))
@@ -118,7 +118,7 @@ def _trip(rig: RigAtWork, station: Station, measure: Sheet, limit: Limit, nomina
     measure(f"{limit.key.lower()}_after", waited_s, "s", lo=0.0, hi=limit.delay_s + 4.0, marginal_hi=limit.delay_s + 2.5)
 
 
-def _wanted(rig: RigAtWork, station: Station, current_ma: float) -> float:
+def _wanted(rig: Rig, station: Station, current_ma: float) -> float:
     """Return what to set so that so much flows: a feed delivers a little less or more than it is set to, with the voltage (droop)."""
     return current_ma + float(_file(station)["pfe"][station.section.feed]["nominal_ma"]) - _NATURAL_MA.setdefault(
         rig.file.name, rig.measure(f"{station.section.end}.current_ma")
@@ -128,12 +128,12 @@ def _wanted(rig: RigAtWork, station: Station, current_ma: float) -> float:
 _NATURAL_MA: dict[str, float] = {}  # of each rig: what flows when all feeds are set to the nominal current
 
 
-def _all_feeds(rig: RigAtWork, current_ma: float) -> None:
+def _all_feeds(rig: Rig, current_ma: float) -> None:
     for name in rig.stations:
         rig.feed(name, current_ma)
 
 
-def _weaken(rig: RigAtWork, station: Station, measure: Sheet, channel: Mapping[str, Any]) -> None:
+def _weaken(rig: Rig, station: Station, measure: Sheet, channel: Mapping[str, Any]) -> None:
     name, port = channel["name"], f"{station.section.end}-{channel['name']}"
     level_dbm = station.until(
         lambda page: page.value("stationd_optical_power_dbm", channel=name) is not None, PATIENCE_S, f"{name} has no level"

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from hil import alarms
-from hil.atwork import RigAtWork
 from hil.faults import Fault, Kind
 from hil.lossy import lossy_disk
+from hil.rig import Rig
 from hil.sheet import Sheet
 from hil.station import Station
 
@@ -22,7 +22,7 @@ CASES = {Kind.DISK_FULL: {}, Kind.DISK_ERROR: {"call": 1.0}, Kind.DISK_SLOW: {"f
 
 
 @pytest.fixture(name="lossy", scope="module")
-def on_a_lossy_disk(rig: RigAtWork, request: pytest.FixtureRequest) -> Iterator[Station]:
+def on_a_lossy_disk(rig: Rig, request: pytest.FixtureRequest) -> Iterator[Station]:
     """The station at end a with its state on a disk that does as it is told, as long as this file lasts."""
     station = next(each for each in rig.stations.values() if each.section.end == "a")
     station.stop()
@@ -39,7 +39,7 @@ def on_a_lossy_disk(rig: RigAtWork, request: pytest.FixtureRequest) -> Iterator[
 
 
 @pytest.mark.rig(needs=["fault:disk", "persons", "contact", "repair"])
-def test_a_power_cut_takes_nothing_that_was_acknowledged(rig: RigAtWork, lossy: Station, aktau: Station, measure: Sheet, seed: int) -> None:
+def test_a_power_cut_takes_nothing_that_was_acknowledged(rig: Rig, lossy: Station, aktau: Station, measure: Sheet, seed: int) -> None:
     """An alarm is acknowledged, the power goes, and with it everything that was not synced; the alarm is still acknowledged."""
     alarms.rest(lossy, "io")
     rig.contact(lossy.name, "mains", False)
@@ -57,7 +57,7 @@ def test_a_power_cut_takes_nothing_that_was_acknowledged(rig: RigAtWork, lossy: 
 @pytest.mark.rig(needs=["fault:disk", "persons", "contact", "repair"])
 @pytest.mark.parametrize("kind", CASES, ids=lambda kind: kind.value)
 def test_a_bad_disk_touches_no_reading_and_no_alarm(
-    kind: Kind, rig: RigAtWork, lossy: Station, aktau: Station, measure: Sheet, seed: int
+    kind: Kind, rig: Rig, lossy: Station, aktau: Station, measure: Sheet, seed: int
 ) -> None:
     """Readings and alarms go on while the disk is full, fails or is slow."""
     assert lossy.disk is not None

@@ -8,9 +8,9 @@ import pytest
 
 from hil import alarms
 from hil.acting import Crew, Curve
-from hil.atwork import RigAtWork
 from hil.faults import Fault, Kind
 from hil.record import Dimension, Plot, Trace
+from hil.rig import Rig
 from hil.sheet import Sheet
 from hil.station import Station
 
@@ -23,7 +23,7 @@ KEY = "io/MAINS-FAIL/di6"
 
 @pytest.mark.rig(needs=["persons", "feed", "repair", "written", "meter:a.current_ma", "fault:process"], acts=True)
 @pytest.mark.timeout(180)
-def test_a_daemon_killed_in_mid_ramp_leaves_the_current_where_it_is(rig: RigAtWork, aktau: Station, measure: Sheet, seed: int) -> None:
+def test_a_daemon_killed_in_mid_ramp_leaves_the_current_where_it_is(rig: Rig, aktau: Station, measure: Sheet, seed: int) -> None:
     """Kill -9 at 200 mA of a ramp; the next one holds, sends nothing, and says so."""
     end, feed = aktau.section.end, aktau.section.feed
     for name in rig.stations:
@@ -58,7 +58,7 @@ def test_a_daemon_killed_in_mid_ramp_leaves_the_current_where_it_is(rig: RigAtWo
 
 @pytest.mark.rig(needs=["persons", "contact", "repair", "fault:power"])
 @pytest.mark.parametrize("kind", [Kind.PROCESS_KILL, Kind.POWER_CUT], ids=lambda kind: kind.value)
-def test_alarms_have_the_same_letters_after_it(kind: Kind, rig: RigAtWork, aktau: Station, measure: Sheet, seed: int) -> None:
+def test_alarms_have_the_same_letters_after_it(kind: Kind, rig: Rig, aktau: Station, measure: Sheet, seed: int) -> None:
     """An acknowledged alarm stays acknowledged, a new one stays new; nothing is sent to any unit."""
     alarms.rest(aktau, "io")
     rig.contact(aktau.name, "mains", False)
@@ -79,7 +79,7 @@ def test_alarms_have_the_same_letters_after_it(kind: Kind, rig: RigAtWork, aktau
 
 
 @pytest.mark.rig(needs=["fault:process", "repair", "persons", "two-stations"])
-def test_a_station_that_hangs_is_missed_by_the_other_and_goes_on(rig: RigAtWork, aktau: Station, measure: Sheet, seed: int) -> None:
+def test_a_station_that_hangs_is_missed_by_the_other_and_goes_on(rig: Rig, aktau: Station, measure: Sheet, seed: int) -> None:
     """SIGSTOP for some seconds: the far station says that it hears nothing, and everything is read again afterwards."""
     other = next(each for each in rig.stations.values() if each is not aktau)
     with rig.inject(Fault(Kind.PROCESS_STOP, aktau.name, {}, seed)):

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from hil.atwork import RigAtWork
 from hil.mqtt import Message
 from hil.record import Dimension, Limits, Plot, Trace
+from hil.rig import Rig
 from hil.sheet import Sheet
 from hil.station import Station
 
@@ -24,7 +24,7 @@ LATEST_MS, MARGINAL_MS = 250.0, 100.0  # detection, a commit to the disk, the br
 MEDIAN_MS = 60.0
 
 
-def channels(rig: RigAtWork) -> Iterator[tuple[Station, str]]:
+def channels(rig: Rig) -> Iterator[tuple[Station, str]]:
     """Yield the receiving taps of all stations, again and again."""
     every = [(each, f"fp{pair}-rx") for pair in range(1, 3) for each in rig.stations.values() if pair <= each.section.pairs]
     return itertools.cycle(every)
@@ -48,7 +48,7 @@ def distribution(title: str, values_ms: Sequence[float], limits: Limits) -> Plot
 
 
 @pytest.mark.rig(needs=["attenuate", "light", "broker", "repair"])
-def test_loss_of_light_is_published_at_once(rig: RigAtWork, aktau: Station, measure: Sheet, seed: int) -> None:
+def test_loss_of_light_is_published_at_once(rig: Rig, aktau: Station, measure: Sheet, seed: int) -> None:
     """Many losses, one channel after the other, each at any moment of the periods of everything else."""
     chance, latencies_ms, number = random.Random(seed), list[float](), len({(s.name, c) for s, c in itertools.islice(channels(rig), 64)})
     for station, channel in itertools.islice(channels(rig), LOSSES):

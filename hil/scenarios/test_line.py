@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from hil.atwork import RigAtWork
 from hil.door import DIAGNOSTICS
 from hil.record import Dimension, Plot, Trace
+from hil.rig import Rig
 from hil.sheet import Sheet
 from hil.station import Station
 
@@ -23,7 +23,7 @@ HEALTHY_MOST_S, HEALTHY_MARGINAL_S = 60.0, 20.0  # readings of amplifiers come e
 
 
 @pytest.mark.rig(needs=["shunt", "repair", "persons", "two-stations"])
-def test_a_shunt_is_told_and_found(rig: RigAtWork, aktau: Station, measure: Sheet) -> None:
+def test_a_shunt_is_told_and_found(rig: Rig, aktau: Station, measure: Sheet) -> None:
     """10 ohm at km 50: both ends say shunt, with a place whose interval covers it."""
     _healthy(rig, measure)
     rig.shunt(SHUNT_KM, SHUNT_OHM)
@@ -43,7 +43,7 @@ def test_a_shunt_is_told_and_found(rig: RigAtWork, aktau: Station, measure: Shee
 
 
 @pytest.mark.rig(needs=["cut", "repair", "persons", "light", "two-stations"])
-def test_a_cut_is_told_at_both_ends(rig: RigAtWork, aktau: Station, measure: Sheet) -> None:
+def test_a_cut_is_told_at_both_ends(rig: Rig, aktau: Station, measure: Sheet) -> None:
     """The cable parted at km 170: both ends say so."""
     _healthy(rig, measure)
     rig.cut(CUT_KM)
@@ -58,7 +58,7 @@ def _line(station: Station) -> dict[str, Any]:
     return found
 
 
-def _healthy(rig: RigAtWork, measure: Sheet) -> None:
+def _healthy(rig: Rig, measure: Sheet) -> None:
     """Measure how long it takes until both stations say that the line, on which nothing is wrong, is healthy."""
     begin = time.monotonic()
     for station in rig.stations.values():

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from hil.acting import Crew, Curve, above, profile
-from hil.atwork import RigAtWork
 from hil.record import Dimension, Plot, Trace
+from hil.rig import Rig
 from hil.sheet import Sheet
 from hil.station import Station
 
@@ -18,7 +18,7 @@ METER_MA = 3.0  # droop of the feed and noise of its meter
 
 @pytest.mark.rig(needs=["persons", "feed", "repair", "meter:a.current_ma", "meter:a.voltage_v"], acts=True)
 @pytest.mark.timeout(240)
-def test_the_current_follows_its_profile_and_stands_still_when_it_is_held(rig: RigAtWork, aktau: Station, measure: Sheet) -> None:
+def test_the_current_follows_its_profile_and_stands_still_when_it_is_held(rig: Rig, aktau: Station, measure: Sheet) -> None:
     """Up to 400 mA at 100 mA/s with a hold at 200 mA, two seconds of holding, then on, and off."""
     end, feed = aktau.section.end, aktau.section.feed
     for name in rig.stations:
@@ -58,7 +58,7 @@ def _go_on(crew: Crew, name: str) -> None:
     crew.first.order("Execute", operation=name, code=prepared["code"])
 
 
-def _off(rig: RigAtWork, crew: Crew, curve: Curve, end: str, feed: str) -> None:
+def _off(rig: Rig, crew: Crew, curve: Curve, end: str, feed: str) -> None:
     with crew.running(feed, {"verb": "off", "rateMilliamperesPerSecond": DOWN_MA_PER_S}) as name:
         curve.until(rig, end, lambda now: now < 1.0)
         crew.wait(name, ["closed"])

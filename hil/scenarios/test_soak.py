@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from hil.atwork import RigAtWork
 from hil.faults import Fault, Kind
 from hil.record import Dimension, Plot, Trace
+from hil.rig import Rig
 from hil.sheet import Sheet
 from hil.station import Station
 
@@ -24,7 +24,7 @@ FAULT_S = 1.0
 @pytest.mark.rig(needs=["fault:serial", "repair"])
 @pytest.mark.timeout(0)
 def test_the_station_neither_grows_nor_loses_count(
-    rig: RigAtWork, aktau: Station, measure: Sheet, seed: int, request: pytest.FixtureRequest
+    rig: Rig, aktau: Station, measure: Sheet, seed: int, request: pytest.FixtureRequest
 ) -> None:
     """Every now and then a fault of a line; memory, missed samples and exchanges are looked at all the time."""
     seconds = float(request.config.option.hours) * 3600.0 or SHORT_S

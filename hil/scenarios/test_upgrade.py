@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from hil import alarms
-from hil.atwork import RigAtWork
+from hil.rig import Rig
 from hil.sheet import Sheet
 from hil.station import Station
 
@@ -26,7 +26,7 @@ WITHOUT_MOST_S, WITHOUT_MARGINAL_S = 15.0, 8.0
 
 
 @pytest.mark.rig(needs=["persons", "contact", "repair"])
-def test_another_copy_goes_on_where_the_first_one_ended(rig: RigAtWork, aktau: Station, measure: Sheet, tmp_path: Path) -> None:
+def test_another_copy_goes_on_where_the_first_one_ended(rig: Rig, aktau: Station, measure: Sheet, tmp_path: Path) -> None:
     """Stop, start the other copy on the same state, and go back."""
     alarms.rest(aktau, "io")
     rig.contact(aktau.name, "mains", False)

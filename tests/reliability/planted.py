@@ -83,8 +83,7 @@ DEFECTS = (
     ),
     Defect(
         "stale is never told", "stationd/core/station.py",
-        "ended = [point for point, reading in self._fresh.items() if now >= reading.t + self._limit_s[point]]", "ended: list[PointId] = []",
-        "R4", 0.1,
+        "    return max(STALE_PERIODS * every_s, STALE_AT_LEAST_S)", "    return 1e9 * every_s", "R4", 0.1,
     ),
     Defect(
         "a block that was silent is forgotten for ten minutes", "stationd/schedule.py",

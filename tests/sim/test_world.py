@@ -483,7 +483,7 @@ async def test_the_program_tells_where_its_ports_are_and_leaves_nothing_behind(t
         assert not program.done(), program
         await asyncio.sleep(0)
     ports = json.loads(written.read_text())
-    assert set(ports) == {"rtu", "io", "pfe-b", "booster", "preamp", "light-a", "light-b"}
+    assert set(ports) == {"control", "rtu", "io", "pfe-b", "booster", "preamp", "light-a", "light-b"}
     assert Path(ports["rtu"]).exists()
     assert all(any(address in line for line in lines) for address in ports.values())
     program.cancel()

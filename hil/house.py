@@ -171,7 +171,7 @@ class House:
                 wall.drift(fault.param("rate"))
             case _:
                 wall.say(clock.Says.UNSYNCHRONISED)
-        return lambda: _done(wall.right)
+        return lambda: _done(lambda: wall.say(clock.Says.SYNCHRONISED))
 
     def _begin_disk(self, fault: Fault) -> Callable[[], int]:
         """Begin a fault of a station's disk; with what was not synced its process goes too, and is started again at the end."""

@@ -24,6 +24,7 @@ def the_plant_is_there_again() -> None:
 
 def removed_it_stops() -> None:
     """dpkg --remove ends the daemon; configuration and state stay."""
+    systemctl("stop", "plant.service")  # it runs as the daemon's user, who is not removed while he has a process
     run("dpkg", "--remove", "stationd", within_s=120)
     assert state() in ("inactive/dead", "failed/failed")
     assert Path("/etc/stationd/station.toml").exists()

@@ -133,6 +133,7 @@ def killed_when(package: Path, name: str, reached: Callable[[], bool]) -> None:
 
 def a_version_that_refuses_the_station_file_is_not_started() -> None:
     """The running daemon is left running, dpkg is content, and what to do is said."""
+    seen_ready()
     pid, journal = main_pid(), Journal("")
     refuses = "if sys.argv[1] == 'check':\n    print('station.name: refused')\n    sys.exit(1)"
     said = run("dpkg", "--install", revision(3, refuses), within_s=180)

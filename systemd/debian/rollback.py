@@ -251,7 +251,7 @@ def watch() -> None:
         # What the version before had read and accepted, and had run on, is not at fault.
         failed = verdict is Verdict.FAILED or (verdict is Verdict.REFUSED and note.get("file") in _digests())
         if not failed:
-            if verdict is Verdict.PROVEN:
+            if verdict is Verdict.PROVEN and _installed() == version:  # or another one was unpacked meanwhile, and not started
                 _note(place, PROVEN, {"version": version, "file": _accepted()})
             _forget(place, TRIAL)
             ill = ERROR if verdict in (Verdict.REFUSED, Verdict.UNDECIDED) else ""

@@ -65,7 +65,18 @@ def gap_s() -> float:
 def until_as_before(letters: dict[str, str]) -> None:
     """Wait until every alarm that there was has its letter; others may have come, whose delay was running."""
     until_active()
-    until(lambda: letters.items() <= standing().items(), f"the alarms were {letters}")
+    differing: dict[str, tuple[str, str | None]] = {}
+
+    def as_before() -> bool:
+        now = standing()
+        differing.clear()
+        differing.update({key: (letter, now.get(key)) for key, letter in letters.items() if now.get(key) != letter})
+        return not differing
+
+    try:
+        until(as_before, "an alarm noticed")
+    except AssertionError as error:
+        raise AssertionError(f"{error}; was and is: {differing}") from None
 
 
 def the_next_version_takes_its_place_and_no_alarm_notices() -> str:
@@ -134,6 +145,8 @@ def killed_when(package: Path, name: str, reached: Callable[[], bool]) -> None:
 def a_version_that_refuses_the_station_file_is_not_started() -> None:
     """The running daemon is left running, dpkg is content, and what to do is said."""
     seen_ready()
+    seen_ready()
+    systemctl("stop", ROLLBACK)
     pid, journal = main_pid(), Journal("")
     refuses = "if sys.argv[1] == 'check':\n    print('station.name: refused')\n    sys.exit(1)"
     said = run("dpkg", "--install", revision(3, refuses), within_s=180)

@@ -172,9 +172,10 @@ def write_credentials() -> None:
 
 
 def let_people_in() -> None:
-    """Give each person an account and their role's groups."""
+    """Give each person an account and their role's groups; a second time the groups alone, which a purge has taken away."""
     for name, groups in ROLES.items():
-        run("useradd", "--no-create-home", *(["--groups", groups] if groups else []), name)
+        run("useradd", "--no-create-home", name, code=None)
+        run("usermod", "--groups", groups, name)
 
 
 def said(*words: str, person: str = VIEWER, code: int | None = 0) -> subprocess.CompletedProcess[str]:

@@ -1,4 +1,4 @@
-"""The last phase: the plant is there again, then other versions come (inside.upgrade_lines), and the package goes without a trace."""
+"""The package goes without a trace, and comes again: after that the phase of other versions begins (inside.upgrade_lines)."""
 
 from __future__ import annotations
 
@@ -6,25 +6,15 @@ import time
 from pathlib import Path
 
 from inside.journal_lines import DOOR
-from inside.plant import standing, start_plant, until_polled, until_settled, write_station
+from inside.package_lines import the_package_installs
+from inside.plant import let_people_in, standing, start_plant, until_polled, until_settled, write_credentials, write_station
 from inside.systemctl import UNIT, run, state, systemctl, until
 
 LEFT = ("/opt/stationd", "/var/lib/stationd", "/etc/stationd", "/run/stationd", "/usr/lib/systemd/system/stationd.service")
 
 
-def the_plant_is_there_again() -> None:
-    """A station that polls, with an alarm that stands."""
-    start_plant()
-    write_station(door_raises=True)
-    systemctl("restart", UNIT)
-    until_polled()
-    until(lambda: DOOR in standing(), "the alarm never came")
-    until_settled()
-
-
 def removed_it_stops() -> None:
     """dpkg --remove ends the daemon; configuration and state stay."""
-    systemctl("stop", "plant.service")  # it runs as the daemon's user, who is not removed while he has a process
     run("dpkg", "--remove", "stationd", within_s=120)
     assert state() in ("inactive/dead", "failed/failed")
     assert Path("/etc/stationd/station.toml").exists()
@@ -42,5 +32,18 @@ def purged_nothing_stays() -> str:
     return f"{time.monotonic() - begun:.1f} s"
 
 
-PREPARATIONS = (the_plant_is_there_again,)
+def a_purged_machine_takes_it_again() -> None:
+    """A new station: package, secrets, people, a plant that is polled, an alarm that stands."""
+    the_package_installs()
+    write_credentials()
+    let_people_in()
+    start_plant()
+    write_station(door_raises=True)
+    systemctl("restart", UNIT)
+    until_polled()
+    until(lambda: DOOR in standing(), "the alarm never came")
+    until_settled()
+
+
+PREPARATIONS = (a_purged_machine_takes_it_again,)
 LINES = (removed_it_stops, purged_nothing_stays)

@@ -38,7 +38,8 @@ PHASES: dict[str, tuple[Line, ...]] = {
         *restart_lines.LINES, *reload_lines.LINES, *watchdog_lines.LINES, *cold_lines.PREPARATIONS,
     ),
     "nothing-there": cold_lines.LINES,
-    "upgraded": (*removal_lines.PREPARATIONS, *upgrade_lines.LINES, *removal_lines.LINES),
+    "removed": removal_lines.LINES,
+    "upgraded": (*removal_lines.PREPARATIONS, *upgrade_lines.LINES),
 }  # fmt: skip
 OUT = Path("/out")
 

@@ -20,7 +20,7 @@ LETTERS = string.ascii_uppercase[:20]
 def page(line: Line, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The page of a station whose cable is cut, as it stands on a terminal."""
     line.order("cut 118.4")
-    line.until("aktau", "show status", "Cable cut")
+    line.until("aktau", "show status", "Cable cut", "THE FAULT IS NOT IN THIS STATION", "line/LINE-")
     with sitting(line.sockets["aktau"], BEKOV, "support", "summary", home=tmp_path_factory.mktemp("home")) as terminal:
         assert terminal.ended() == 0
         assert terminal.raw.isascii()

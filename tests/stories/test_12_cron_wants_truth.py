@@ -53,7 +53,7 @@ def test_nothing_is_paged_coloured_or_asked_whatever_the_terminal_is_said_to_be(
 
 def test_check_is_critical_with_the_cause_when_the_line_is_down_and_no_longer_says_so_when_it_is_up_again(line: Line) -> None:
     line.order("cut 118.4")
-    line.until("aktau", "show status", "Cable cut")
+    line.until("aktau", "show status", "Cable cut", "THE FAULT IS NOT IN THIS STATION", "line/LINE-")
     answer = one_shot(line.sockets["aktau"], "check", person=CRON)
     assert answer.code == 2
     (row,) = answer.out.splitlines()

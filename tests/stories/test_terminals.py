@@ -27,9 +27,9 @@ CLEAR = b"\x1b[H\x1b[2J"
 
 @pytest.fixture(scope="module", autouse=True)
 def cut(line: Line) -> None:
-    """A cut line fills the screens."""
+    """A cut line fills the screens, once its place is known: until then it cannot be told whose the fault is."""
     line.order("cut 118.4")
-    line.until("aktau", "show status", "Cable cut")
+    line.until("aktau", "show status", "Cable cut", "THE FAULT IS NOT IN THIS STATION")
 
 
 def keeps_to(kind: Kind, raw: bytes | bytearray) -> None:

@@ -65,7 +65,7 @@ def run(rows: list[str], arguments: argparse.Namespace) -> bool:
     proved = [row for row in rows if ROWS[row].module]
     passed = True
     beside = [Running(row, arguments) for row in proved if ROWS[row].beside]
-    for row in (each for each in proved if not ROWS[each].beside):
+    for row in sorted((each for each in proved if not ROWS[each].beside), key=lambda each: ROWS[each].timed):
         passed = Running(row, arguments).wait()["passed"] and passed
     for running in beside:
         passed = running.wait()["passed"] and passed

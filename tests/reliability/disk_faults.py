@@ -179,6 +179,7 @@ async def whole_daemon() -> list[Figure]:
     worst = Heart(
         tuple(each for heart in fared.hearts for each in heart.off_s),
         max(heart.lag_p99_s for heart in fared.hearts), max(heart.lag_max_s for heart in fared.hearts),
+        max(heart.machine_p99_s for heart in fared.hearts),
     )  # fmt: skip
     return [
         Figure("faults_of_the_daemon", len(EVERYTHING)),

@@ -4,7 +4,8 @@
 
 A proof that never fails proves nothing. Each defect is a small change of one file, such as a tired programmer might make: a sync that is
 left out, a comparison that is gone. The copy is that of the files that git knows, with the extension as it is built here; nothing of the
-working tree is ever touched. Ends with 1 when a defect was not found, or no longer applies because its file has changed.
+working tree is ever touched. The same proof has to pass on the sound copy, or its failure would say nothing. Ends with 1 when a defect was
+not found, or no longer applies because its file has changed.
 """
 
 from __future__ import annotations
@@ -159,7 +160,7 @@ def copied() -> Iterator[Path]:
 
 
 def sought(tree: Path, defect: Defect) -> Sought:
-    """Plant a defect, run its proof, and take the defect out again."""
+    """Plant a defect, run its proof, and take the defect out again; only then see whether the proof passes without it."""
     file = tree / defect.file
     sound = file.read_text()
     if sound.count(defect.there) != 1:
@@ -167,13 +168,23 @@ def sought(tree: Path, defect: Defect) -> Sought:
     begun = time.monotonic()
     file.write_text(sound.replace(defect.there, defect.planted))
     try:
-        done = subprocess.run(defect.proof, cwd=tree, capture_output=True, text=True, timeout=MOST_S, check=False)
-        found, by = done.returncode == 1, finding(tree, defect, done.stdout)
-    except subprocess.TimeoutExpired:
-        found, by = False, f"the proof did not end within {MOST_S:g} s"
+        code, by = proved(tree, defect)
     finally:
         file.write_text(sound)
-    return Sought(defect.name, defect.row, found, by, time.monotonic() - begun)
+    if code == 1:
+        sound_code, sound_by = proved(tree, defect)
+        if sound_code != 0:
+            code, by = 0, f"the proof fails without it too: {sound_by}"
+    return Sought(defect.name, defect.row, code == 1, by, time.monotonic() - begun)
+
+
+def proved(tree: Path, defect: Defect) -> tuple[int | None, str]:
+    """Run the proof: its exit status, None where it does not end, and in a few words what it found."""
+    try:
+        done = subprocess.run(defect.proof, cwd=tree, capture_output=True, text=True, timeout=MOST_S, check=False)
+    except subprocess.TimeoutExpired:
+        return None, f"the proof did not end within {MOST_S:g} s"
+    return done.returncode, finding(tree, defect, done.stdout)
 
 
 def finding(tree: Path, defect: Defect, said: str) -> str:

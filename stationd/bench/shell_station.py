@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 import subprocess
 import sys
@@ -36,6 +37,7 @@ async def run_daemon(config: Path) -> None:
         raise RuntimeError("\n".join(mistake.render() for mistake in loaded.mistakes))
     accounts = Accounts.of_machine()
     app = App(loaded.config, loaded.catalogue, Surroundings(identify=lambda connection: identify(accounts, connection)))
+    gc.freeze()  # as the daemon does: no search for garbage goes through what lives as long as it
     running = asyncio.ensure_future(app.run())
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, running.cancel)
     with contextlib.suppress(asyncio.CancelledError):

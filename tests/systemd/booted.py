@@ -5,7 +5,8 @@
 
 Each line of the suite (inside/) is one test here, for each root; a system is booted once for each phase, and the first test of it waits.
 Not part of `make test`: it wants root, systemd-nspawn and the packages in dist/ (`make deb`), and a minute or two for each root.
-What it leaves (tables of the exposure, logs, journals) is in $SYSTEMD_TEST_OUT, default build/systemd.
+What it leaves (tables of the exposure, logs, journals) is in $SYSTEMD_TEST_OUT, default build/systemd, and the figures of its goals beside
+it in systemd.json.
 """
 
 from __future__ import annotations
@@ -23,10 +24,11 @@ import pytest
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE)]  # the suite is a program of its own, which runs inside without the rest of this tree
-sys.path.append(str(ROOT / "systemd" / "debian"))
+sys.path += [str(ROOT / "systemd" / "debian"), str(ROOT)]
 
 import recipe  # noqa: E402
 import roots  # noqa: E402
+import rows  # noqa: E402
 from inside.suite import PHASES  # noqa: E402
 from machine import Impossible, Machine, Report, machine  # noqa: E402
 
@@ -65,6 +67,7 @@ class Machines:
 
     def _machine(self, name: str) -> Machine:
         if name not in self._machines:
+            shutil.rmtree(OUT / name, ignore_errors=True)  # what an earlier run left is no figure of this one
             try:
                 lower = roots.root_of(name)
                 self._machines[name] = self._mounted.enter_context(machine(lower, self._scratch / name, _package(lower)))
@@ -102,6 +105,7 @@ def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
     """All of them, unmounted at the end."""
     with contextlib.ExitStack() as mounted:
         yield Machines(mounted, tmp_path_factory.mktemp("booted"))
+    rows.write(OUT, OUT.with_suffix(".json"))
 
 
 @pytest.mark.parametrize(("root", "phase", "line"), LINES)

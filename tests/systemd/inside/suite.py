@@ -2,8 +2,9 @@
 
     python3 -m inside.suite PHASE        PHASE is one of the names of PHASES
 
-/out/PHASE.json has for each line its name, verdict, text and time; it is written after each line, so that a system that dies says how far
-it came. Always the last thing is `systemctl exit`: without it the container would stay until its limit.
+/out/PHASE.json has for each line its room, name, verdict, text, time, and what it measured against a promise; it is written after each
+line, so that a system that dies says how far it came. Always the last thing is `systemctl exit`: without it the container would stay until
+its limit.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from inside import (
     watchdog_lines,
     witness_lines,
 )
-from inside.systemctl import Journal, NotHere, run
+from inside.systemctl import MEASURED, Journal, NotHere, run
 
 Line = Callable[[], str | None]
 PHASES: dict[str, tuple[Line, ...]] = {
@@ -59,6 +60,7 @@ def carried_out(line: Line) -> dict[str, object]:
     begun = time.monotonic()
     marks = [("manager", Journal("")), ("stationd", Journal())]
     verdict, text = "passed", ""
+    MEASURED.clear()
     try:
         text = line() or ""
     except NotHere as reason:
@@ -66,7 +68,8 @@ def carried_out(line: Line) -> dict[str, object]:
     except Exception:  # noqa: BLE001  # whatever it is, the other lines are carried out
         verdict, text = "failed", traceback.format_exc()
         text += "".join(f"\n--- {who}\n{mark.texts()[-3000:]}" for who, mark in marks)
-    return {"line": line.__name__, "verdict": verdict, "text": text, "seconds": round(time.monotonic() - begun, 2)}
+    room, seconds = line.__module__.rpartition(".")[2], round(time.monotonic() - begun, 2)
+    return {"room": room, "line": line.__name__, "verdict": verdict, "text": text, "seconds": seconds, "measured": list(MEASURED)}
 
 
 if __name__ == "__main__":

@@ -34,8 +34,12 @@ def run(*words: object, within_s: float = 90.0, code: int | None = 0) -> subproc
     return done
 
 
+MEASURED: list[tuple[str, float, float]] = []  # what the line that is carried out has measured: what, seconds, the most that is promised
+
+
 def kept_within(took_s: float, most_s: float, what: str) -> None:
     """Hold a promise about time. On a machine that has far more to do than it can, a longer time says nothing: NotHere."""
+    MEASURED.append((what, took_s, most_s))
     load, cpus = os.getloadavg()[0], os.cpu_count() or 1
     if took_s > most_s and load > BUSY * cpus:
         raise NotHere(f"{what} took {took_s:.1f} s of {most_s:g} s, on a machine with a load of {load:.1f} on {cpus} CPUs")

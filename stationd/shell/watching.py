@@ -84,6 +84,7 @@ class Watch:
         self._lines: list[str] = []
         self._silent_since = ""
         self._said: list[str] = []
+        self._notices: list[str] = []  # those that stand on the screen
         self._touched = time.monotonic()
 
     def goes_on(self) -> Exit:
@@ -140,8 +141,8 @@ class Watch:
         if now != self._size and not self._place.plain:
             self._size, self._painter = now, Painter(now.rows, now.columns)
         painter = self._painter
-        frame = self._frame()
-        sent = painter.painted(frame, _now()) if isinstance(painter, Appender) else painter.painted([*self._told(), *frame])
+        frame, self._notices = self._frame(), self._told()
+        sent = painter.painted(frame, _now()) if isinstance(painter, Appender) else painter.painted([*self._notices, *frame])
         self._write(sent.decode("ascii"))
         if self._place.plain and self._place.outlet is not None:
             self._place.outlet.flush()
@@ -158,14 +159,12 @@ class Watch:
 
     def _left(self, terminal: Terminal | None, until: float) -> bool:
         """Wait until the next look, or until something is held; True when it is left."""
-        before = self._told()
         while (left_s := until - time.monotonic()) > 0:
             if terminal is None:
                 time.sleep(left_s)
                 continue
-            if self._told() != before or (self._place.plain and self._place.outlet is not None and self._place.outlet.waiting):
+            if self._told() != self._notices or (self._place.plain and self._place.outlet is not None and self._place.outlet.waiting):
                 self._shown()
-                before = self._told()
             for key in terminal.pressed(min(left_s, LOOK_S)):
                 self._touched = time.monotonic()
                 if key in LEAVE_KEYS:

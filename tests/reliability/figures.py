@@ -1,7 +1,9 @@
 """Figures of a proof: each with its limit, gathered into one JSON file for all rows.
 
-    {"R1": {"passed": true, "seconds": 61.2, "share": "ci", "cases": 330, "lost": 0, ..., "limits": {"lost": "<= 0"}}, ...}
+    {"R1": {"passed": true, "seconds": 61.2, "share": "ci", "commit": "3f2a9c0d1e5b", "t": "2026-02-02T10:00:00Z",
+            "cases": 330, "lost": 0, ..., "limits": {"lost": "<= 0"}}, ...}
 
+A figure says something of one tree: `commit` names it, with "-dirty" where files were changed since, and `t` (UTC) when it was measured.
 A row that ended early has "passed": false and "broken" with the reason. `None` as a value: could not be measured here, "why" says it.
 """
 
@@ -9,13 +11,18 @@ from __future__ import annotations
 
 import fcntl
 import json
+import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 Value = float | int | str | None
 Document = dict[str, Any]
+ROOT = Path(__file__).resolve().parents[2]
+UNKNOWN = "unknown"  # the commit of a tree that git does not know
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +83,25 @@ def entry(figures: Iterable[Figure], seconds: float, share: Share, broken: str =
     values = {figure.name: _rounded(figure.value) for figure in known}
     limits = {figure.name: figure.limit for figure in known if figure.limit}
     beyond = [figure.name for figure in known if not figure.kept]
-    found: Document = {"passed": passed, "seconds": round(seconds, 1), "share": share.name, **values, "limits": limits}
+    t = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    of: Document = {"passed": passed, "seconds": round(seconds, 1), "share": share.name, "commit": commit(), "t": t}
+    found = {**of, **values, "limits": limits}
     return found | ({"beyond": beyond} if beyond else {}) | ({"broken": broken} if broken else {})
+
+
+@cache  # a tree that changes while a proof runs is told by the name that it had at its first figure
+def commit() -> str:
+    """Return the commit of this tree, "-dirty" at its end where a file that git knows is another one now."""
+    words = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    try:
+        return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return UNKNOWN
+
+
+def clean(name: str) -> bool:
+    """Tell whether a commit says what was measured."""
+    return name != UNKNOWN and not name.endswith("-dirty")
 
 
 def put(path: Path, row: str, found: Document) -> None:

@@ -3,7 +3,8 @@
     python -m tests.reliability.table [build/reliability.json]
 
 A row says what stood the test, the figures with a limit, and how long it took. Rows that are measured elsewhere (the booted tier, fuzzing,
-coverage) are taken from the files that tests.reliability.rows names, where they are there; a row without figures says so.
+coverage) are taken from the files that tests.reliability.rows names, where they are there; a row without figures says so. A bare "yes" is
+of the commit that stands here, at the size of the CI; of any other tree or size the row names it.
 """
 
 from __future__ import annotations
@@ -12,28 +13,37 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from tests.reliability.figures import Document, read
+from tests.reliability.figures import Document, clean, commit, read
 from tests.reliability.rows import ROWS
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAD = ("| # | fault | cases | figures (limit) | kept |", "|---|---|---|---|---|")
-OWN = ("passed", "seconds", "share", "limits", "beyond", "broken", "cases")
+OWN = ("passed", "seconds", "share", "commit", "t", "limits", "beyond", "broken", "cases")
 WHOLE = 1000  # above it no digits after the point are shown
 
 
-def table(found: Mapping[str, Document]) -> str:
-    """Return all rows in Markdown."""
-    return "\n".join((*HEAD, *(row_of(name, found.get(name, {})) for name in ROWS))) + "\n"
+def table(found: Mapping[str, Document], here: str) -> str:
+    """Return all rows in Markdown; `here` is the commit that the table is of."""
+    return "\n".join((*HEAD, *(row_of(name, found.get(name, {}), here) for name in ROWS))) + "\n"
 
 
-def row_of(name: str, found: Document) -> str:
+def row_of(name: str, found: Document, here: str) -> str:
     """Return one row."""
     fault = ROWS[name].fault
     if not found:
         return f"| {name} | {fault} | | not measured | |"
-    kept = "yes" if found.get("passed") else "**no**"
+    kept = ", ".join(("yes" if found.get("passed") else "**no**", *qualified(found, here)))
     why = f"; {found['broken']}" if "broken" in found else ""
     return f"| {name} | {fault} | {shown(found.get('cases', ''))} | {', '.join(figures(found))}{why} | {kept} |"
+
+
+def qualified(found: Document, here: str) -> Iterator[str]:
+    """Give what the figures are of, where that is not this commit or not the CI's share."""
+    of, share = found.get("commit", "an unknown tree"), found.get("share", "an unknown share")
+    if of != here or not clean(here):
+        yield f"of {of}"
+    if share != "ci":
+        yield share
 
 
 def figures(found: Document) -> Iterator[str]:
@@ -72,4 +82,4 @@ def elsewhere(root: Path = ROOT) -> Mapping[str, Document]:
 
 if __name__ == "__main__":
     file = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "build" / "reliability.json"
-    sys.stdout.write(table({**elsewhere(), **read(file)}))
+    sys.stdout.write(table({**elsewhere(), **read(file)}, commit()))

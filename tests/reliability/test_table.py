@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.reliability.figures import Figure, Share, entry, put, read
+from tests.reliability.figures import Figure, Share, commit, entry, put, read
 from tests.reliability.planted import DEFECTS
 from tests.reliability.rows import ROWS
 from tests.reliability.table import HEAD, row_of, table
@@ -48,11 +48,26 @@ def test_rows_are_entered_beside_each_other_in_their_order(tmp_path: Path) -> No
 
 def test_the_table_has_every_row_and_says_what_was_not_kept_or_not_measured() -> None:
     found = {"R1": entry([Figure("cases", 300), Figure("lost", 0, most=0), Figure("max_ready_s", 3.456, most=3.0)], 60.0, SHARE)}
-    lines = table(found).splitlines()
+    lines = table(found, "cafe").splitlines()
     assert [line.split("|")[1].strip() for line in lines[2:]] == list(ROWS)
-    assert lines[2] == "| R1 | kill -9 at random points | 300 | 0 lost, max ready s 3.46 (<= 3) | **no** |"
+    assert lines[2] == f"| R1 | kill -9 at random points | 300 | 0 lost, max ready s 3.46 (<= 3) | **no**, of {commit()} |"
     assert lines[3].endswith("| not measured | |")
-    assert row_of("R2", entry([], 1.0, SHARE, "no disk")).endswith("; no disk | **no** |")
+    assert row_of("R2", entry([], 1.0, SHARE, "no disk") | {"commit": "cafe"}, "cafe").endswith("; no disk | **no** |")
+
+
+def test_a_bare_yes_is_of_this_commit_and_of_a_whole_share() -> None:
+    found = entry([Figure("lost", 0, most=0)], 60.0, SHARE) | {"commit": "cafe"}
+    assert row_of("R2", found, "cafe").endswith("| yes |")
+    assert row_of("R2", found, "beef").endswith("| yes, of cafe |")
+    assert row_of("R2", found | {"commit": "cafe-dirty"}, "cafe-dirty").endswith("| yes, of cafe-dirty |")
+    assert row_of("R2", found | {"share": Share(part=0.1).name}, "cafe").endswith("| yes, 0.1 of ci |")
+    assert row_of("R2", {"passed": True, "limits": {}}, "cafe").endswith("| yes, of an unknown tree, an unknown share |")
+
+
+def test_an_entry_says_when_and_of_what_it_is() -> None:
+    found = entry([Figure("lost", 0, most=0)], 60.0, SHARE)
+    assert found["commit"] == commit()
+    assert found["t"].endswith("Z")
 
 
 def test_the_readme_has_the_same_rows_and_columns() -> None:

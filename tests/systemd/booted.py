@@ -56,6 +56,11 @@ class Machines:
         self._machines: dict[str, Machine | Impossible] = {}
         self._reports: dict[tuple[str, str], Report] = {}
 
+    @property
+    def booted(self) -> tuple[str, ...]:
+        """Return the roots that were booted in this run."""
+        return tuple(name for name, made in self._machines.items() if not isinstance(made, Impossible))
+
     def report(self, root: str, phase: str) -> Report:
         """Return what came of a phase. Impossible where there is no such machine here."""
         if (root, phase) not in self._reports:
@@ -104,8 +109,9 @@ def _of_this_tree(package: Path) -> None:
 def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
     """All of them, unmounted at the end."""
     with contextlib.ExitStack() as mounted:
-        yield Machines(mounted, tmp_path_factory.mktemp("booted"))
-    rows.write(OUT, OUT.with_suffix(".json"))
+        made = Machines(mounted, tmp_path_factory.mktemp("booted"))
+        yield made
+    rows.write(OUT, OUT.with_suffix(".json"), made.booted)
 
 
 @pytest.mark.parametrize(("root", "phase", "line"), LINES)

@@ -1,7 +1,8 @@
 """What the booted systems say of the goals R7, R14, R15 and R16, in the form of tests.reliability: build/systemd.json.
 
-A goal is kept when every line of its rooms ran on every root that could be booted here and none failed. A line that was skipped is counted
-and proves nothing. R16 is the sandbox, and the exposure that `systemd-analyze security` finds.
+A goal is kept when every line of its rooms ran on every root that this run booted and none failed; what earlier runs left of other roots
+does not count. A line that was skipped is counted and proves nothing. R16 is the sandbox, and the exposure that `systemd-analyze security`
+finds.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ LINES_OF = {"package_lines": ("the_exposure_is_within_its_gate", "no_optional_dr
 Told = dict[str, Any]
 
 
-def told(out: Path) -> Iterator[tuple[str, Told]]:
-    """Give each line that was carried out, with the root it was carried out on."""
-    for file in sorted(out.glob("*/*.json")):
+def told(out: Path, roots: Iterable[str]) -> Iterator[tuple[str, Told]]:
+    """Give each line that was carried out on these roots, with the root."""
+    for file in sorted(file for root in roots for file in (out / root).glob("*.json")):
         lines = json.loads(file.read_text(encoding="utf-8"))
         yield from ((file.parent.name, line) for line in lines if isinstance(line, dict) and "room" in line)
 
@@ -42,9 +43,9 @@ def figures(lines: Iterable[tuple[str, Told]], rooms: tuple[str, ...]) -> Iterat
             yield Figure(f"{root}: {what}", float(value), most=float(most))
 
 
-def write(out: Path, into: Path) -> None:
-    """Enter the goals of which anything was carried out."""
-    lines = list(told(out))
+def write(out: Path, into: Path, roots: Iterable[str]) -> None:
+    """Enter the goals of which anything was carried out on these roots."""
+    lines = list(told(out, roots))
     for goal, rooms in GOALS.items():
         seconds = sum(line["seconds"] for _, line in lines if line["room"] in rooms)
         if any(line["room"] in rooms for _, line in lines):

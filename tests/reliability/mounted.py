@@ -16,9 +16,10 @@ from pathlib import Path
 
 from hil.disk import ROOT as ROOT_NODE
 from hil.lossyfs import EVER
+from tests.reliability import group
 
 ROOT = Path(__file__).resolve().parents[2]
-IN_MEMORY = Path("/dev/shm")
+IN_MEMORY = Path(os.environ.get(group.IN_MEMORY, group.MEMORY))
 MOUNTED_WITHIN_S = 20.0
 
 

@@ -22,6 +22,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from tests.reliability.group import Group, end_in_peace
+
 ROOT = Path(__file__).resolve().parents[2]
 INTO = ROOT / "build" / "planted.json"
 EXTENSION = Path("stationd", "_sampler.abi3.so")
@@ -180,11 +182,16 @@ def sought(tree: Path, defect: Defect) -> Sought:
 
 def proved(tree: Path, defect: Defect) -> tuple[int | None, str]:
     """Run the proof: its exit status, None where it does not end, and in a few words what it found."""
-    try:
-        done = subprocess.run(defect.proof, cwd=tree, capture_output=True, text=True, timeout=MOST_S, check=False)
-    except subprocess.TimeoutExpired:
-        return None, f"the proof did not end within {MOST_S:g} s"
-    return done.returncode, finding(tree, defect, done.stdout)
+    with tempfile.TemporaryFile("w+") as said:
+        running = Group(defect.proof, tree, said)
+        try:
+            code: int | None = running.wait(MOST_S)
+        except subprocess.TimeoutExpired:
+            return None, f"the proof did not end within {MOST_S:g} s"
+        finally:
+            running.end()
+        said.seek(0)
+        return code, finding(tree, defect, said.read())
 
 
 def finding(tree: Path, defect: Defect, said: str) -> str:
@@ -208,6 +215,7 @@ def main() -> int:
     if arguments.list:
         sys.stdout.write("".join(f"{each.row:8}{each.name}\n" for each in chosen))
         return 0
+    end_in_peace()
     all_found = []
     with copied() as tree:
         for defect in chosen:

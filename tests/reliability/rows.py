@@ -1,8 +1,8 @@
 """THE table of the goals: number, fault class, what proves it. To add a proof, add its module here.
 
-A module has `prove(share) -> Iterable[Figure]`. A row without one is measured elsewhere and read from the file that `elsewhere` names.
-`beside` rows wait more than they work, and run beside the others; the rest run one after the other, the `timed` ones last, so that what
-they measure is theirs.
+A module has `prove(share) -> Iterable[Figure]`. A row without one is measured elsewhere, by the command of `BY`, and read from the file
+that `elsewhere` names. `beside` rows wait more than they work, and run beside those that are not `timed`; the timed ones run one after the
+other when all others have ended, so that what they measure is theirs.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from types import MappingProxyType
 SYSTEMD = "build/systemd.json"  # what the booted tier writes (tests/systemd)
 FUZZ = "build/fuzz.json"
 COVERAGE = "build/coverage.json"
+BY = {SYSTEMD: "make test-systemd", FUZZ: "make fuzz", COVERAGE: "make coverage"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,11 @@ class Row:
     beside: bool = False
     timed: bool = False
     most_s: float = 600.0
+
+    @property
+    def command(self) -> str:
+        """Return what measures it where it is measured elsewhere."""
+        return BY.get(self.elsewhere, "")
 
 
 ROWS: Mapping[str, Row] = MappingProxyType(

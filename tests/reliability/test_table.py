@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.reliability.__main__ import not_shown, reasons
 from tests.reliability.figures import Figure, Share, commit, entry, put, read
 from tests.reliability.planted import DEFECTS
 from tests.reliability.rows import ROWS
@@ -62,6 +63,26 @@ def test_a_bare_yes_is_of_this_commit_and_of_a_whole_share() -> None:
     assert row_of("R2", found | {"commit": "cafe-dirty"}, "cafe-dirty").endswith("| yes, of cafe-dirty |")
     assert row_of("R2", found | {"share": Share(part=0.1).name}, "cafe").endswith("| yes, 0.1 of ci |")
     assert row_of("R2", {"passed": True, "limits": {}}, "cafe").endswith("| yes, of an unknown tree, an unknown share |")
+
+
+def test_what_is_measured_elsewhere_has_to_be_there_kept_and_of_this_commit_and_size(tmp_path: Path) -> None:
+    kept = entry([Figure("lost", 0, most=0)], 60.0, Share(hours=72.0)) | {"commit": "cafe"}
+    assert not list(reasons(kept, Share(hours=72.0), "cafe"))
+    assert not list(reasons(kept | {"share": "ci"}, SHARE, "cafe"))
+    for found, share, here in (
+        ({}, SHARE, "cafe"),
+        (kept | {"passed": False}, SHARE, "cafe"),
+        (kept, SHARE, "beef"),
+        (kept | {"commit": "cafe-dirty"}, SHARE, "cafe-dirty"),
+        (kept | {"share": "ci"}, Share(hours=72.0), "cafe"),
+    ):
+        assert list(reasons(found, share, here)), (found, share, here)
+    told = [sentence.split()[0] for sentence in not_shown(ROWS, SHARE, "cafe", tmp_path)]
+    assert told == [row for row, each in ROWS.items() if each.elsewhere]
+
+
+def test_every_row_names_what_proves_it() -> None:
+    assert all(bool(each.module) is not bool(each.command) for each in ROWS.values())
 
 
 def test_an_entry_says_when_and_of_what_it_is() -> None:

@@ -174,6 +174,7 @@ def set_up(stream: Any = sys.stderr, ring: Ring = RECENT, journal: str = "") -> 
             ring.processor,
             lambda _, method, event: ((method, event), {}),
         ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET),  # whatever was set before
         logger_factory=lambda *_: voice,
         cache_logger_on_first_use=True,
     )

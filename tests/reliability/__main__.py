@@ -7,7 +7,6 @@ the CI's share it is said which are not. However this ends (Ctrl-C, a time that 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib
 import json
 import subprocess
@@ -38,26 +37,22 @@ class Running:
         words += ["--hours", str(arguments.hours), "--part", str(arguments.part)]
         self._log = self._into.with_name(f"reliability-{row}.log")
         with self._log.open("w") as log:
-            self._group = Group(words, ROOT, log)
+            self.group = Group(words, ROOT, log)
 
     def wait(self) -> bool:
         """Wait for its end, tell how it went, and return whether it passed."""
         why = ""
         try:
-            code = self._group.wait(self._end - time.monotonic())
+            code = self.group.wait(self._end - time.monotonic())
             why = "" if code in (0, 1) else f"its process ended with {code}"
         except subprocess.TimeoutExpired:
             why = f"no end after {self._end - self._begun:.0f} s"
-        self._group.end()
+        self.group.end()
         if why:
             put(self._into, self.row, entry((), time.monotonic() - self._begun, self._share, f"{why}; see {self._log}"))
         found = read(self._into)[self.row]
         tell(self.row, found)
         return bool(found["passed"])
-
-    def end(self) -> None:
-        """End it, whatever it does."""
-        self._group.end()
 
 
 def share_of(arguments: argparse.Namespace) -> Share:
@@ -68,17 +63,22 @@ def share_of(arguments: argparse.Namespace) -> Share:
 def run(rows: list[str], arguments: argparse.Namespace) -> bool:
     """Run those of these rows that are proved here, look the others up, and return whether all passed."""
     proved = [row for row in rows if ROWS[row].module]
-    with contextlib.ExitStack() as stack:
+    all_begun: list[Running] = []
 
-        def begun(row: str) -> Running:
-            running = Running(row, arguments)
-            stack.callback(running.end)
-            return running
+    def begun(row: str) -> Running:
+        all_begun.append(Running(row, arguments))
+        return all_begun[-1]
 
+    try:
         beside = [begun(row) for row in proved if ROWS[row].beside]
         passed = [begun(row).wait() for row in proved if not ROWS[row].beside and not ROWS[row].timed]
         passed += [running.wait() for running in beside]  # nobody disturbs what is timed
         passed += [begun(row).wait() for row in proved if ROWS[row].timed]
+    finally:
+        for running in all_begun:
+            running.group.ask_to_end()
+        for running in all_begun:
+            running.group.end()
     elsewhere = list(not_shown(rows, share_of(arguments), commit()))
     sys.stdout.write("".join(f"{sentence}\n" for sentence in elsewhere))
     return all(passed) and not (share_of(arguments).release and elsewhere)

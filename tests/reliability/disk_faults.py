@@ -182,7 +182,7 @@ async def whole_daemon() -> list[Figure]:
         max(heart.machine_p99_s for heart in fared.hearts),
     )  # fmt: skip
     return [
-        Figure("faults_of_the_daemon", len(EVERYTHING)),
+        Figure("faults_of_the_daemon", len(fared.recovery_s), least=len(EVERYTHING)),
         Figure("alarm_max_s", max(fared.alarm_s), most=ALARM_S),
         Figure("recovery_max_s", max(fared.recovery_s), most=RECOVERY_S),
         *worst.figures(),

@@ -3,9 +3,9 @@
     python -m tests.reliability.disk_life MOUNT CALLS
 
 What it is: two runs of a journal one after the other (records of all classes, snapshots of alarms, messages that are delivered, readings
-that are packed), incidents that are opened, replaced and recorded, texts that people save; until the disk has taken so many calls. A mark
-is set when the promise was made to somebody: "acked 17" when the record's future said COMMITTED, "saved NAME" when the call returned.
-"done 17" stands *before* the outbox is told, because from then on the message may be gone.
+that are packed), incidents that are opened, replaced and recorded, texts that people save, the station file that was taken up; until the
+disk has taken so many calls. A mark is set when the promise was made to somebody: "acked 17" when the record's future said COMMITTED,
+"saved NAME" when the call returned. "done 17" stands *before* the outbox is told, because from then on the message may be gone.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from stationd import last_good
 from stationd.core.model import GOOD, PointId, Reading
+from stationd.loading import Texts
 from stationd.outputs.incidents.course import Incident, Settings
 from stationd.outputs.incidents.files import Files, Statistics
 from stationd.outputs.incidents.record import FORMAT, lines
@@ -31,6 +33,7 @@ BURST = 3
 QUICK = JournalSettings(group_s=0.01, history=HistorySettings(frame_s=0.05, pack_seconds_s=0.5, pack_minutes_s=1.0))
 STATE = "state"
 JOURNAL = "journal.sqlite"
+STATION_FILE = Path("/etc/stationd/station.toml")  # its name only; nothing is read there
 BEGIN_UTC_S = 1_770_000_000.0
 
 
@@ -87,6 +90,9 @@ class Life:
         if number % (12 * BURST) == 0:
             save_text(self._state, f"text-{number}", "x" * number)
             self.mark(f"saved text-{number} {number}")
+        if number % (8 * BURST) == 0:
+            last_good.keep(Texts(STATION_FILE, station_text(number).encode(), {}), [self._state])
+            self.mark(f"taken-up {number}")
 
 
 def record_of(journal: Journal, number: int) -> Record:
@@ -100,6 +106,11 @@ def record_of(journal: Journal, number: int) -> Record:
 def incident_of_number(number: int) -> Incident:
     """Return an incident whose file is replaced some times: its verdict carries the number."""
     return Incident(f"F-2026-02-02-{number // 60 + 1}", BEGIN_UTC_S, True, ({"kind": "cable-cut", "at": "", "number": number},))
+
+
+def station_text(number: int) -> str:
+    """Return a station file that carries the number; longer than a sector and than a page."""
+    return f"# {number}\n" + f"# {number:08}\n" * 700
 
 
 def lines_of(number: int) -> Iterator[bytes]:

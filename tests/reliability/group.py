@@ -49,12 +49,16 @@ class Group:
         """Wait for its end. subprocess.TimeoutExpired."""
         return self._process.wait(max(0.0, seconds))
 
-    def end(self) -> None:
-        """End it if it still runs, and take away what is left of it. Nothing happens the second time."""
+    def ask_to_end(self) -> None:
+        """Send SIGTERM, so that several groups end at the same time."""
         if self._process.poll() is None:
             self._process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(GRACE_S)
+
+    def end(self) -> None:
+        """End it if it still runs, and take away what is left of it. Nothing happens the second time."""
+        self.ask_to_end()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(GRACE_S)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()

@@ -23,11 +23,12 @@ from pathlib import Path
 
 from hil.disk import Disk
 from hil.lossyfs import Step, repeat
+from stationd import last_good
 from stationd.outputs.incidents.course import Settings
 from stationd.outputs.incidents.files import DAMAGED, Files, Statistics
 from stationd.outputs.incidents.record import read_head
 from stationd.outputs.journal import Journal, Query
-from tests.reliability.disk_life import ALARMS, JOURNAL, QUICK, STATE
+from tests.reliability.disk_life import ALARMS, JOURNAL, QUICK, STATE, station_text
 from tests.reliability.figures import Figure, Share
 from tests.reliability.mounted import IN_MEMORY, lossy
 
@@ -46,6 +47,7 @@ class Promised:
     incidents: dict[str, int] = field(default_factory=dict)
     recorded: dict[str, int] = field(default_factory=dict)
     saved: dict[str, int] = field(default_factory=dict)
+    taken_up: int = -1
 
     def hear(self, words: str) -> None:
         """Take a mark."""
@@ -60,13 +62,16 @@ class Promised:
                 self.recorded[name] = int(number)
             case ["saved", name, size]:
                 self.saved[name] = int(size)
+            case ["taken-up", number]:
+                self.taken_up = int(number)
 
 
 @dataclass(slots=True)
 class Tally:
-    """What was found over many cuts. `wrong` are sentences, the first few."""
+    """What was found over many cuts. `wrong` are sentences, the first few; `equal` disks are those of the cut before: not looked at."""
 
     cases: int = 0
+    equal: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
 
@@ -79,6 +84,7 @@ class Tally:
     def add(self, other: Tally) -> None:
         """Take another one in."""
         self.cases += other.cases
+        self.equal += other.equal
         self.counts += other.counts
         self.wrong += other.wrong
 
@@ -86,16 +92,21 @@ class Tally:
 def prove(share: Share) -> Iterator[Figure]:
     """Give the figures of R2's half without a machine that is switched off."""
     whole, calls = Tally(), share.of(CALLS, CALLS)
-    steps = 0
+    steps = taken_up = 0
     for seed in range(share.of(1, 20)):
         trace = played(calls)
         steps += len(changes(trace))
+        taken_up += sum(step[0] == "mark" and str(step[1]).startswith("taken-up") for step in trace)
         with ProcessPoolExecutor(PROCESSES) as pool:
             for tally in pool.map(partial(examined, trace, seed), range(PROCESSES)):
                 whole.add(tally)
     sys.stdout.write("\n".join(whole.wrong) + "\n")
     yield Figure("calls", steps, least=calls)
-    yield Figure("cases", whole.cases, least=2 * calls)
+    yield Figure("cases", whole.cases, least=calls)
+    yield Figure("disks_equal_to_the_one_before", whole.equal)
+    yield Figure("cuts", whole.cases + whole.equal, least=2 * calls)
+    yield Figure("station_files_taken_up", taken_up, least=1)
+    yield Figure("qemu_cuts", 0)  # no machine is switched off here
     for what in ("lost", "letters_changed", "doubled", "set_aside", "torn_files", "chain_broken"):
         yield Figure(what, whole.counts[what], most=0)
 
@@ -130,13 +141,14 @@ def examined(trace: list[Step], seed: int, part: int) -> Tally:
             if number % PROCESSES != part:
                 continue
             for rng in (None, random.Random(seed << 32 | number)):
-                tally.cases += 1
                 after = disk.cut(rng)
                 if rng is None:
                     look = (list(after.tree()), repr(promised))
                     if look == seen:  # nothing was synced and promised since the last one
+                        tally.equal += 1
                         continue
                     seen = look
+                tally.cases += 1
                 where = f"after call {number} {step[0]} {'by chance' if rng else 'strictly'}"
                 started_from(after, Path(name, "disk"), promised, tally, where)
     return tally
@@ -167,10 +179,14 @@ async def check(state: Path, promised: Promised, tally: Tally, where: str) -> No
         return
     await check_journal(state, promised, tally, where)
     check_files(state, promised, tally, where)
+    check_station_file(state, promised, tally, where)
 
 
-async def check_journal(state: Path, promised: Promised, tally: Tally, where: str) -> None:
-    """Every acknowledged record once, its alarm's newest snapshot, its message unless it was delivered, the chain of the audit."""
+async def check_journal(state: Path, promised: Promised, tally: Tally, where: str) -> int:
+    """Every acknowledged record once, its alarm's newest snapshot, its message unless it was delivered, the chain of the audit.
+
+    Returns the number of the next record.
+    """
     journal = Journal.open(state / JOURNAL, AT_REST, station="aktau")
     try:
         restored = await journal.start(timeout_s=10.0)
@@ -191,6 +207,7 @@ async def check_journal(state: Path, promised: Promised, tally: Tally, where: st
         await check_messages(journal, highest, promised, tally, where)
     finally:
         await journal.close(5.0)
+    return highest + 1
 
 
 async def check_messages(journal: Journal, highest: int, promised: Promised, tally: Tally, where: str) -> None:
@@ -225,3 +242,21 @@ def check_files(state: Path, promised: Promised, tally: Tally, where: str) -> No
                 tally.note("lost", f"{where}: {what} {name} shows {kept.get(name)}, {number} was written")
     for name in promised.saved.keys() - texts.keys():
         tally.note("lost", f"{where}: the text {name}")
+
+
+def check_station_file(state: Path, promised: Promised, tally: Tally, where: str) -> None:
+    """The station file that was taken up: the promised one or a newer one, and whole."""
+    file = state / last_good.COPY
+    number = -1
+    if file.exists():
+        try:
+            text = str(json.loads(file.read_bytes())["station"])
+            number = int(text.partition("\n")[0].removeprefix("# "))
+            whole = text == station_text(number)
+        except (ValueError, KeyError):
+            whole = False
+        if not whole:
+            tally.note("torn_files", f"{where}: {file.name}")
+            return
+    if number < promised.taken_up:
+        tally.note("lost", f"{where}: the station file {promised.taken_up} was taken up, {number} is there")

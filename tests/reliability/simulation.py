@@ -37,7 +37,7 @@ from stationd.sim.meters import quiet
 from stationd.surroundings import Surroundings
 from tests import virtual_time
 from tests.memory_rig import MemoryRig
-from tests.reliability.bus_faults import BESIDE, MAKES, SUBJECT, Found, Make, Passage, Spoil, Wire, rig_of, station_text, wires
+from tests.reliability.bus_wires import BESIDE, MAKES, SUBJECT, Found, Make, Passage, Spoil, Wire, rig_of, station_text, wires
 from tests.reliability.figures import Figure, Share
 from tests.two_stations import STATE_BELOW, Computer, WallClock
 

@@ -7,7 +7,8 @@ anything that only one of them has.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -20,12 +21,23 @@ from hil.station import Station
 from hil.verbs import Verbs
 
 
-class RigAtWork:
-    """See hil.rig.Rig. `own` are the features that the plant has; `stack` closes whatever the rig has opened, the voltage last."""
+def no_voltage() -> None:
+    """Switch a simulated rig off: there is nothing to switch."""
 
-    def __init__(self, file: RigFile, house: House, verbs: Verbs, own: Mapping[str, str], stack: contextlib.ExitStack) -> None:
+
+class RigAtWork:
+    """See hil.rig.Rig. `own` are the features that the plant has; `stack` closes whatever the rig has opened, the voltage first.
+
+    `off` takes the voltage away until it is seen to be gone. What is done to the plant stands in the log of faults, with its time.
+    """
+
+    def __init__(
+        self, file: RigFile, house: House, verbs: Verbs, own: Mapping[str, str], stack: contextlib.ExitStack,
+        off: Callable[[], None] = no_voltage,
+    ) -> None:  # fmt: skip
         self.file = file
         self.house = house
+        self.off = off
         self._verbs, self._own, self._stack = verbs, own, stack
 
     @property
@@ -48,37 +60,50 @@ class RigAtWork:
         """The broker."""
         return self.house.broker
 
+    def protocol(self, line: str) -> str:
+        """Return what a line speaks."""
+        return self.house.lines[line]
+
     def power(self, device: str, on: bool) -> float:
         """Switch the mains of a unit."""
-        return self._verbs.do("power", {"device": device, "on": on})
+        return self._done("power", device, {"on": on}, self._verbs.do("power", {"device": device, "on": on}))
 
     def load(self, ohm: float) -> float:
         """Set the resistance of the line."""
-        return self._verbs.do("load", {"ohm": ohm})
+        return self._done("load", "line", {"ohm": ohm}, self._verbs.do("load", {"ohm": ohm}))
 
     def shunt(self, km: float, ohm: float) -> float:
         """Shunt the conductor."""
-        return self._verbs.do("shunt", {"km": km, "ohm": ohm, "port": f"km{km:g}"})
+        return self._done("shunt", f"km {km:g}", {"ohm": ohm}, self._verbs.do("shunt", {"km": km, "ohm": ohm, "port": f"km{km:g}"}))
 
     def cut(self, km: float) -> float:
         """Cut the cable."""
-        return self._verbs.do("cut", {"km": km, "port": f"km{km:g}"})
+        return self._done("cut", f"km {km:g}", {}, self._verbs.do("cut", {"km": km, "port": f"km{km:g}"}))
 
     def repair(self) -> float:
-        """Undo everything."""
-        return self._verbs.do("repair", {})
+        """Undo what was done to the cable, the light and the contacts."""
+        return self._done("repair", "plant", {}, self._verbs.do("repair", {}))
 
     def attenuate(self, port: str, db: float) -> float:
         """Weaken the light at a port."""
-        return self._verbs.attenuate(port, db)
+        return self._done("attenuate", port, {"db": db}, self._verbs.attenuate(port, db))
 
     def contact(self, station: str, which: str, closed: bool) -> float:
         """Close or open a contact."""
-        return self._verbs.contact(station, which, closed)
+        return self._done("contact", f"{station} {which}", {"closed": closed}, self._verbs.contact(station, which, closed))
 
     def feed(self, station: str, current_ma: float) -> float:
         """Set a feed at its panel."""
-        return self._verbs.feed(station, current_ma)
+        return self._done("feed", station, {"current_ma": current_ma}, self._verbs.feed(station, current_ma))
+
+    def contactors(self, on: bool) -> None:
+        """Close or open the contactors of a bench."""
+        self._verbs.contactors(on)
+        self._done("contactors", "bench", {"on": on}, time.monotonic())
+
+    def _done(self, verb: str, where: str, params: Mapping[str, float], done_t: float) -> float:
+        self.house.log.note_act(verb, where, params, done_t)
+        return done_t
 
     def measure(self, meter: str) -> float:
         """Return what a meter of the rig shows."""

@@ -1,6 +1,6 @@
 """The broker between the stations and the world: mosquitto as a process of the rig's own, always on the same port.
 
-What it is: start, kill, pause, and starting again with or without a password that the stations do not have. What it is not: kept: what
+What it is: start, kill, and starting again with or without a password that the stations do not have. What it is not: kept: what
 it retained is gone when it ends, as with a broker whose disk is lost.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import getpass
 import shutil
-import signal
 import socket
 import subprocess
 import time
@@ -62,15 +61,9 @@ class Broker:
     def kill(self) -> None:
         """End it at once."""
         if self._process is not None:
-            self._process.send_signal(signal.SIGCONT)
             self._process.kill()
             self._process.wait()
             self._process = None
-
-    def pause(self, *, on: bool) -> None:
-        """Stop it while its connections stay, or let it go on."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGSTOP if on else signal.SIGCONT)
 
     def _listens(self) -> bool:
         try:

@@ -7,6 +7,7 @@ the rig lacks a feature; `acts=True` is class 4: it moves current, and its failu
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -16,8 +17,9 @@ import pytest
 
 from hil.acts import RigFailed
 from hil.atwork import RigAtWork
-from hil.lock import Busy, Latched
+from hil.lock import Busy, Latched, NoPlace
 from hil.record import Outcome, Record
+from hil.report import beyond_words
 from hil.rig import Missing
 from hil.rigfile import RigFileError
 from hil.run import Run, Wanted, build_folder, junit_properties
@@ -48,20 +50,25 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     option = config.option
     folder = Path(option.hil_report) if option.hil_report else build_folder(option.rig)
-    again = [word for name in ("person", "stationd") if getattr(option, name) for word in (f"--{name}", getattr(option, name))]
+    names = ("person", "stationd", "hours")
+    again = [word for name in names if getattr(option, name) for word in (f"--{name}", str(getattr(option, name)))]
     wanted = Wanted(option.rig, option.seed, option.person, folder.absolute(), option.stationd, tuple(again))
     try:
         run = Run.of(wanted)
-    except (RigFileError, Latched, Busy, RigFailed) as why:
+    except (RigFileError, Latched, Busy, NoPlace, RigFailed) as why:
         raise pytest.UsageError(str(why)) from why
     config.stash[RUN] = run
     option.seconds_of_soak = option.hours * 3600.0
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Write the report and end everything."""
+    """Write the report and end everything. A voltage that may still be on is the last thing that is said."""
     if RUN in config.stash:
-        config.stash[RUN].close()
+        try:
+            config.stash[RUN].close()
+        except RigFailed as why:
+            sys.stderr.write(f"\a\nrig {config.stash[RUN].file.name}: {why}\n")
+            raise SystemExit(3) from why
 
 
 @pytest.fixture(scope="session", name="rig")
@@ -85,12 +92,31 @@ def seed(request: pytest.FixtureRequest) -> int:
 
 
 @pytest.fixture
-def aktau(rig: RigAtWork) -> Iterator[Station]:
+def aktau(rig: RigAtWork, energised: None) -> Iterator[Station]:
     """The station at end a, running and with nothing wrong on the plant, before and after."""
     station = next(each for each in rig.stations.values() if each.section.end == "a")
     made_well(rig)
     yield station
     made_well(rig)
+
+
+@pytest.fixture
+def energised(rig: RigAtWork, request: pytest.FixtureRequest) -> Iterator[None]:
+    """The contactors closed as long as a scenario of class 4 lasts; afterwards the voltage is seen to be gone. Else nothing is touched."""
+    if not acts(request.node) or not rig.file.real:
+        yield
+        return
+    rig.contactors(on=True)
+    try:
+        yield
+    finally:
+        rig.off()
+
+
+def acts(item: pytest.Item) -> bool:
+    """Whether a scenario is of class 4."""
+    marker = item.get_closest_marker("rig")
+    return bool(marker and marker.kwargs.get("acts"))
 
 
 @pytest.fixture
@@ -122,19 +148,23 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         try:
             run.open()
         except RigFailed as why:
-            pytest.exit(f"rig {run.file.name} has failed: {why}", returncode=3)
+            pytest.exit(f"rig {run.file.name} has failed: {why}", returncode=pytest.ExitCode.INTERRUPTED)
     assert run.rig is not None
     if run.broken:
-        pytest.exit(f"rig {run.file.name} has failed: {run.broken}", returncode=3)
+        pytest.exit(f"rig {run.file.name} has failed: {run.broken}", returncode=pytest.ExitCode.INTERRUPTED)
     item.stash[BEGUN] = (time.time(), time.monotonic(), len(run.rig.house.log.entries))
+    if run.lateness is not None:
+        run.lateness.worst_ms()
     item.stash[REPORTS] = {}
     marker = item.get_closest_marker("rig")
     needs = list(marker.kwargs.get("needs", ())) if marker else []
-    needs += ["acts"] if marker and marker.kwargs.get("acts") else []
+    needs += ["acts"] if acts(item) else []
     for feature in needs:
         reason = run.rig.features.get(feature, f"the rig has no feature {feature!r}")
         if reason:
             pytest.skip(f"{feature}: {reason}")
+    if acts(item) and (absent := run.energising(_named(item))):
+        pytest.skip(f"acts: {absent}")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -159,10 +189,12 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     item.stash[REPORTS][report.when] = report
     run = item.config.stash[RUN]
     broken = call.excinfo is not None and call.excinfo.errisinstance(RigFailed)
-    marker = item.get_closest_marker("rig")
-    if report.failed and (broken or (marker and marker.kwargs.get("acts"))):
+    if report.failed and (broken or acts(item)):
         reason = f"{item.nodeid}: {call.excinfo.value if call.excinfo else ''}"[:500]
-        (run.broke if broken else run.failed)(reason)
+        if broken:
+            run.broke(reason)
+        if acts(item):
+            run.energised_failed(reason)
     if report.when == "teardown":
         record = _record(item, run, broken=broken)
         run.records.append(record)
@@ -179,7 +211,7 @@ def _record(item: pytest.Item, run: Run, *, broken: bool) -> Record:
     sheet = item.stash.get(SHEET, None)
     failed = [each for each in reports.values() if each.failed]
     skipped = [each for each in reports.values() if each.skipped]
-    outcome = Outcome.worst(each.outcome for each in sheet.measurements) if sheet else Outcome.PASS
+    outcome = Outcome.worst(each.outcome for each in sheet.measurements if each.outcome is not Outcome.SKIP) if sheet else Outcome.PASS
     detail = ""
     if failed:
         outcome = Outcome.ERROR if broken or "call" not in {each.when for each in failed} else Outcome.FAIL
@@ -191,7 +223,7 @@ def _record(item: pytest.Item, run: Run, *, broken: bool) -> Record:
         name=_named(item).removeprefix("hil/scenarios/"), outcome=outcome, start_utc_s=utc_s, duration_s=time.monotonic() - begun_t,
         measurements=tuple(sheet.measurements) if sheet else (), attachments=tuple(sheet.attachments) if sheet else (),
         faults=tuple(run.rig.house.log.entries[first:]), detail=detail.removeprefix("Skipped: "),
-        replay=run.replay(_named(item)) if failed else "",
+        replay=run.replay(_named(item)) if failed else "", lateness_ms=run.lateness.worst_ms() if run.lateness else None,
     )  # fmt: skip
 
 
@@ -200,13 +232,28 @@ def _named(item: pytest.Item) -> str:
     return item.nodeid if item.nodeid.startswith("hil/") else f"hil/{item.nodeid}"
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A run in which everything was skipped has shown nothing, and does not succeed."""
+    run = session.config.stash.get(RUN, None)
+    if run is not None and run.outcome is Outcome.NOTHING and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
+
+
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Say how it ended, what was skipped and why, and where the report is."""
     if RUN not in config.stash:
         return
     run = config.stash[RUN]
     skipped = [each for each in run.records if each.outcome is Outcome.SKIP]
-    terminalreporter.write_line(f"rig {run.file.name}: {run.outcome.value}, {len(run.records)} scenarios, {len(skipped)} skipped")
+    beyond = [(each, record) for record in run.records for each in record.measurements if each.beyond_usual]
+    left_out = sum(bool(each.left_out) for record in run.records for each in record.measurements)
+    said = f"rig {run.file.name}: {run.outcome.value}, {len(run.records)} scenarios, {len(skipped)} skipped"
+    said += f", {left_out} measurements left out" if left_out else ""
+    terminalreporter.write_line(said + (f", {len(beyond)} BEYOND THE SCENARIOS' OWN LIMITS" if beyond else ""))
+    if run.broken:
+        terminalreporter.write_line(f"  THE RIG HAS FAILED: {run.broken}")
+    for each, record in beyond:
+        terminalreporter.write_line(f"  {record.name}: {beyond_words(each, record)}")
     for record in run.records:
         if record.replay:
             terminalreporter.write_line(f"  play {record.name} again: {record.replay}")

@@ -24,6 +24,7 @@ DIAGNOSTICS = "io.stationd.Diagnostics"
 ANSWER_S = 15.0
 PATIENCE_S = 30.0
 KEEP_ALIVE_S = 1.0
+LEAVE_S = 5.0
 ROLES = ("view", "operate", "power")
 
 
@@ -167,7 +168,11 @@ class Person:
         """End the person's process and connections."""
         self.hang_up()
         self._home.close()
-        self._process.wait(ANSWER_S)
+        try:
+            self._process.wait(LEAVE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
 
 # ---------------------------------------------------------------------- accounts of a rig that has none

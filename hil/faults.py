@@ -65,10 +65,10 @@ class Kind(Enum):
     CLOCK_STEP = "clock.step"
     CLOCK_DRIFT = "clock.drift"
     CLOCK_UNSYNCHRONISED = "clock.unsynchronised"
-    PROCESS_STOP = "process.stop"
+    PROCESS_STOP = "process.stop"  # all of it stands still (SIGSTOP)
     PROCESS_KILL = "process.kill"
-    PROCESS_HANG = "process.hang"
-    POWER_CUT = "power.cut"
+    PROCESS_HANG = "process.hang"  # its loop stands still, its other threads run on (hil.hang)
+    POWER_CUT = "power.cut"  # of the process alone: kill -9, and copies of its files; what was not synced is kept (not so with DISK_LOST)
     DISK_FULL = "disk.full"
     DISK_ERROR = "disk.error"
     DISK_SLOW = "disk.slow"
@@ -117,18 +117,18 @@ PARAMETERS: Mapping[Kind, Mapping[str, Range]] = {
     Kind.RESET_PEER: {"after_s": Range(0.0, 0.0, 3600.0)},
     Kind.SLICER: {"size": Range(1, 1, 4096), "gap_s": Range(0.005, 0.0, 10.0)},
     Kind.LIMIT_DATA: {"size": Range(100, 1, 1e9)},
-    Kind.BROKER_STOP: FOR,
-    Kind.BROKER_BLACK_HOLE: FOR,
+    Kind.BROKER_STOP: {},
+    Kind.BROKER_BLACK_HOLE: {},
     Kind.BROKER_RESET: {},
     Kind.BROKER_SLOW: {"bytes_per_s": Range(2000, 1, 1e9)},
-    Kind.BROKER_BAD_AUTH: FOR,
+    Kind.BROKER_BAD_AUTH: {},
     Kind.BROKER_TAKE_OVER: {"times": Range(1, 1, 1000)},
     Kind.CLOCK_STEP: {"step_s": Range(3600.0, -1e10, 1e10)},
     Kind.CLOCK_DRIFT: {"rate": Range(1.01, 0.1, 10.0)},
     Kind.CLOCK_UNSYNCHRONISED: {},
-    Kind.PROCESS_STOP: FOR,
+    Kind.PROCESS_STOP: {},
     Kind.PROCESS_KILL: {},
-    Kind.PROCESS_HANG: FOR,
+    Kind.PROCESS_HANG: {},
     Kind.POWER_CUT: {},
     Kind.DISK_FULL: {"bytes": Range(0, 0, 1e12)},
     Kind.DISK_ERROR: {"call": Range(1, 1, 1e9)},
@@ -182,7 +182,13 @@ class FaultLog:
 
     def note(self, what: str, fault: Fault, **more: object) -> None:
         """Keep one line."""
-        entry: dict[str, object] = {"t": time.monotonic(), "utc_s": time.time(), "what": what, **fault.document, **more}
+        self._keep({"t": time.monotonic(), "utc_s": time.time(), "what": what, **fault.document, **more})
+
+    def note_act(self, verb: str, where: str, params: Mapping[str, float], done_t: float) -> None:
+        """Keep what was done to the plant: its cable, light, contacts, feeds. It has no seed: nothing of it is left to chance."""
+        self._keep({"t": done_t, "utc_s": time.time(), "what": "done", "kind": f"plant.{verb}", "where": where, "params": dict(params)})
+
+    def _keep(self, entry: dict[str, object]) -> None:
         self.entries.append(entry)
         if self.path is not None:
             with self.path.open("a", encoding="utf-8") as file:

@@ -21,6 +21,7 @@ from hil.broker import MISSING as NO_BROKER
 from hil.broker import Broker, mosquitto
 from hil.door import persons_possible, rig_accounts, write_user_files
 from hil.faults import Fault, FaultLog, Kind, Layer
+from hil.hang import Hanging
 from hil.mqtt import Ear, take_over
 from hil.passage import FaultBox
 from hil.rig import Missing
@@ -49,6 +50,7 @@ class House:
         self._stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
         self._stack.callback(self.box.close)
         try:
+            self.lines = {name: port.protocol for name, port in ports.items()}
             addresses = {name: self._lay(name, port) for name, port in ports.items()}
             self._broker, self._ear = self._open_broker()
             self.stations = self._stations({**addresses, **light}, program, mode)
@@ -57,10 +59,10 @@ class House:
             raise
 
     def close(self) -> None:
-        """End the stations, then everything that they used."""
-        for station in self.stations.values():
-            station.close()
-        self._stack.close()
+        """End the stations, then everything that they used; what does not end keeps nothing else from ending."""
+        with self._stack:
+            for station in self.stations.values():
+                self._stack.callback(station.close)
 
     @property
     def features(self) -> Mapping[str, str]:
@@ -145,9 +147,12 @@ class House:
     def _begin_process(self, fault: Fault) -> Callable[[], int]:
         station = self.stations[fault.where]
         match fault.kind:
-            case Kind.PROCESS_STOP | Kind.PROCESS_HANG:
+            case Kind.PROCESS_STOP:
                 station.signal(signal.SIGSTOP)
                 return lambda: _done(lambda: station.signal(signal.SIGCONT))
+            case Kind.PROCESS_HANG:
+                hanging = _hanging(station)
+                return lambda: _done(hanging.end)
             case Kind.POWER_CUT:
                 station.kill()
                 kept = station.home / f"state-{time.monotonic_ns()}"
@@ -216,6 +221,16 @@ class House:
             made[name] = Station(name, section, home, around)
             made[name].write()
         return made
+
+
+def _hanging(station: Station) -> Hanging:
+    """Let a station's loop hang. Missing where it does not run, or where this machine lets nobody hold a process."""
+    if station.process is None or not station.running:
+        raise Missing(f"{station.name} does not run")
+    try:
+        return Hanging(station.process.pid)
+    except OSError as why:
+        raise Missing(str(why)) from why
 
 
 def _clear_abandoned() -> None:

@@ -24,6 +24,7 @@ import errno
 import json
 import os
 import random
+import signal
 import stat
 import struct
 import sys
@@ -32,6 +33,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 
 from hil.disk import ROOT, Directory, Disk, DiskError
 from hil.fuse import Attributes, Call, Connection, Handler, Request, mount, names, packed_name, unmount
@@ -337,5 +339,10 @@ def serve(place: Path, seed: int = 0) -> None:
         unmount(place)
 
 
+def _ended(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)  # so that it is unmounted
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _ended)
     serve(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0)

@@ -13,7 +13,9 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
+T = TypeVar("T")
 READ_BYTES = 4096
 ANSWER_S = 10.0
 
@@ -30,6 +32,7 @@ class OneThread:
         self._orders: list[Callable[[], None]] = []
         self._lock = threading.Lock()
         self._over = False
+        self.mistakes: list[str] = []
         self._selector.register(self._here, selectors.EVENT_READ, self._woken)
         self._thread = threading.Thread(target=self._run, daemon=True, name="hil-passage")
         self._thread.start()
@@ -51,11 +54,25 @@ class OneThread:
                 raised.append(error)
             done.set()
 
+        if self.mistakes:
+            raise RuntimeError(f"the fault box has failed before: {'; '.join(self.mistakes)}")
         self.soon(carry_out)
         if not done.wait(ANSWER_S):
             raise TimeoutError("the passage's thread does not answer")
         if raised:
             raise raised[0]
+
+    def aside(self, work: Callable[[], T], then: Callable[[T | Exception], None]) -> None:
+        """Do what may take long in a thread of its own, and the rest, with what came of it, in this one."""
+        def carry_out() -> None:
+            try:
+                found: T | Exception = work()
+            except Exception as error:  # noqa: BLE001 - goes to whoever asked
+                found = error
+            with contextlib.suppress(OSError):  # the end came first
+                self.soon(lambda: then(found))
+
+        threading.Thread(target=carry_out, daemon=True, name="hil-passage-aside").start()
 
     def at(self, t: float, work: Callable[[], None]) -> None:
         """Have it done at a time of CLOCK_MONOTONIC; only to be called in the thread."""
@@ -87,13 +104,20 @@ class OneThread:
         with self._lock:
             orders, self._orders = self._orders, []
         for work in orders:
+            self._do(work)
+
+    def _do(self, work: Callable[[], None]) -> None:
+        """Do it; a mistake in it ends neither the thread nor the other ports, and is told to whoever asks next."""
+        try:
             work()
+        except Exception as error:  # noqa: BLE001 - kept for `ask`
+            self.mistakes.append(f"{type(error).__name__}: {error}")
 
     def _run(self) -> None:
         while not self._over:
             wait_s = max(0.0, self._timers[0][0] - time.monotonic()) if self._timers else None
             for key, _ in self._selector.select(wait_s):
                 if key.fd in self._selector.get_map():  # what was served before it may have closed it
-                    key.data()
+                    self._do(key.data)
             while self._timers and self._timers[0][0] <= time.monotonic():
-                heapq.heappop(self._timers)[2]()
+                self._do(heapq.heappop(self._timers)[2])

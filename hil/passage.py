@@ -24,8 +24,11 @@ from hil.rigfile import PortSection
 from hil.spoil import Spoiler, length_of, spoiled
 from hil.stream import Stream, reset
 
-SILENCE_S = 0.012  # ends an answer whose beginning does not tell its length: 3.5 characters at 4800 baud, and the grain of a paced pty
+# Ends an answer whose beginning does not tell its length. An FTDI adapter keeps what it has for up to 16 ms (its latency timer, FTDI
+# AN232B-04), and so long may a gap within an answer be; 3.5 characters at 4800 baud, and the grain of a paced pty, are below that.
+SILENCE_S = 0.025
 READ_BYTES = 4096
+REACH_S = 2.0
 AGAIN_S = 0.2  # how often a port of the plant that went away is looked for
 
 
@@ -168,13 +171,17 @@ class SerialPassage:
         self.clock.at(time.monotonic() + AGAIN_S, self._again)
 
     def _again(self) -> None:
-        if self._over:
-            return
-        try:
-            self._reach()
-        except OSError:
+        if not self._over:
+            self.clock.aside(lambda: opened(self.plant), self._found)
+
+    def _found(self, plant: int | Exception) -> None:
+        if isinstance(plant, Exception):
             self.clock.at(time.monotonic() + AGAIN_S, self._again)
+        elif self._over:
+            os.close(plant)
         else:
+            self._plant = plant
+            self.clock.watch(plant, self._answered)
             self._plug()
 
 
@@ -251,13 +258,16 @@ class TcpPassage:
         assert self._listener is not None
         with contextlib.suppress(BlockingIOError):
             near, _ = self._listener.accept()
-            try:
-                far = socket.create_connection(self.target, 2.0)
-            except OSError:
-                reset(near)
-                return
-            self._streams = [each for each in self._streams if not each.over]
-            self._streams.append(Stream(self.clock, near, far, self._spoil, tuple(self.toxics)))
+            self.clock.aside(lambda: socket.create_connection(self.target, REACH_S), lambda far: self._joined(near, far))
+
+    def _joined(self, near: socket.socket, far: socket.socket | Exception) -> None:
+        if isinstance(far, Exception) or self._listener is None:
+            reset(near)
+            if not isinstance(far, Exception):
+                far.close()
+            return
+        self._streams = [each for each in self._streams if not each.over]
+        self._streams.append(Stream(self.clock, near, far, self._spoil, tuple(self.toxics)))
 
     def _spoil(self, question: bytes, answer: bytes) -> tuple[Sequence[tuple[float, bytes]], bytes]:
         """Return what becomes of the whole answers in what has come, and the rest that is not whole yet."""
@@ -279,7 +289,7 @@ def opened(port: PortSection) -> int:
     """Return a descriptor of a port of the plant, raw and non-blocking. OSError when it is not there."""
     if port.address:
         host, _, number = port.address.partition("://")[2].rpartition(":")
-        link = socket.create_connection((host, int(number)), 2.0)
+        link = socket.create_connection((host, int(number)), REACH_S)
         link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         link.setblocking(False)
         return link.detach()
@@ -338,7 +348,7 @@ class FaultBox:
     def close(self) -> None:
         """Take all away."""
         for passage in self._passages.values():
-            self._clock.ask(passage.close)
+            self._clock.soon(passage.close)
         self._clock.end()
 
     def _add(self, name: str, passage: SerialPassage | TcpPassage) -> str:

@@ -7,8 +7,9 @@ What it is not: a plotting library; a report has a dozen curves, and each is loo
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from html import escape
-from math import floor, log10
+from math import floor, isfinite, log10
 
 from hil.record import Plot, Trace
 
@@ -22,6 +23,7 @@ Span = tuple[float, float]
 
 def svg(plot: Plot) -> str:
     """Return the picture. Without any point it says so."""
+    plot = _drawable(plot)
     points = [point for trace in (*plot.traces, *plot.limits) for point in trace.points]
     if not points:
         return f'<p class="empty">{escape(plot.title)}: nothing was measured</p>'
@@ -36,6 +38,14 @@ def svg(plot: Plot) -> str:
         *_legend(plot),
         "</svg>",
     ])  # fmt: skip
+
+
+def _drawable(plot: Plot) -> Plot:
+    """Leave out the points that have no place: what is not a number cannot be drawn."""
+    def kept(traces: Sequence[Trace]) -> list[Trace]:
+        return [replace(each, points=[(x, y) for x, y in each.points if isfinite(x) and isfinite(y)]) for each in traces]
+
+    return replace(plot, traces=kept(plot.traces), limits=kept(plot.limits))
 
 
 def ticks(low: float, high: float, wanted: int = 6) -> list[float]:

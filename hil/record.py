@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -20,13 +21,19 @@ FORMAT = "stationd-hil-1"
 
 
 class Outcome(Enum):
-    """How something ended. The worst of several is that of the whole, in this order."""
+    """How something ended. The worst of several is that of the whole, in this order; of a whole run see `whole`."""
 
     PASS = "PASS"  # noqa: S105 - a word of the record's format
     SKIP = "SKIP"
     MARGINAL = "MARGINAL"
     FAIL = "FAIL"
+    NOTHING = "NOTHING RAN"  # everything was skipped: nothing is known of the device under test
     ERROR = "ERROR"  # of the rig: nothing is known of the device under test
+
+    @property
+    def word(self) -> str:
+        """The outcome as one word, for a style."""
+        return self.value.replace(" ", "-")
 
     @staticmethod
     def worst(outcomes: Iterable[Outcome]) -> Outcome:
@@ -97,7 +104,11 @@ class Plot:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One measured value (None: it could not be measured), its limits, and the curve that it comes from."""
+    """One measured value (None: it could not be measured), its limits, and the curve that it comes from.
+
+    `usual` are the scenario's own limits where the rig has put others in their place: beyond those it is at best MARGINAL. `left_out` is
+    the reason why this rig does not measure it at all, which is counted and does not fail.
+    """
 
     name: str
     value: float | None
@@ -105,11 +116,21 @@ class Measurement:
     limits: Limits = field(default_factory=Limits)
     dimensions: Sequence[Dimension] = ()
     plot: Plot | None = None
+    usual: Limits | None = None
+    left_out: str = ""
 
     @property
     def outcome(self) -> Outcome:
-        """PASS, MARGINAL or FAIL."""
-        return self.limits.judge(self.value)
+        """PASS, MARGINAL or FAIL; SKIP where it was left out."""
+        if self.left_out:
+            return Outcome.SKIP
+        judged = self.limits.judge(self.value)
+        return Outcome.MARGINAL if judged is Outcome.PASS and self.beyond_usual else judged
+
+    @property
+    def beyond_usual(self) -> bool:
+        """Whether only the rig's own limits let it pass."""
+        return self.usual is not None and self.usual.judge(self.value) is Outcome.FAIL
 
     @property
     def document(self) -> dict[str, Any]:
@@ -127,6 +148,8 @@ class Measurement:
             "outcome": self.outcome.value,
             "marginal": self.outcome is Outcome.MARGINAL,
             "dimensions": [{"name": each.name, "unit": each.unit} for each in self.dimensions],
+            **({"scenario_validators": self.usual.validators} if self.usual else {}),
+            **({"left_out": self.left_out} if self.left_out else {}),
         }
 
 
@@ -159,6 +182,8 @@ class Bench:
     lock_token: str
     person: str  # who was present; empty on a rig without voltage
     load_serial: str
+    overdue: Sequence[str] = ()  # sentences about instruments whose calibration is too old, or unknown
+    trouble: str = ""  # why the rig itself failed, if it did
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,13 +199,22 @@ class Record:
     faults: Sequence[Mapping[str, object]] = ()
     detail: str = ""  # the reason of a skip or a failure
     replay: str = ""  # the one command that plays it again
+    lateness_ms: float | None = None  # by how much this machine overslept at worst meanwhile
+
+
+def whole(records: Sequence[Record], trouble: str = "") -> Outcome:
+    """Return how a run stands: what was skipped does not count, and where nothing else is, nothing ran."""
+    if trouble:
+        return Outcome.ERROR
+    ran = [each.outcome for each in records if each.outcome is not Outcome.SKIP]
+    return Outcome.worst(ran) if ran else Outcome.NOTHING
 
 
 def document(bench: Bench, records: Sequence[Record]) -> dict[str, Any]:
     """Return the whole run as JSON can have it."""
     return {
         "format": FORMAT,
-        "outcome": Outcome.worst(each.outcome for each in records if each.outcome is not Outcome.SKIP).value,
+        "outcome": whole(records, bench.trouble).value,
         "station_id": bench.station_id,
         "dut_id": bench.dut_id,
         "metadata": {
@@ -193,6 +227,8 @@ def document(bench: Bench, records: Sequence[Record]) -> dict[str, Any]:
             "lock_token": bench.lock_token,
             "person": bench.person,
             "load_serial": bench.load_serial,
+            **({"overdue": list(bench.overdue)} if bench.overdue else {}),
+            **({"trouble": bench.trouble} if bench.trouble else {}),
         },
         "skipped": sum(each.outcome is Outcome.SKIP for each in records),
         "phases": [_phase(each) for each in records],
@@ -210,9 +246,25 @@ def _phase(record: Record) -> dict[str, Any]:
         "faults": [dict(each) for each in record.faults],
         "detail": record.detail,
         "replay": record.replay,
+        **({} if record.lateness_ms is None else {"machine_late_ms": round(record.lateness_ms, 1)}),
     }
 
 
 def as_json(bench: Bench, records: Sequence[Record]) -> str:
     """Return the run as text, keys in their order, so that two records can be compared line by line."""
-    return json.dumps(document(bench, records), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(_finite(document(bench, records)), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _finite(value: Any) -> Any:
+    """Return the same as JSON can have it: what is not a number is told in a word, and loses nobody the rest of the record."""
+    match value:
+        case dict():
+            return {str(key): _finite(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_finite(each) for each in value]
+        case float() if not math.isfinite(value):
+            return str(value)
+        case str() | int() | float() | None:
+            return value
+        case _:
+            return str(value)

@@ -1,6 +1,7 @@
 """What a scenario may ask of a rig, whether it is simulated or a bench: the verbs, the features, and the reason where one is missing.
 
-What it is: the protocol that hil.simrig and hil.benchrig fulfil. Verbs return the time of CLOCK_MONOTONIC at which it was certainly done.
+What it is: the protocol that hil.simrig and hil.benchrig fulfil. Verbs return when what they order is done; what they return is the time of
+CLOCK_MONOTONIC from which on it may have been: what is measured from it is never too short.
 What it is not: the device under test; that is `stations`, driven through their public face alone (hil.station).
 """
 
@@ -45,6 +46,12 @@ class Rig(Protocol):
     def broker(self) -> Broker:
         """The broker of the rig. Missing without one."""
 
+    def protocol(self, line: str) -> str:
+        """Return what a line of the rig speaks: modbus-rtu, modbus-tcp, text or frame68. KeyError where there is no such line."""
+
+    def contactors(self, on: bool) -> None:
+        """Close or open the contactors of a bench; a simulation has none."""
+
     def power(self, device: str, on: bool) -> float:
         """Switch the mains of a device."""
 
@@ -58,7 +65,7 @@ class Rig(Protocol):
         """Part the cable: both conductor ends to earth, all light gone."""
 
     def repair(self) -> float:
-        """Undo every shunt, cut, load, attenuation and contact."""
+        """Undo every shunt, cut, attenuation and contact; a load and a feed of a bench are set anew by who needs them."""
 
     def attenuate(self, port: str, db: float) -> float:
         """Weaken the light at a port, such as "a-fp1-rx", by so much in all; 0 takes it away."""

@@ -12,18 +12,35 @@ import hashlib
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from hil.checking import Table, meant
+from hil.sections import (
+    Act,
+    Limit,
+    PortSection,
+    Safety,
+    StationSection,
+    Supply,
+    Way,
+    read_act,
+    read_days,
+    read_limit,
+    read_port,
+    read_safety,
+    read_station,
+)
+
+__all__ = ["RIGS", "VERBS", "Act", "Kind", "Limit", "PortSection", "RigFile", "RigFileError", "Safety", "StationSection", "Supply", "Way",
+           "filled", "find", "load", "parse", "simulated_of"]  # fmt: skip
 
 RIGS = Path(__file__).with_name("rigs")
 PLACE = re.compile(r"@([a-z0-9-]+)@")
 SIMULATION = ("cable", "port", "device", "fault")
-HIGHEST_V, HIGHEST_MA = 1500.0, 2000.0  # no bench of ours has a supply beyond that; a ceiling above it is a slip of the pen
 
 
 class Kind(Enum):
@@ -33,89 +50,12 @@ class Kind(Enum):
     BENCH = "bench"
 
 
-class Way(Enum):
-    """How something of a bench is reached."""
-
-    CONTROL = "control"  # the control port of `stationd sim`
-    MODBUS_COIL = "modbus-coil"  # a relay box, Modbus TCP
-    SCPI = "scpi"  # an instrument behind a TCP port, a line a command
-    HTTP = "http"  # a network power switch
-    LABGRID = "labgrid"  # a driver of the labgrid environment, by its name
-
-
 class RigFileError(Exception):
     """A rig file with mistakes; `problems` has a line for each."""
 
     def __init__(self, problems: tuple[str, ...]) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
-
-
-@dataclass(frozen=True, slots=True)
-class PortSection:
-    """`[hil.port.NAME]`: exactly one of a device file (by id), an address tcp://HOST:PORT, or a resource of labgrid."""
-
-    path: str = ""
-    address: str = ""
-    resource: str = ""
-    speed: int = 9600
-    protocol: str = "text"
-
-
-@dataclass(frozen=True, slots=True)
-class StationSection:
-    """`[hil.station.NAME]`: a device under test. `template` is relative to the rig file's folder."""
-
-    template: Path
-    end: str
-    feed: str  # name of its power feed in the station file
-    pairs: int
-    far: str = ""  # the station at the other end, empty if there is none
-
-
-@dataclass(frozen=True, slots=True)
-class Act:
-    """`[hil.act.VERB]` or `[hil.meter.NAME]`: how one thing of the bench is done or measured.
-
-    `command` is what is sent, with {fields}; `settles_s` how long after the answer it is certainly done; `outputs` coils by their name;
-    `inverted` that a coil that draws opens its contact: without current everything is as in service.
-    """
-
-    way: Way
-    address: str = ""
-    command: str = ""
-    settles_s: float = 0.0
-    scale: float = 1.0
-    outputs: Mapping[str, int] = field(default_factory=dict)
-    inverted: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Safety:
-    """`[hil.safety]`: what a bench with voltage on it must have (V and I above 0 mean that there is such a bench).
-
-    `interlock` reads the loop: True is closed. `off` takes the voltage away whatever stationd does. `supply` reads the limits that are
-    set in the supply itself.
-    """
-
-    voltage_v: float
-    current_ma: float
-    load_serial: str
-    interlock: Act | None = None
-    off: Act | None = None
-    supply_voltage: Act | None = None
-    supply_current: Act | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """`[hil.limit.NAME]`: a rig's own limits of a measurement, instead of those of the scenario."""
-
-    unit: str
-    lo: float | None = None
-    hi: float | None = None
-    marginal_lo: float | None = None
-    marginal_hi: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +82,42 @@ class RigFile:
     program: tuple[str, ...]
     persons: tuple[str, ...]
     simulated: str
+    calibration_days: float = 365.0
 
     @property
     def folder(self) -> Path:
         """Where the file is."""
         return self.path.parent
 
+    @property
+    def real(self) -> bool:
+        """Whether there may be voltage on it: a bench, and not one that a process simulates."""
+        return self.kind is Kind.BENCH and not self.simulated
 
-VERBS = ("power", "load", "shunt", "cut", "repair", "attenuate", "contact", "feed", "truth", "written")
+    @property
+    def fed_ends(self) -> tuple[str, ...]:
+        """The ends of the line that a supply feeds."""
+        return tuple(sorted({each.end for each in self.stations.values() if each.feed}))
+
+    @property
+    def energises(self) -> bool:
+        """Whether scenarios of class 4 can run on it: those need a feed that is set by hand, or at least the way to set one."""
+        return any(name.partition(".")[0] == "feed" for name in self.acts)
+
+    def act(self, verb: str, end: str = "") -> Act | None:
+        """Return how a verb is done at an end: `[hil.act."VERB.END"]` before `[hil.act.VERB]`."""
+        return self.acts.get(f"{verb}.{end}") or self.acts.get(verb)
+
+    def missing(self, verb: str) -> str:
+        """Return what the file lacks for a verb, at any end where it would be needed; empty where it has all."""
+        if verb in self.acts:
+            return ""
+        lacking = [f'"{verb}.{end}"' for end in self.fed_ends if f"{verb}.{end}" not in self.acts]
+        none = len(lacking) == len(self.fed_ends)
+        return f"the rig file has no [hil.act.{verb if none else lacking[0]}]" if lacking or none else ""
+
+
+VERBS = ("power", "load", "shunt", "cut", "repair", "attenuate", "contact", "feed", "written")
 
 
 def find(name: str) -> Path:
@@ -211,14 +179,14 @@ def _rig(hil: Table, path: Path, sha256: str) -> RigFile:
         sha256=sha256,
         kind=Kind(kind) if kind in (each.value for each in Kind) else Kind.SIM,
         title=hil.text("title", path.stem),
-        stations={name: _station(table, path.parent) for name, table in hil.tables("station").items()},
-        ports={name: _port(table) for name, table in hil.tables("port").items()},
-        acts={name: _act(table) for name, table in hil.tables("act").items()},
-        meters={name: _act(table) for name, table in hil.tables("meter").items()},
-        limits={name: _limit(table) for name, table in hil.tables("limit").items()},
+        stations={name: read_station(table, path.parent) for name, table in hil.tables("station").items()},
+        ports={name: read_port(table) for name, table in hil.tables("port").items()},
+        acts={name: read_act(table) for name, table in hil.tables("act").items()},
+        meters={name: read_act(table) for name, table in hil.tables("meter").items()},
+        limits={name: read_limit(table) for name, table in hil.tables("limit").items()},
         light={name: str(source) for name, source in hil.table("light").rest().items()},
-        calibrated=_days(hil.table("calibrated")),
-        safety=_safety(hil.table("safety")) if hil.has("safety") else None,
+        calibrated=read_days(hil.table("calibrated")),
+        safety=read_safety(hil.table("safety")) if hil.has("safety") else None,
         proxied=hil.words("proxied"),
         latches=hil.flag("latches", True),
         labgrid=hil.text("labgrid", ""),
@@ -226,91 +194,8 @@ def _rig(hil: Table, path: Path, sha256: str) -> RigFile:
         program=hil.words("program"),
         persons=hil.words("persons", ("aliya", "nurlan")),
         simulated=hil.text("simulated", ""),
+        calibration_days=hil.number("calibration_days", 365.0, 1.0, 3660.0),
     )
-
-
-def _station(table: Table, folder: Path) -> StationSection:
-    section = StationSection(
-        folder / table.text("template"),
-        table.text("end", known=("a", "b")),
-        table.text("feed", "pfe"),
-        int(table.number("pairs", 1, 0, 64)),
-        table.text("far", ""),
-    )
-    if table.has("template") and not section.template.is_file():
-        table.wrong("template", f"there is no file {section.template}")
-    table.close()
-    return section
-
-
-def _port(table: Table) -> PortSection:
-    section = PortSection(
-        table.text("path", ""),
-        table.text("address", ""),
-        table.text("resource", ""),
-        int(table.number("speed", 9600, 300, 4_000_000)),
-        table.text("protocol", known=("text", "frame68", "modbus-rtu", "modbus-tcp")),
-    )
-    given = [key for key in ("path", "address", "resource") if table.has(key)]
-    if len(given) != 1:
-        table.wrong("", f"needs exactly one of path, address, resource; it has {', '.join(given) or 'none'}")
-    if section.address and not section.address.startswith(("tcp://", "socket://", "@")):
-        table.wrong("address", f"{section.address!r} must begin with tcp:// (Modbus) or socket:// (a line behind a network serial server)")
-    table.close()
-    return section
-
-
-def _act(table: Table) -> Act:
-    way = table.text("way", known=[each.value for each in Way])
-    outputs = {name: int(coil) for name, coil in table.table("outputs").rest().items() if isinstance(coil, int)}
-    act = Act(
-        Way(way) if way in (each.value for each in Way) else Way.CONTROL,
-        table.text("address", ""),
-        table.text("command", ""),
-        table.number("settles_s", 0.0, 0.0, 60.0),
-        table.number("scale", 1.0),
-        outputs,
-        table.flag("inverted", False),
-    )
-    if act.way is not Way.LABGRID and not act.address:
-        table.wrong("address", "is missing; where the instrument or the relay box is")
-    if act.way in (Way.SCPI, Way.HTTP, Way.LABGRID) and not act.command:
-        table.wrong("command", f"is missing; {act.way.value} needs the command or the driver's name")
-    if act.way is Way.MODBUS_COIL and not outputs:
-        table.wrong("outputs", "is missing; for example outputs = { pfe = 0 }")
-    table.close()
-    return act
-
-
-def _limit(table: Table) -> Limit:
-    names = ("lo", "hi", "marginal_lo", "marginal_hi")
-    limit = Limit(table.text("unit"), *(table.optional(name) for name in names))
-    if limit.lo is not None and limit.hi is not None and limit.lo > limit.hi:
-        table.wrong("lo", f"{limit.lo:g} is above hi = {limit.hi:g}")
-    table.close()
-    return limit
-
-
-def _days(table: Table) -> Mapping[str, date]:
-    return {name: table.day(name) for name in table.rest()}
-
-
-def _safety(table: Table) -> Safety:
-    acts = {key: _act(table.table(key)) if table.has(key) else None for key in ("interlock", "off", "supply_voltage", "supply_current")}
-    safety = Safety(
-        table.number("voltage_v", least=0.0, most=HIGHEST_V),
-        table.number("current_ma", least=0.0, most=HIGHEST_MA),
-        table.text("load_serial"),
-        acts["interlock"],
-        acts["off"],
-        acts["supply_voltage"],
-        acts["supply_current"],
-    )
-    for key, act in acts.items():
-        if act is None:
-            table.wrong(key, "is missing; a bench with voltage on it is not used without (ruling: ceilings, interlock, off on any exit)")
-    table.close()
-    return safety
 
 
 def _check(rig: RigFile, raw: Mapping[str, Any], hil: Table) -> None:
@@ -321,7 +206,8 @@ def _check(rig: RigFile, raw: Mapping[str, Any], hil: Table) -> None:
         if name not in known:
             hil.wrong("proxied", f"there is no port {name!r}{meant(name, known)}")
     for verb in rig.acts:
-        if verb not in VERBS:
+        name, _, end = verb.partition(".")
+        if name not in VERBS or end not in ("", "a", "b"):
             hil.wrong(f"act.{verb}", f"unknown{meant(verb, VERBS)}")
     if len(rig.persons) < 2:
         hil.wrong("persons", "needs two; what energises a line is done by two")
@@ -338,3 +224,15 @@ def _check_kind(rig: RigFile, hil: Table) -> None:
         hil.wrong("port", "a simulated rig finds its ports by itself; name them in [port.*]")
     if rig.kind is Kind.BENCH and rig.safety is None:
         hil.wrong("safety", "is missing; a bench has ceilings for voltage and current, an interlock and a way to switch off")
+    if rig.kind is Kind.BENCH and rig.energises:
+        _check_class_4(rig, hil)
+
+
+def _check_class_4(rig: RigFile, hil: Table) -> None:
+    """Note what a bench lacks whose line may be energised: at each end that is fed the limits of its supply and both meters."""
+    for end in rig.fed_ends:
+        if rig.safety is not None and end not in rig.safety.supplies:
+            hil.wrong(f"safety.supply.{end}", "is missing; where a line is energised, the limits set in each supply are read first")
+        for meter in (f"{end}.voltage_v", f"{end}.current_ma"):
+            if meter not in rig.meters:
+                hil.wrong(f'meter."{meter}"', "is missing; where a line is energised, voltage and current of each end are watched")

@@ -1,9 +1,9 @@
 """What keeps people and equipment whole on a bench with voltage on it.
 
-What it is: before anything, the ceilings of the rig file are compared with those set in the supply, the interlock loop must be closed,
-and a person must have typed his name (class 4 of the product's commands, what can kill). While the rig is in use the loop and the meters
-are looked at all the time. The voltage goes off on any way out: at the end, on an error, at exit, on SIGTERM, and when this process is
-killed: a second process of its own session holds a pipe of ours and switches off when it breaks.
+What it is: before anything, the ceilings of the rig file are compared with those set in every supply, and the interlock loop must be
+closed. While the rig is in use the loop and the meters are looked at all the time; what is wrong, and what cannot be seen for STALE_S,
+switches off, until it is off, and ends the run. The voltage goes off on any way out: at the end, on an error, at exit, on SIGTERM, and
+when this process is killed: a second process of its own session holds a pipe of ours and switches off when it breaks.
 What it is not: the protection. That is the hardware of the bench: its contactor, its fuses, the supply's own limits.
 """
 
@@ -11,28 +11,43 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import json
+import math
+import os
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 
 from hil.acts import Hands, RigFailed
-from hil.rigfile import Act, Safety, Way
+from hil.rigfile import Act, Safety
+from hil.switching import DONE, LOOK_S, Will, switched_off
 
-LOOK_S = 0.25
+EVERY_S = 0.25
+STALE_S = 3.0  # two looks of a second each that went wrong, and a moment (assumption: an instrument that is well answers in between)
 PATIENCE_S = 15.0
 ROOT = Path(__file__).resolve().parent.parent
+QUANTITIES = (("voltage_v", "V"), ("current_ma", "mA"))
+
+
+class Unsafe(RigFailed):
+    """Something was seen that must not be; no question of another look."""
 
 
 class Guard:
-    """Guards one bench from `arm` to `off`. `failed` is called once, with the reason, when it had to switch off by itself."""
+    """Guards one bench from `arm` to `off`. `failed` is called once, with the reason, when it had to switch off by itself.
 
-    def __init__(self, safety: Safety, hands: Hands, meters: Mapping[str, Act], labgrid: str, failed: Callable[[str], None]) -> None:
-        self._safety, self._hands, self._meters, self._labgrid, self._failed = safety, hands, meters, labgrid, failed
+    `end` then ends the run; by default this process gets a SIGTERM, which switches off on its way out.
+    """
+
+    def __init__(
+        self, safety: Safety, hands: Hands, meters: Mapping[str, Act], will: Will, failed: Callable[[str], None],
+        end: Callable[[], None] = lambda: os.kill(os.getpid(), signal.SIGTERM),
+    ) -> None:  # fmt: skip
+        self._safety, self._hands, self._meters, self._will, self._failed, self._end = safety, hands, meters, will, failed, end
         self._over = threading.Event()
         self._watch = threading.Thread(target=self._run, daemon=True, name="hil-guard")
         self._deadman: subprocess.Popen[bytes] | None = None
@@ -41,10 +56,9 @@ class Guard:
 
     def arm(self) -> None:
         """Check everything, then guard. RigFailed says what is not as it must be; nothing is switched on here."""
-        self._check_supply()
+        self._check_supplies()
         self._check_now()
-        assert self._safety.off is not None
-        words = [sys.executable, "-m", "hil.deadman", json.dumps(act_document(self._safety.off)), self._labgrid]
+        words = [sys.executable, "-m", "hil.deadman", self._will.text]
         self._deadman = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True, cwd=ROOT)
         assert self._deadman.stdout is not None
         if self._deadman.stdout.readline() != b"ready\n":
@@ -54,79 +68,110 @@ class Guard:
             self._before = signal.signal(signal.SIGTERM, self._terminated)
         self._watch.start()
 
-    def off(self) -> None:
-        """Take the voltage away, and end. RigFailed when it cannot be done; then the other process tries too."""
-        if self._over.is_set() and self._deadman is None:
-            return
-        self._over.set()
-        try:
-            self._switch_off()
-        finally:
-            self._release()
-        atexit.unregister(self.off)
-        if self._before is not None:
-            signal.signal(signal.SIGTERM, self._before)
-            self._before = None
-
-    def _release(self) -> None:
-        """Let the other process go; it switches off once more before it ends, which does no harm."""
-        if self._deadman is not None:
-            assert self._deadman.stdin is not None
-            with contextlib.suppress(OSError):
-                self._deadman.stdin.close()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self._deadman.wait(PATIENCE_S)
-            assert self._deadman.stdout is not None
-            self._deadman.stdout.close()
-            self._deadman = None
-
-    def _switch_off(self) -> None:
-        assert self._safety.off is not None
-        self._hands.do(self._safety.off, "off", {})
-
-    def _terminated(self, number: int, frame: FrameType | None) -> None:
-        self.off()
-        raise SystemExit(128 + number)
-
-    def _check_supply(self) -> None:
-        for name, act, ceiling, unit in (
-            ("voltage", self._safety.supply_voltage, self._safety.voltage_v, "V"),
-            ("current", self._safety.supply_current, self._safety.current_ma, "mA"),
-        ):
-            assert act is not None
-            limit = self._hands.ask(act, f"limit of {name} in the supply")
-            if limit > ceiling:
-                raise RigFailed(f"the supply would go to {limit:g} {unit}, the rig's ceiling is {ceiling:g} {unit}: set its limit first")
-
-    def _check_now(self) -> None:
-        """Raise RigFailed when the loop is open, or more is measured than may be."""
-        assert self._safety.interlock is not None
-        if not self._hands.ask(self._safety.interlock, "interlock loop"):
-            raise RigFailed("the interlock loop of the bench is open")
-        for name, ceiling, unit in (("voltage_v", self._safety.voltage_v, "V"), ("current_ma", self._safety.current_ma, "mA")):
-            for meter, act in self._meters.items():
-                if meter.endswith(name) and (shown := self._hands.ask(act, meter)) > ceiling:
-                    raise RigFailed(f"{meter}: {shown:g} {unit} measured, the rig's ceiling is {ceiling:g} {unit}")
-
-    def _run(self) -> None:
-        while not self._over.wait(LOOK_S):
+    def rest(self) -> None:
+        """Take the voltage away until it is seen to be gone, and go on guarding. RigFailed when it cannot be done in time."""
+        until = time.monotonic() + PATIENCE_S
+        while True:
             try:
-                self._check_now()
-            except RigFailed as found:
-                self.reason = str(found)
-                with contextlib.suppress(RigFailed):
-                    self._switch_off()
-                self._failed(self.reason)
+                switched_off(self._will.off, self._meters, self._hands)
+            except RigFailed:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(EVERY_S)
+            else:
                 return
 
+    def off(self) -> None:
+        """Take the voltage away, and end. RigFailed when it cannot be seen to be gone; then the other process goes on trying."""
+        if self._deadman is None:
+            return
+        seen = False
+        try:
+            self.rest()
+            seen = True
+        finally:
+            self._over.set()
+            self._release(seen)
+            atexit.unregister(self.off)
+            if self._before is not None:
+                signal.signal(signal.SIGTERM, self._before)
+                self._before = None
 
-def act_document(act: Act) -> dict[str, object]:
-    """Return an act for the other process."""
-    return {"way": act.way.value, "address": act.address, "command": act.command, "outputs": dict(act.outputs)}
+    def _release(self, seen: bool) -> None:
+        """Let the other process go: it ends at once where the voltage was seen to be gone, else it tries as long as it takes."""
+        deadman, self._deadman = self._deadman, None
+        if deadman is None:
+            return
+        assert deadman.stdin is not None
+        assert deadman.stdout is not None
+        with contextlib.suppress(OSError):
+            if seen:
+                deadman.stdin.write(DONE)
+            deadman.stdin.close()
+        deadman.stdout.close()
+        if seen:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                deadman.wait(PATIENCE_S)
+
+    def _terminated(self, number: int, frame: FrameType | None) -> None:
+        with contextlib.suppress(RigFailed):  # it is told by whoever ends the run; the other process goes on trying
+            self.off()
+        raise SystemExit(128 + number)
+
+    def _check_supplies(self) -> None:
+        for end, supply in self._safety.supplies.items():
+            for name, act, ceiling, unit in (
+                ("voltage", supply.voltage, self._safety.voltage_v, "V"),
+                ("current", supply.current, self._safety.current_ma, "mA"),
+            ):
+                limit = self._hands.ask(act, f"limit of {name} in the supply of end {end}")
+                if not _within(limit, ceiling):
+                    supply_of = f"the supply of end {end} would go to {limit:g} {unit}"
+                    raise Unsafe(f"{supply_of}, the rig's ceiling is {ceiling:g} {unit}: set its limit first")
+
+    def _check_now(self) -> None:
+        """Raise Unsafe when the loop is open, or more is measured than may be; RigFailed when it cannot be seen."""
+        assert self._safety.interlock is not None
+        if not self._hands.ask(self._safety.interlock, "interlock loop", LOOK_S):
+            raise Unsafe("the interlock loop of the bench is open")
+        for (name, unit), ceiling in zip(QUANTITIES, (self._safety.voltage_v, self._safety.current_ma), strict=True):
+            for meter, act in self._meters.items():
+                if meter.endswith(name) and not _within(shown := self._hands.ask(act, meter, LOOK_S), ceiling):
+                    raise Unsafe(f"{meter}: {shown:g} {unit} measured, the rig's ceiling is {ceiling:g} {unit}")
+
+    def _run(self) -> None:
+        good_t = time.monotonic()
+        while not self._over.wait(EVERY_S):
+            why = self._wrong()
+            if why is None:
+                good_t = time.monotonic()
+            elif isinstance(why, Unsafe) or time.monotonic() - good_t > STALE_S:
+                self._trip(str(why))
+                return
+
+    def _wrong(self) -> Exception | None:
+        """Look; return what is wrong. Whatever it is, a mistake of this very code too, it is not that all is well."""
+        try:
+            self._check_now()
+        except Exception as found:  # noqa: BLE001 - the one who guards must not go
+            return found
+        return None
+
+    def _trip(self, reason: str) -> None:
+        """Switch off, tell, end the run; then switch off again and again until somebody takes over."""
+        self.reason = reason
+        self._try()
+        with contextlib.suppress(Exception):  # a latch that cannot be written must not keep the rest from being done
+            self._failed(reason)
+        self._end()
+        while not self._over.wait(EVERY_S):
+            self._try()
+
+    def _try(self) -> None:
+        with contextlib.suppress(Exception):
+            switched_off(self._will.off, self._meters, self._hands)
 
 
-def act_of(document: Mapping[str, object]) -> Act:
-    """Return the act of such a document."""
-    outputs = document["outputs"]
-    assert isinstance(outputs, dict)
-    return Act(Way(document["way"]), str(document["address"]), str(document["command"]), outputs=outputs)
+def _within(value: float, ceiling: float) -> bool:
+    """Whether a value may be, in either direction; what is no number may not."""
+    return math.isfinite(value) and abs(value) <= ceiling

@@ -28,10 +28,12 @@ class Sheet:
         marginal_lo: float | None = None, marginal_hi: float | None = None, plot: Plot | None = None, dimensions: Sequence[Dimension] = (),
     ) -> Measurement:  # fmt: skip
         """Take a measurement. ValueError where the rig's limits of this name are in another unit, or the name is there twice."""
-        limits = self.limits(name, unit, Limits(lo, hi, marginal_lo, marginal_hi))
+        usual = Limits(lo, hi, marginal_lo, marginal_hi)
+        limits = self.limits(name, unit, usual)
         if any(each.name == name for each in self.measurements):
             raise ValueError(f"{name} is measured twice in one scenario; give the second another name")
-        measured = Measurement(name, value, unit, limits, dimensions or ((plot.x, plot.y) if plot else ()), plot)
+        over = dimensions or ((plot.x, plot.y) if plot else ())
+        measured = Measurement(name, value, unit, limits, over, plot, usual if name in self.own else None)
         self.measurements.append(measured)
         self.tell(name, f"{value} {unit} {measured.outcome.value}")
         return measured
@@ -44,6 +46,11 @@ class Sheet:
         if mine.unit != unit:
             raise ValueError(f"the rig's limits of {name} are in {mine.unit!r}, it is measured in {unit!r}")
         return Limits(mine.lo, mine.hi, mine.marginal_lo, mine.marginal_hi)
+
+    def leave_out(self, name: str, reason: str) -> None:
+        """Say that this rig does not measure something that the scenario would; the report counts it."""
+        self.measurements.append(Measurement(name, None, "", left_out=reason))
+        self.tell(name, f"left out: {reason}")
 
     def attach(self, name: str, data: bytes | str, mimetype: str = "text/plain") -> None:
         """Keep a file with the record."""

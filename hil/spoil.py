@@ -46,6 +46,11 @@ class Spoiler:
         first = self._first.setdefault(self._unnumbered(question), answer)
         if not self._strikes():
             return [(0.0, answer)]
+        pieces = self._struck(question, answer, first)
+        self.struck += pieces != [(0.0, answer)]  # a fault that this answer cannot have has not struck
+        return pieces
+
+    def _struck(self, question: bytes, answer: bytes, first: bytes) -> list[Piece]:
         match self.fault.kind:
             case Kind.DROP:
                 return []
@@ -63,10 +68,7 @@ class Spoiler:
         fault = self.fault
         if self.seen % int(fault.param("every")) or self.struck >= fault.param("times"):
             return False
-        if fault.param("share") < 1.0 and self._chance.random() >= fault.param("share"):
-            return False
-        self.struck += 1
-        return True
+        return fault.param("share") >= 1.0 or self._chance.random() < fault.param("share")
 
     def _changed(self, question: bytes, answer: bytes) -> bytes:
         fault = self.fault

@@ -13,7 +13,8 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+import tomllib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,12 +23,13 @@ from hil.door import AS_ANOTHER_MACHINE, DIAGNOSTICS, Account, Person
 from hil.lossy import LossyDisk
 from hil.page import Page
 from hil.rigfile import StationSection
-from hil.tether import TETHER
+from hil.tether import SHORT_TETHER
 
 READY_S = 40.0  # for a machine that does much else; the daemon itself needs less than 3 s
 STOP_S = 10.0
 LOOK_S = 0.02
 PLACE = re.compile(r"@([a-z]+(?::[a-z0-9-]+)?)@")
+PORT = re.compile(r"@port:([a-z0-9-]+)@")
 
 
 class NotReady(Exception):
@@ -88,6 +90,19 @@ class Station:
         """Whether the process lives."""
         return self.process is not None and self.process.poll() is None
 
+    @property
+    def lines(self) -> Mapping[str, str]:
+        """The lines of its file: the name of each port of the rig that stands in its template, and the bus that it is."""
+        told = tomllib.loads(PORT.sub(lambda found: found[1], self.section.template.read_text(encoding="utf-8")))
+        names = self.around.ports.keys()
+        return {bus["port"]: name for name, bus in told.get("bus", {}).items() if bus.get("port") in names}
+
+    def devices_of(self, lines: Iterable[str]) -> list[str]:
+        """Return the devices on some lines, by the names of the station file."""
+        buses = {self.lines[line] for line in lines}
+        told = tomllib.loads(self.config.read_text(encoding="utf-8"))
+        return [name for name, device in told["device"].items() if device.get("bus") in buses]
+
     def write(self) -> None:
         """Write the station file. KeyError names what the template asks for and the rig does not have."""
         words = {"mqtt": self.around.mqtt, "home": str(self.home), "key": str(self.around.key), "mode": self.around.mode}
@@ -103,7 +118,7 @@ class Station:
             words = [*AS_ANOTHER_MACHINE, *map(str, self.around.user_files), *words]
         with self.log.open("ab") as said:
             around, cwd = {**os.environ, **self.environment}, self.around.cwd
-            self.process = subprocess.Popen([*TETHER, *words], stdout=said, stderr=said, cwd=cwd, env=around, start_new_session=True)
+            self.process = subprocess.Popen([*SHORT_TETHER, *words], stdout=said, stderr=said, cwd=cwd, env=around, start_new_session=True)
 
     def wait_ready(self, patience_s: float = READY_S, *, alone: bool = True) -> float:
         """Wait until every device answers and the feed, if it has one, has a current; return how long that took.
@@ -159,9 +174,20 @@ class Station:
 
     def version(self) -> str:
         """Return what the daemon calls itself."""
-        words = [*self.around.program, "version"]
+        words = [*(self.program or self.around.program), "version"]
         found = subprocess.run(words, capture_output=True, text=True, timeout=READY_S, cwd=self.around.cwd, check=True)
         return found.stdout.strip().removeprefix("stationd").strip()
+
+    def interpreter(self) -> tuple[str, ...]:
+        """Return the interpreter that runs the program under test: that of `python -m stationd`, or of a script's first line; else none."""
+        words = self.around.program
+        if "-m" in words:
+            return words[: words.index("-m")]
+        with contextlib.suppress(OSError), Path(words[0]).open("rb") as file:
+            first = file.readline(256)
+            if first.startswith(b"#!"):
+                return tuple(first[2:].decode(errors="replace").split())
+        return ()
 
     def points(self) -> Sequence[Mapping[str, Any]]:
         """Return every point that it reads, as io.stationd.Diagnostics lists them."""
@@ -195,10 +221,11 @@ class Station:
 
     def close(self) -> None:
         """End it, and let everybody go."""
-        self.stop()
-        for each in self._people.values():
-            each.leave()
-        self._people.clear()
+        with contextlib.ExitStack() as ending:
+            for each in self._people.values():
+                ending.callback(each.leave)
+            ending.callback(self._people.clear)
+            ending.callback(self.stop)
 
     def _hang_up(self) -> None:
         for each in self._people.values():

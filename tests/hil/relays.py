@@ -15,6 +15,7 @@ class RelayBox:
         self.coils: dict[int, bool] = {}
         self.inputs: dict[int, bool] = {}
         self.orders: list[tuple[int, bool]] = []
+        self.dead: set[int] = set()  # coils that are answered with an empty body and do not move
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.settimeout(0.05)
         self._over = threading.Event()
@@ -50,6 +51,10 @@ class RelayBox:
         function, address, value = struct.unpack(">BHH", pdu)
         if function == 2:
             return bytes([2, 1, self.inputs.get(address, False)])
+        if function == 1:
+            return bytes([1, 1, self.coils.get(address, False)])
+        if address in self.dead:
+            return b""
         with self._switched:
             self.coils[address] = value == 0xFF00
             self.orders.append((address, self.coils[address]))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hil.lock import Busy, Latched, Rack, labgrid_place
+from hil.lock import MODE, Busy, Latched, NoPlace, Rack, labgrid_place, usual_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -95,3 +95,38 @@ def test_a_run_on_a_latched_rig_does_not_begin(tmp_path: Path) -> None:
     assert said.returncode == pytest.ExitCode.USAGE_ERROR
     assert "somebody smelt smoke" in said.stderr
     assert "python -m hil.lock clear sim" in said.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root makes the folder of the machine")
+def test_latches_of_a_bench_lie_where_a_reboot_does_not_reach_and_everybody_may_put_one(tmp_path: Path) -> None:
+    folder = usual_folder(real=True, machine=tmp_path / "stationd-hil")
+    assert folder.stat().st_mode & MODE == MODE
+    assert usual_folder(real=False) != folder
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user needs root")
+def test_without_such_a_folder_an_ordinary_user_is_told_what_to_type() -> None:
+    script = "import os, sys; from pathlib import Path; from hil.lock import usual_folder; os.setuid(65534); "
+    script += "usual_folder(real=True, machine=Path('/nowhere/stationd-hil'))"
+    around = {name: value for name, value in os.environ.items() if name != "STATIOND_HIL_LOCKS"}
+    said = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=around, capture_output=True, text=True, timeout=60)
+    assert NoPlace.__name__ in said.stderr
+    assert "install -d -m 1777" in said.stderr
+
+
+def test_what_was_under_way_when_a_run_was_killed_latches_and_what_ended_well_does_not(rack: Rack) -> None:
+    rack.under_way("lima", "class 4, ramp,", "f00d")
+    rack.well_over("lima", "another run")
+    with pytest.raises(Latched, match="class 4, ramp, was under way and never ended"):
+        rack.check("lima")
+    rack.well_over("lima", "f00d")
+    rack.check("lima")
+
+
+def test_a_failure_takes_the_place_of_what_was_under_way_and_stays(rack: Rack) -> None:
+    rack.under_way("lima", "class 4", "f00d")
+    rack.latch("lima", "the interlock loop of the bench is open", "f00d")
+    rack.under_way("lima", "class 4", "f00d")
+    rack.well_over("lima", "f00d")
+    with pytest.raises(Latched, match="interlock loop"):
+        rack.check("lima")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from hil.record import (
     as_json,
     document,
 )
+from hil.report import page
 from hil.rigfile import Limit
 from hil.sheet import Sheet
 
@@ -55,7 +57,42 @@ def test_the_format_of_a_record_stands_still() -> None:
 def test_the_whole_is_as_its_worst_part_and_a_skip_is_none() -> None:
     assert document(BENCH, RECORDS)["outcome"] == "FAIL"
     assert document(BENCH, RECORDS[:2])["outcome"] == "MARGINAL"
-    assert document(BENCH, RECORDS[1:2])["outcome"] == "PASS"
+    assert document(BENCH, RECORDS[1:2])["outcome"] == "NOTHING RAN"
+    assert document(replace(BENCH, trouble="the loop is open"), RECORDS[:2])["outcome"] == "ERROR"
+
+
+def test_what_is_no_number_loses_nobody_the_rest_of_the_record() -> None:
+    plot = Plot("p", Dimension("x", "s"), Dimension("y", "V"), [Trace("t", [(0.0, float("nan")), (1.0, 2.0)])])
+    broken = Record("one", Outcome.FAIL, 0.0, 1.0, (Measurement("m", float("nan"), "V", plot=plot),), faults=({"t": float("inf")},))
+    (phase,) = json.loads(as_json(BENCH, [broken]))["phases"]
+    assert (phase["measurements"]["m"]["measured_value"], phase["measurements"]["m"]["outcome"]) == ("nan", "FAIL")
+    assert "polyline" in page(BENCH, [broken], 0.0)
+
+
+def test_a_value_that_only_the_limits_of_the_rig_let_pass_is_marginal_and_told_first() -> None:
+    sheet = Sheet({"ready": Limit("s", 0.0, 35.0)}, lambda name, text: None)
+    sheet("ready", 20.0, "s", lo=0.0, hi=15.0)
+    (measured,) = sheet.measurements
+    assert (measured.outcome, measured.beyond_usual) == (Outcome.MARGINAL, True)
+    shown = page(BENCH, [Record("one", Outcome.MARGINAL, 0.0, 1.0, (measured,), lateness_ms=412.0)], 0.0)
+    told = "ready is 20 s, beyond the scenario&#x27;s own limit (0 &lt;= x &lt;= 15) and within this rig&#x27;s"
+    assert told + "; this machine was late by up to 412 ms meanwhile" in shown
+    assert shown.index(told) < shown.index("<table>")
+
+
+def test_what_a_rig_does_not_measure_is_left_out_with_its_reason_and_fails_nothing() -> None:
+    sheet = Sheet({}, lambda name, text: None)
+    sheet.leave_out("commands_sent", "no witness")
+    assert sheet.failures == []
+    shown = page(BENCH, [Record("one", Outcome.PASS, 0.0, 1.0, tuple(sheet.measurements))], 0.0)
+    assert "Left out: 1" in shown
+    assert "no witness" in shown
+
+
+def test_overdue_instruments_and_a_rig_that_failed_stand_before_everything_else() -> None:
+    shown = page(replace(BENCH, overdue=("meter: calibrated on 2020-01-01",), trouble="no voltage seen to be gone"), RECORDS, 0.0)
+    assert shown.index("The rig itself has failed: no voltage seen to be gone") < shown.index("<table>")
+    assert shown.index("Calibration: meter: calibrated on 2020-01-01") < shown.index("<table>")
     assert document(BENCH, RECORDS)["skipped"] == 1
 
 

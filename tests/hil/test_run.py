@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shlex
 import subprocess
 import sys
+import tty
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from hil.acts import RigFailed
+from hil.benchrig import features_of
+from hil.calibration import overdue_of
 from hil.labgrid_parts import located
+from hil.presence import WORD_S, Presence
 from hil.rigfile import RIGS, PortSection, load
-from hil.run import Run, Wanted, program_of
+from hil.run import UPGRADE, Run, Wanted, program_of, versions
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,7 +35,7 @@ def test_one_command_plays_a_scenario_again_with_its_rig_seed_and_words() -> Non
     run = Run(Wanted("rack", 7, "A. Bekov", Path("/tmp"), "", ("--person", "A. Bekov")), load(RIGS / "rack.toml"))
     command = run.replay("hil/scenarios/test_broker.py::test_x[broker.stop]")
     assert shlex.split(command) == [
-        "python", "-m", "pytest", "hil/scenarios/test_broker.py::test_x[broker.stop]",
+        sys.executable, "-m", "pytest", "hil/scenarios/test_broker.py::test_x[broker.stop]",
         "--rig", "rack", "--seed", "7", "--person", "A. Bekov",
     ]  # fmt: skip
 
@@ -54,3 +62,75 @@ def test_a_rig_that_there_is_not_ends_the_run_before_it_begins(rig: str, said: s
     found = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=100)
     assert found.returncode == pytest.ExitCode.USAGE_ERROR
     assert said in found.stderr
+
+
+def test_a_replay_names_the_other_program_of_an_upgrade(tmp_path: Path) -> None:
+    script = "from pathlib import Path; from hil.rigfile import RIGS, load; from hil.run import Run, Wanted; "
+    script += "print(Run(Wanted('rack', 7, '', Path('/tmp'), ''), load(RIGS / 'rack.toml')).replay('x'))"
+    around = {**os.environ, UPGRADE: "/opt/new stationd"}
+    said = subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=around, capture_output=True, text=True, timeout=60, check=True)
+    assert shlex.split(said.stdout)[:2] == ["env", f"{UPGRADE}=/opt/new stationd"]
+
+
+def test_stations_of_several_versions_are_told_each() -> None:
+    assert versions({"aktau": "0.1.0", "siyazan": "0.1.0"}) == "0.1.0"
+    assert versions({"aktau": "0.1.0", "siyazan": "0.2.0"}) == "aktau 0.1.0, siyazan 0.2.0"
+
+
+@pytest.mark.parametrize("name", ["rack", "two-stations"])
+def test_the_shipped_benches_have_all_that_the_scenarios_of_class_4_need(name: str) -> None:
+    own = features_of(load(RIGS / f"{name}.toml"), Presence("A. Bekov", asked=True))
+    for needed in ("feed", "repair", "power", "meter:a.current_ma", "meter:a.voltage_v", "attenuate", "contact", "shunt"):
+        assert own[needed] == "", needed
+
+
+def test_nobody_energises_a_real_bench_whose_instruments_are_overdue() -> None:
+    file = load(RIGS / "rack.toml")
+    assert overdue_of(file, date(2026, 6, 1)) == []
+    (said,) = overdue_of(file, date(2026, 12, 1))
+    assert "attenuator: calibrated on 2025-11-03, 393 days ago; 365 are allowed" in said
+    old = replace(file, calibrated={"attenuator": date(2001, 1, 1)})
+    assert "attenuator: calibrated on 2001-01-01" in features_of(old, Presence("A. Bekov", asked=True))["acts"]
+    assert "names no instrument" in features_of(replace(file, calibrated={}), Presence("A. Bekov", asked=True))["acts"]
+
+
+def test_a_port_that_is_not_there_is_a_rig_that_failed_and_not_a_pass(tmp_path: Path) -> None:
+    rig = tmp_path / "rig.toml"
+    rig.write_text((RIGS / "sim.toml").read_text().replace("../stations", str(RIGS.parent / "stations")))
+    report = tmp_path / "report"
+    words = [sys.executable, "-m", "pytest", "-q", "hil", "--rig", str(rig), "--stationd", "/nowhere/stationd", "--hil-report", str(report)]
+    said = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=100)
+    assert said.returncode == pytest.ExitCode.INTERRUPTED
+    assert "rig rig: ERROR" in said.stdout
+    assert json.loads((report / "record.json").read_text())["outcome"] == "ERROR"
+
+
+def typed(presence: Presence, *lines: bytes, patience_s: float = 5.0) -> str:
+    """Confirm at a terminal where somebody types these lines."""
+    ours, theirs = os.openpty()
+    tty.setraw(theirs)
+    presence.terminal = os.ttyname(theirs)
+    os.write(ours, b"".join(lines))
+    try:
+        return presence.confirm("rack", "ramp", patience_s)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def test_who_is_present_says_so_at_the_terminal_and_again_when_his_word_is_old() -> None:
+    now = [1000.0]
+    presence = Presence("A. Bekov", asked=True, now=lambda: now[0])
+    assert "did not confirm" in typed(presence, patience_s=0.05)
+    assert "somebody typed 'yes'" in typed(presence, b"yes\n")
+    assert typed(presence, b"A. Bekov\n") == ""
+    now[0] += WORD_S - 1.0
+    assert typed(presence, patience_s=0.05) == ""
+    now[0] += 2.0
+    assert "did not confirm" in typed(presence, patience_s=0.05)
+
+
+def test_without_a_terminal_nobody_is_present_and_simulated_equipment_asks_nobody(tmp_path: Path) -> None:
+    assert "there is no terminal" in Presence("A. Bekov", asked=True, terminal=str(tmp_path / "none")).confirm("rack", "ramp")
+    assert Presence("A. Bekov", asked=False, terminal=str(tmp_path / "none")).confirm("bench-sim", "ramp") == ""
+    assert "nobody is named" in Presence("", asked=False).confirm("bench-sim", "ramp")

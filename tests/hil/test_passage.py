@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hil.faults import Fault, FaultError, Kind
+from hil.one_thread import OneThread
 from hil.passage import FaultBox, opened
 from hil.rigfile import PortSection
 from hil.spoil import crc16
@@ -273,3 +274,32 @@ def test_a_plant_that_is_not_there_resets_whoever_connects(box: FaultBox) -> Non
         port = nobody.getsockname()[1]
     with contextlib.suppress(ConnectionResetError), connect(box.lay_tcp("io", port, "tcp")) as link:
         assert link.recv(1) == b""
+
+
+def test_a_mistake_in_the_thread_of_the_box_ends_nothing_and_is_told_to_whoever_asks_next() -> None:
+    thread = OneThread()
+    wrong = dict[str, Callable[[], None]]()
+    thread.soon(lambda: wrong["nobody"]())
+    done = threading.Event()
+    thread.soon(done.set)
+    assert done.wait(5.0)
+    with pytest.raises(RuntimeError, match="KeyError: 'nobody'"):
+        thread.ask(lambda: None)
+    thread.end()
+
+
+def test_what_takes_long_keeps_no_other_port_waiting() -> None:
+    thread, go, found = OneThread(), threading.Event(), list[object]()
+    came = threading.Event()
+
+    def take(what: bool | Exception) -> None:
+        found.append(what)
+        came.set()
+
+    thread.soon(lambda: thread.aside(lambda: go.wait(5.0), take))
+    thread.ask(lambda: None)
+    assert found == []
+    go.set()
+    assert came.wait(5.0)
+    assert found == [True]
+    thread.end()

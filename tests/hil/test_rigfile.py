@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -98,3 +99,22 @@ def test_acts_are_read_as_they_stand_there() -> None:
     assert (shunt.way, shunt.outputs["km50"], shunt.settles_s) == (Way.MODBUS_COIL, 0, 0.02)
     assert contact.inverted
     assert rig.meters["a.current_ma"].scale == 1000.0
+
+
+def test_a_bench_whose_line_may_be_energised_has_limits_and_meters_at_every_end_that_is_fed() -> None:
+    raw = rack()
+    del raw["hil"]["safety"]["supply"]
+    del raw["hil"]["meter"]
+    told = mistakes(raw)
+    for sentence in ("safety.supply.a: is missing", 'meter."a.voltage_v": is missing', 'meter."a.current_ma": is missing'):
+        assert sentence in told
+    del raw["hil"]["act"]["feed"]
+    assert not parse(raw, RIGS / "rack.toml").energises
+
+
+def test_a_verb_of_one_end_is_missing_at_the_other_and_that_is_said() -> None:
+    rig = load(RIGS / "two-stations.toml")
+    assert rig.missing("feed") == ""
+    half = replace(rig, acts={name: act for name, act in rig.acts.items() if name != "feed.b"})
+    assert 'no [hil.act."feed.b"]' in half.missing("feed")
+    assert rig.missing("load") == "the rig file has no [hil.act.load]"

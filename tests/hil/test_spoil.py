@@ -110,3 +110,10 @@ def test_times_and_every_count_answers() -> None:
 )  # fmt: skip
 def test_the_end_of_an_answer_is_known_by_its_beginning_or_by_a_silence(protocol: str, data: bytes, length: int | None) -> None:
     assert length_of(protocol, data) == length
+
+
+@pytest.mark.parametrize(("kind", "protocol"), [(Kind.WRONG_ID, "modbus-rtu"), (Kind.EXCEPTION, "text"), (Kind.SHORT, "text")])
+def test_a_fault_that_an_answer_cannot_have_has_not_struck(kind: Kind, protocol: str) -> None:
+    spoiler = Spoiler(Fault(kind, "pfe"), protocol)
+    assert spoiler.pieces(QUESTION, ANSWER) == [(0.0, ANSWER)]
+    assert (spoiler.seen, spoiler.struck) == (1, 0)

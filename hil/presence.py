@@ -29,10 +29,10 @@ class Presence:
 
     def confirm(self, rig: str, what: str, answer_s: float = ANSWER_S) -> str:
         """Return why nobody is present, empty where somebody is. He is asked when his word is older than WORD_S, or was never given."""
-        if not self.person:
-            return "nobody is named as present (--person NAME)"
         if not self.asked or (self._said_t is not None and self.now() - self._said_t < WORD_S):
             return ""
+        if not self.person:
+            return "nobody is named as present (--person NAME)"
         try:
             descriptor = os.open(self.terminal, os.O_RDWR | os.O_NOCTTY)
         except OSError as error:

@@ -17,12 +17,15 @@ import pytest
 from hil import alarms
 from hil.door import Refused
 from hil.mqtt import Message
+from hil.page import Page
 from hil.rig import Rig
 from hil.sheet import Sheet
 from hil.station import Station
 
 PATIENCE_S = 20.0
 GONE_S = 40.0  # an alarm of a limit goes 10 s after its condition; readings of amplifiers come every few seconds
+SAMPLES = 300
+PERIOD_S = 1.0  # of a power feed that is read slowest
 READ_S = 1.2  # longer than a period of a power feed and its exchange
 NOT_OFFERED = "not-offered"  # what a station says of a point that this unit, of several of its kind, does not have
 STEP_DB = 1.0  # so near to its limit a level of light is set: dark current and noise of the tap are below that
@@ -108,14 +111,37 @@ def _trip(rig: Rig, station: Station, measure: Sheet, limit: Limit, nominal_ma: 
     key, at_ma = f"{station.section.feed}/{limit.key}", limit.share * nominal_ma
     away = 1.0 if limit.share > 1.0 else -1.0
     _all_feeds(rig, _wanted(rig, station, at_ma - 1.5 * away))
-    time.sleep(limit.delay_s + READ_S)
-    early = key in alarms.up(station)
+    early = _read_for(station, limit.delay_s + READ_S, key)
     _all_feeds(rig, _wanted(rig, station, at_ma + 1.5 * away))
     waited_s = alarms.wait_up(station, key, PATIENCE_S)
     shown_ma = rig.measure(f"{station.section.end}.current_ma")
     measure(f"{limit.key.lower()}_early", float(early), "", hi=0.0)
     measure(f"{limit.key.lower()}_at", shown_ma, "mA", lo=at_ma - 3.0, hi=at_ma + 3.0)
     measure(f"{limit.key.lower()}_after", waited_s, "s", lo=0.0, hi=limit.delay_s + 4.0, marginal_hi=limit.delay_s + 2.5)
+
+
+def _read_for(station: Station, seconds: float, key: str) -> bool:
+    """Let the station read its feed again and again, until that has gone on for longer than an alarm waits; whether it came."""
+    bus = str(_file(station)["device"][station.section.feed]["bus"])
+    begin, read = time.monotonic(), _exchanges(station.page(), bus)
+    enough = seconds / PERIOD_S
+    while (count := _exchanges(station.page(), bus) - read) < enough or time.monotonic() - begin < seconds:
+        if key in alarms.up(station) or time.monotonic() - begin > PATIENCE_S:
+            break
+        time.sleep(alarms.LOOK_S)
+    if count < enough:
+        raise TimeoutError(f"{station.name} has asked on {bus} {count:g} times in {PATIENCE_S:g} s")
+    return key in alarms.up(station)
+
+
+def _exchanges(page: Page, bus: str) -> float:
+    return page.value("stationd_bus_transactions_total", bus=bus) or 0.0
+
+
+def _sampled(station: Station) -> None:
+    """Wait until the sampler has looked at all taps hundreds of times: were an event to come, it would have come at once."""
+    begin = station.page().value("stationd_sampler_scans_total") or 0.0
+    station.until(lambda page: (page.value("stationd_sampler_scans_total") or 0.0) - begin > SAMPLES, PATIENCE_S, "it samples nothing")
 
 
 def _wanted(rig: Rig, station: Station, current_ma: float) -> float:
@@ -142,7 +168,7 @@ def _weaken(rig: Rig, station: Station, measure: Sheet, channel: Mapping[str, An
     mark = rig.ear.mark()
     for limit, kind, sign in ((channel["los_dbm"], "light-lost", 1.0), (channel["clear_dbm"], "light-back", -1.0)):
         rig.attenuate(port, level_dbm - limit - sign * STEP_DB)
-        time.sleep(0.3)  # hundreds of samples: were it to come here, it would come at once
+        _sampled(station)
         measure(f"{station.name}_{name}_{kind}_early", float(any(_is(m, station, kind, name) for m in rig.ear.since(mark))), "", hi=0.0)
         rig.attenuate(port, level_dbm - limit + sign * STEP_DB)
         with contextlib.suppress(TimeoutError):

@@ -11,6 +11,7 @@ import threading
 import time
 import tty
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -278,8 +279,7 @@ def test_a_plant_that_is_not_there_resets_whoever_connects(box: FaultBox) -> Non
 
 def test_a_mistake_in_the_thread_of_the_box_ends_nothing_and_is_told_to_whoever_asks_next() -> None:
     thread = OneThread()
-    wrong = dict[str, Callable[[], None]]()
-    thread.soon(lambda: wrong["nobody"]())
+    thread.soon(partial(_raise, KeyError("nobody")))
     done = threading.Event()
     thread.soon(done.set)
     assert done.wait(5.0)
@@ -303,3 +303,7 @@ def test_what_takes_long_keeps_no_other_port_waiting() -> None:
     assert came.wait(5.0)
     assert found == [True]
     thread.end()
+
+
+def _raise(error: Exception) -> None:
+    raise error

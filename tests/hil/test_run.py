@@ -133,4 +133,5 @@ def test_who_is_present_says_so_at_the_terminal_and_again_when_his_word_is_old()
 def test_without_a_terminal_nobody_is_present_and_simulated_equipment_asks_nobody(tmp_path: Path) -> None:
     assert "there is no terminal" in Presence("A. Bekov", asked=True, terminal=str(tmp_path / "none")).confirm("rack", "ramp")
     assert Presence("A. Bekov", asked=False, terminal=str(tmp_path / "none")).confirm("bench-sim", "ramp") == ""
-    assert "nobody is named" in Presence("", asked=False).confirm("bench-sim", "ramp")
+    assert Presence("", asked=False).confirm("sim", "ramp") == ""
+    assert "nobody is named" in Presence("", asked=True).confirm("rack", "ramp")

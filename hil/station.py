@@ -103,6 +103,11 @@ class Station:
         told = tomllib.loads(self.config.read_text(encoding="utf-8"))
         return [name for name, device in told["device"].items() if device.get("bus") in buses]
 
+    @property
+    def nominal_ma(self) -> float:
+        """The nominal current of its feed, as its file says."""
+        return float(tomllib.loads(self.config.read_text(encoding="utf-8"))["pfe"][self.section.feed]["nominal_ma"])
+
     def write(self) -> None:
         """Write the station file. KeyError names what the template asks for and the rig does not have."""
         words = {"mqtt": self.around.mqtt, "home": str(self.home), "key": str(self.around.key), "mode": self.around.mode}

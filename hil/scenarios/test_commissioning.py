@@ -84,6 +84,7 @@ def test_every_contact_raises_its_alarm_and_every_interlock_refuses(rig: Rig, ak
 
 
 @pytest.mark.rig(needs=["persons", "feed", "repair", "meter:a.current_ma"], acts=True)
+@pytest.mark.usefixtures("in_service")
 def test_every_limit_of_the_current_trips_at_its_limit_and_not_before(rig: Rig, aktau: Station, measure: Sheet) -> None:
     """All feeds together just inside each limit, then just outside of it; in the end everything is gone again."""
     nominal_ma = float(_file(aktau)["pfe"][aktau.section.feed]["nominal_ma"])

@@ -1,4 +1,7 @@
-"""What happens to the cable: the verdict of both stations, how soon, and where they say it is."""
+"""What happens to the cable: the verdict of both stations, how soon, and where they say it is.
+
+A line without current tells nothing, so this is class 4: on a bench the contactors are closed and the feeds set for it.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,8 @@ SETTLE_S = 3.0
 HEALTHY_MOST_S, HEALTHY_MARGINAL_S = 60.0, 20.0  # readings of amplifiers come every few seconds, and a fault must be gone for some
 
 
-@pytest.mark.rig(needs=["shunt", "repair", "persons", "two-stations"])
+@pytest.mark.rig(needs=["shunt", "repair", "persons", "two-stations", "feed"], acts=True)
+@pytest.mark.usefixtures("in_service")
 def test_a_shunt_is_told_and_found(rig: Rig, aktau: Station, measure: Sheet) -> None:
     """10 ohm at km 50: both ends say shunt, with a place whose interval covers it."""
     _healthy(rig, measure)
@@ -42,7 +46,8 @@ def test_a_shunt_is_told_and_found(rig: Rig, aktau: Station, measure: Sheet) -> 
         [Trace("true place", [(SHUNT_KM, 0.5), (SHUNT_KM, 2.5)])]))  # fmt: skip
 
 
-@pytest.mark.rig(needs=["cut", "repair", "persons", "light", "two-stations"])
+@pytest.mark.rig(needs=["cut", "repair", "persons", "light", "two-stations", "feed"], acts=True)
+@pytest.mark.usefixtures("in_service")
 def test_a_cut_is_told_at_both_ends(rig: Rig, aktau: Station, measure: Sheet) -> None:
     """The cable parted at km 170: both ends say so."""
     _healthy(rig, measure)

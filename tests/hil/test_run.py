@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
+import time
 import tty
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import cast
 
 import pytest
 
-from hil.acts import RigFailed
+from hil.acts import Hands, RigFailed
+from hil.atwork import RigAtWork
 from hil.benchrig import features_of
 from hil.calibration import overdue_of
+from hil.house import House
 from hil.labgrid_parts import located
+from hil.lock import Latched, Rack
 from hil.presence import WORD_S, Presence
+from hil.record import Outcome
 from hil.rigfile import RIGS, PortSection, load
 from hil.run import UPGRADE, Run, Wanted, program_of, versions
+from hil.verbs import Verbs
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -135,3 +144,73 @@ def test_without_a_terminal_nobody_is_present_and_simulated_equipment_asks_nobod
     assert Presence("A. Bekov", asked=False, terminal=str(tmp_path / "none")).confirm("bench-sim", "ramp") == ""
     assert Presence("", asked=False).confirm("sim", "ramp") == ""
     assert "nobody is named" in Presence("", asked=True).confirm("rack", "ramp")
+
+
+def bench_run(tmp_path: Path, stack: contextlib.ExitStack | None = None) -> Run:
+    """A run on the rack that has opened nothing yet."""
+    wanted = Wanted("rack", 7, "A. Bekov", tmp_path / "report", "")
+    rack, present = Rack(tmp_path / "locks"), Presence("A. Bekov", asked=False)
+    return Run(wanted, load(RIGS / "rack.toml"), "f00d", rack=rack, present=present, _stack=stack or contextlib.ExitStack())
+
+
+def test_class_4_is_latched_while_it_is_under_way_and_free_when_the_voltage_was_seen_to_go(tmp_path: Path) -> None:
+    run = bench_run(tmp_path)
+    assert run.energising("ramp") == ""
+    with pytest.raises(Latched, match="class 4, ramp, was under way and never ended"):
+        Rack(tmp_path / "locks").check("rack")
+    run.close()
+    Rack(tmp_path / "locks").check("rack")
+
+
+def test_a_voltage_that_was_not_seen_to_go_is_latched_told_and_in_the_report(tmp_path: Path) -> None:
+    stack = contextlib.ExitStack()
+    run = bench_run(tmp_path, stack)
+    run.energising("ramp")
+
+    def off() -> None:
+        raise RigFailed("a.voltage_v still shows 612 V")
+
+    stack.callback(off)
+    with pytest.raises(RigFailed, match=r"VOLTAGE WAS NOT SEEN TO BE GONE: a\.voltage_v still shows 612 V"):
+        run.close()
+    with pytest.raises(Latched, match="612 V"):
+        Rack(tmp_path / "locks").check("rack")
+    written = json.loads((tmp_path / "report" / "record.json").read_text())
+    assert (written["outcome"], "612 V" in written["metadata"]["trouble"]) == ("ERROR", True)
+
+
+@pytest.mark.parametrize("still", ["", "a.voltage_v still shows 612 V"])
+def test_a_scenario_of_class_4_that_fails_switches_off_and_ends_the_run(tmp_path: Path, still: str) -> None:
+    run, offs = bench_run(tmp_path), list[int]()
+
+    def off() -> None:
+        offs.append(1)
+        if still:
+            raise RigFailed(still)
+
+    verbs = Verbs(run.file, Hands(), {}, {})
+    run.rig = RigAtWork(run.file, cast("House", None), verbs, {}, contextlib.ExitStack(), off)
+    run.energised_failed("ramp: the current goes above its profile")
+    assert offs == [1]
+    assert "above its profile" in run.broken
+    assert still in run.broken
+    assert run.outcome is Outcome.ERROR
+    with pytest.raises(Latched, match="above its profile"):
+        Rack(tmp_path / "locks").check("rack")
+
+
+def test_a_run_that_is_killed_leaves_no_process_not_even_a_stopped_one(tmp_path: Path) -> None:
+    script = "import subprocess, sys, time; from hil.tether import SHORT_TETHER; "
+    script += "p = subprocess.Popen([*SHORT_TETHER, 'sleep', '600']); print(p.pid, flush=True); time.sleep(600)"
+    with subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None
+        left = int(run.stdout.readline())
+        until = time.monotonic() + 20.0
+        while Path(f"/proc/{left}/comm").read_text() != "sleep\n" and time.monotonic() < until:
+            time.sleep(0.01)
+        os.kill(left, signal.SIGSTOP)
+        run.kill()
+    status = Path(f"/proc/{left}/status")
+    while status.exists() and "Z (zombie)" not in status.read_text() and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not status.exists() or "Z (zombie)" in status.read_text()

@@ -3,7 +3,7 @@
     python -m tests.reliability.month DAYS HOURS      prints what grew, as JSON
 
 What it is: the second half of R6, in a process of its own, so that its memory is its own. The journal lives thirty days in virtual time
-with a reading a minute of some points, alarms that come and go and are delivered; its quota is small, so that the oldest has to go. The
+with a reading a minute of some points, alarms that come and go and are delivered; its quotas are small, so that the oldest has to go. The
 daemon (stationd.app) lives in virtual time too, but with everything that it does every second, which is why it lives for two days.
 """
 
@@ -34,7 +34,7 @@ from tests.two_stations import BEGIN_UTC_S, STATE_BELOW, Computer, WallClock
 
 HOUR_S, DAY_S, MINUTE_S = 3600.0, 86_400.0, 60.0
 POINTS, ALARM_EVERY_MIN = 20, 10
-QUOTA_BYTES = 4 << 20
+HISTORY_BYTES, EVENTS_BYTES = 4 << 20, 1 << 20  # the quotas
 SETTLED = 1 / 3  # of the time: what is needed once has been made by then
 UNIT = 'model = "slow-unit"\nkind = "io"\nprotocol = "modbus"\nmanual = "none: a unit of a proof"\n'
 POINT = '[[point]]\nname = "r{n}"\nat = "holding:{n}"\nformat = "u16"\nevery_s = 60.0\ndoc = "Register {n}"\n'
@@ -88,8 +88,9 @@ async def kept(days: float) -> dict[str, float]:
     """Live for so many days; return what grew after the first third, and what is left in the end."""
     loop = asyncio.get_running_loop()
     settings = replace(
-        JournalSettings(), group_s=MINUTE_S, threads=False, history=replace(HistorySettings(), frame_s=10 * MINUTE_S, quota=QUOTA_BYTES)
-    )
+        JournalSettings(), group_s=MINUTE_S, threads=False, events=EVENTS_BYTES,
+        history=replace(HistorySettings(), frame_s=10 * MINUTE_S, quota=HISTORY_BYTES),
+    )  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="month-", dir=below()) as name:
         path = Path(name, "journal.sqlite")
         journal = Journal.open(path, settings, lambda: Moment(BEGIN_UTC_S + loop.time(), True, loop.time()), run="run-1")

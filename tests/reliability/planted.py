@@ -43,6 +43,11 @@ class Defect:
     tests: tuple[str, ...] = ()
 
     @property
+    def proved_by(self) -> str:
+        """Return the row, or that it is only a unit test of what the row proves."""
+        return f"unit test of {self.row}" if self.tests else self.row
+
+    @property
     def proof(self) -> tuple[str, ...]:
         """Return the command that has to fail."""
         if self.tests:
@@ -51,6 +56,7 @@ class Defect:
 
 
 WRITE = "store.write(records, self.delivered, t=moment.t)"
+GATHERED = "return web.Response(body=await self._metrics(), headers="
 OBSERVE = "self.statistics.commit_s.observe(time.monotonic() - begin)"
 PUBLISH = "await client.publish(self._topic(message.topic), message.payload, QOS, retain=message.retain)"
 
@@ -71,6 +77,11 @@ DEFECTS = (
         "a record is acknowledged before its commit", "stationd/outputs/journal/writer.py",
         f"            {WRITE}\n            {OBSERVE}\n            self._committed()",
         f"            self._committed()\n            {WRITE}\n            {OBSERVE}", "R2", 0.3,
+    ),
+    Defect(
+        "a record is acknowledged before its commit, seen by kill -9", "stationd/outputs/journal/writer.py",
+        f"            {WRITE}\n            {OBSERVE}\n            self._committed()",
+        f"            self._committed()\n            {WRITE}\n            {OBSERVE}", "R1", 0.3,
     ),
     Defect(
         "the alarm of the storage is never told", "stationd/outputs/signals.py",
@@ -105,6 +116,23 @@ DEFECTS = (
         "the outbox forgets an event before the broker has it", "stationd/outputs/mqtt.py",
         f"        {PUBLISH}\n        self._delivered(message)\n        check_cancelled()",
         f"        self._delivered(message)\n        {PUBLISH}\n        check_cancelled()", "R9", 0.3,
+    ),
+    Defect(
+        "every page of metrics is kept", "stationd/outputs/http.py", f"        {GATHERED}",
+        "        kept = self.__dict__.setdefault(\"kept\", [])\n        kept.append(await self._metrics())\n"
+        "        return web.Response(body=kept[-1], headers=", "R6", 0.2,
+    ),
+    Defect(
+        "nobody waits for a fair share of the loop", "stationd/console/connection.py",
+        "                if not (stopping and self._at_once):\n                    await self._share.turn()\n", "", "R10", 0.05,
+    ),
+    Defect(
+        "who had no descriptor for a client never lets one in again", "stationd/console/server.py",
+        "            self._rest(PAUSE_S)\n", "            self._deaf()\n", "R13",
+    ),
+    Defect(
+        "a coroutine is never awaited", "stationd/console/places.py",
+        "        await self.share.turn(self.uid)\n", "        self.share.turn(self.uid)\n", "R20", 0.1,
     ),
     Defect(
         "a header may take for ever", "stationd/outputs/http_doors.py",
@@ -166,7 +194,7 @@ def sought(tree: Path, defect: Defect) -> Sought:
     file = tree / defect.file
     sound = file.read_text()
     if sound.count(defect.there) != 1:
-        return Sought(defect.name, defect.row, False, f"it no longer applies: {defect.file} has changed", 0.0)
+        return Sought(defect.name, defect.proved_by, False, f"it no longer applies: {defect.file} has changed", 0.0)
     begun = time.monotonic()
     file.write_text(sound.replace(defect.there, defect.planted))
     try:
@@ -177,7 +205,7 @@ def sought(tree: Path, defect: Defect) -> Sought:
         sound_code, sound_by = proved(tree, defect)
         if sound_code != 0:
             code, by = 0, f"the proof fails without it too: {sound_by}"
-    return Sought(defect.name, defect.row, code == 1, by, time.monotonic() - begun)
+    return Sought(defect.name, defect.proved_by, code == 1, by, time.monotonic() - begun)
 
 
 def proved(tree: Path, defect: Defect) -> tuple[int | None, str]:
@@ -213,7 +241,7 @@ def main() -> int:
     arguments = parser.parse_args()
     chosen = [each for each in DEFECTS if not arguments.names or any(name in each.name for name in arguments.names)]
     if arguments.list:
-        sys.stdout.write("".join(f"{each.row:8}{each.name}\n" for each in chosen))
+        sys.stdout.write("".join(f"{each.proved_by:22}{each.name}\n" for each in chosen))
         return 0
     end_in_peace()
     all_found = []

@@ -30,7 +30,7 @@ DEMO_WORDS = $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(ROUTES),--routes $(
 
 NATIVE := setup.py $(wildcard native/*.c native/*.h native/*.py)
 
-.PHONY: demo test test-systemd hil lint bench fuzz coverage lock wheel deb man clean
+.PHONY: demo test test-systemd hil reliability release-proof planted lint bench fuzz coverage lock wheel deb man clean
 .DELETE_ON_ERROR:
 
 demo: $(DEMO_READY)

@@ -224,6 +224,8 @@ def _check_kind(rig: RigFile, hil: Table) -> None:
         hil.wrong("port", "a simulated rig finds its ports by itself; name them in [port.*]")
     if rig.kind is Kind.BENCH and rig.safety is None:
         hil.wrong("safety", "is missing; a bench has ceilings for voltage and current, an interlock and a way to switch off")
+    if rig.real and not rig.latches:
+        hil.wrong("latches", "must be true; what fails on a real bench is looked at before anybody uses it again")
     if rig.kind is Kind.BENCH and rig.energises:
         _check_class_4(rig, hil)
 

@@ -61,6 +61,7 @@ class Run:
     rack: Rack | None = None
     present: Presence = field(default_factory=lambda: Presence("", asked=False))
     lateness: Lateness | None = None
+    files: Mapping[str, str] = field(default_factory=dict)  # of the stations, as their daemons read them
     _stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     _bench: Bench | None = None
 
@@ -162,6 +163,8 @@ class Run:
             (folder / "faults.jsonl").write_text(log, encoding="utf-8")
         (folder / "record.json").write_text(as_json(bench, self.records), encoding="utf-8")
         (folder / "report.html").write_text(page(bench, self.records, time.time()), encoding="utf-8")
+        for name, text in self.files.items():
+            (folder / f"{name}.station.toml").write_text(text, encoding="utf-8")
         self._keep_attachments()
 
     def replay(self, scenario: str) -> str:
@@ -184,6 +187,7 @@ class Run:
 
     def _describe(self, rig: RigAtWork | None) -> Bench:
         stations = rig.stations if rig else {}
+        self.files = {name: each.config.read_text(encoding="utf-8") for name, each in stations.items()}
         safety = self.file.safety
         return Bench(
             station_id=f"{self.file.title} on {socket.gethostname()}",
@@ -192,7 +196,7 @@ class Run:
             rig_sha256=self.file.sha256,
             version=versions({name: each.version() for name, each in stations.items()}),
             git_sha=git_sha(),
-            config_sha256={name: hashlib.sha256(each.config.read_bytes()).hexdigest() for name, each in stations.items()},
+            config_sha256={name: hashlib.sha256(text.encode()).hexdigest() for name, text in self.files.items()},
             calibrated=self.file.calibrated,
             lock_token=self.token,
             person=self.wanted.person,

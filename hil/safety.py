@@ -40,18 +40,20 @@ class Unsafe(RigFailed):
 class Guard:
     """Guards one bench from `arm` to `off`. `failed` is called once, with the reason, when it had to switch off by itself.
 
-    `end` then ends the run; by default this process gets a SIGTERM, which switches off on its way out.
+    `end` then ends the run; by default this process gets a SIGTERM, which switches off on its way out. `patience_s` is how long one order
+    to switch off tries.
     """
 
     def __init__(
         self, safety: Safety, hands: Hands, meters: Mapping[str, Act], will: Will, failed: Callable[[str], None],
-        end: Callable[[], None] = lambda: os.kill(os.getpid(), signal.SIGTERM),
+        end: Callable[[], None] = lambda: os.kill(os.getpid(), signal.SIGTERM), patience_s: float = PATIENCE_S,
     ) -> None:  # fmt: skip
         self._safety, self._hands, self._meters, self._will, self._failed, self._end = safety, hands, meters, will, failed, end
         self._over = threading.Event()
         self._watch = threading.Thread(target=self._run, daemon=True, name="hil-guard")
         self._deadman: subprocess.Popen[bytes] | None = None
         self._before: signal.Handlers | Callable[[int, FrameType | None], object] | int | None = None
+        self._patience_s = patience_s
         self.reason = ""
 
     def arm(self) -> None:
@@ -70,7 +72,7 @@ class Guard:
 
     def rest(self) -> None:
         """Take the voltage away until it is seen to be gone, and go on guarding. RigFailed when it cannot be done in time."""
-        until = time.monotonic() + PATIENCE_S
+        until = time.monotonic() + self._patience_s
         while True:
             try:
                 switched_off(self._will.off, self._meters, self._hands)
@@ -82,7 +84,10 @@ class Guard:
                 return
 
     def off(self) -> None:
-        """Take the voltage away, and end. RigFailed when it cannot be seen to be gone; then the other process goes on trying."""
+        """Take the voltage away, and end. RigFailed when it cannot be seen to be gone; then the other process goes on trying.
+
+        Whoever calls again after that is told again: a try on a signal goes unheard.
+        """
         if self._deadman is None:
             return
         seen = False
@@ -99,17 +104,18 @@ class Guard:
 
     def _release(self, seen: bool) -> None:
         """Let the other process go: it ends at once where the voltage was seen to be gone, else it tries as long as it takes."""
-        deadman, self._deadman = self._deadman, None
+        deadman = self._deadman
         if deadman is None:
             return
         assert deadman.stdin is not None
         assert deadman.stdout is not None
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):  # it has ended; it was let go before
             if seen:
                 deadman.stdin.write(DONE)
             deadman.stdin.close()
         deadman.stdout.close()
         if seen:
+            self._deadman = None
             with contextlib.suppress(subprocess.TimeoutExpired):
                 deadman.wait(PATIENCE_S)
 

@@ -118,3 +118,11 @@ def test_a_verb_of_one_end_is_missing_at_the_other_and_that_is_said() -> None:
     half = replace(rig, acts={name: act for name, act in rig.acts.items() if name != "feed.b"})
     assert 'no [hil.act."feed.b"]' in half.missing("feed")
     assert rig.missing("load") == "the rig file has no [hil.act.load]"
+
+
+def test_a_real_bench_latches_and_a_simulated_one_need_not() -> None:
+    raw = rack()
+    raw["hil"]["latches"] = False
+    assert "latches: must be true" in mistakes(raw)
+    raw["hil"]["simulated"] = "sim.toml"
+    assert not parse(raw, RIGS / "rack.toml").latches

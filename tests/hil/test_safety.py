@@ -65,12 +65,12 @@ class Ended:
 
 
 def guard_of(
-    relays: RelayBox, supply: Instrument, ended: Ended | None = None, meters: dict[str, Act] | None = None, latches: Path | None = None
+    relays: RelayBox, supply: Instrument, ended: Ended | None = None, meters: dict[str, Act] | None = None, patience_s: float = 15.0
 ) -> Guard:
     safety, told = safety_of(relays, supply), ended or Ended()
     assert safety.off is not None
-    will = Will("rack", "f00d", safety.off, meters or {}, "", latches)
-    return Guard(safety, Hands(), meters or {}, will, told.why.append, told.over.set)
+    will = Will("rack", "f00d", safety.off, meters or {})
+    return Guard(safety, Hands(), meters or {}, will, told.why.append, told.over.set, patience_s)
 
 
 def volt_meter(volts: Instrument) -> dict[str, Act]:
@@ -263,6 +263,17 @@ def test_on_any_way_out_the_voltage_goes_off(relays: RelayBox, supply: Instrumen
             run.send_signal(number)
         assert relays.wait_off(CONTACTOR, PATIENCE_S)
         run.wait(PATIENCE_S)
+
+
+def test_what_could_not_be_switched_off_is_told_again_at_the_end(relays: RelayBox, supply: Instrument, volts: Instrument) -> None:
+    guard = guard_of(relays, supply, None, volt_meter(volts), patience_s=0.3)
+    guard.arm()
+    volts.value = "612.0"
+    for _ in range(2):
+        with pytest.raises(RigFailed, match="still shows 612 V"):
+            guard.off()
+    volts.value = "0.1"
+    guard.off()
 
 
 def test_a_trip_ends_the_process_of_the_run(relays: RelayBox, supply: Instrument) -> None:

@@ -5,7 +5,7 @@
 #   make reliability [ROWS="R2 R4"]    make release-proof HOURS=72    make planted
 #   make test [TESTS=tests/wire]    make lint    make bench [BENCH=bus]    make lock [UPGRADE=--upgrade]    make wheel    make man
 #   make deb [DEB="py3.13 --twice"]    make test-systemd [SYSTEMD="-k this-machine"]    (as root, boots a container)
-#   make fuzz [TARGET=modbus-rtu] [SECONDS=60] [INPUTS=10000] [GUIDED=1]    make coverage [TESTS=tests/wire]
+#   make fuzz [TARGET=modbus-rtu] [SECONDS=60] [INPUTS=10000] [FRAMES=1000000] [GUIDED=1]    make coverage [TESTS=tests/wire]
 #   make hil [RIG=sim] [SCENARIOS="test_ramp.py test_light.py"] [HOURS=24] [SEED=1] [PERSON="A. Bekov"]
 
 PYTHON ?= python3
@@ -78,7 +78,8 @@ lint: $(DEV_READY)
 # Every parser of outside bytes, for longer than the tests do. GUIDED=1: guided by what is gone through, with atheris.
 fuzz: $(if $(GUIDED),$(PROOF_READY),$(DEV_READY))
 	@mkdir -p build
-	$(BIN)/python -m tests.fuzz $(TARGET) --json build/fuzz.json $(if $(INPUTS),--inputs $(INPUTS)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(GUIDED),--guided)
+	$(BIN)/python -m tests.fuzz $(TARGET) --json build/fuzz.json $(if $(INPUTS),--inputs $(INPUTS)) $(if $(SECONDS),--seconds $(SECONDS)) \
+		$(if $(FRAMES),--frames $(FRAMES)) $(if $(GUIDED),--guided)
 
 # Which branches the tests go through, the programs that they start included. It takes about twice as long as the tests.
 coverage: $(PROOF_READY)

@@ -34,7 +34,7 @@ from tests.two_stations import BEGIN_UTC_S, STATE_BELOW, Computer, WallClock
 
 HOUR_S, DAY_S, MINUTE_S = 3600.0, 86_400.0, 60.0
 POINTS, ALARM_EVERY_MIN = 20, 10
-HISTORY_BYTES, EVENTS_BYTES = 4 << 20, 1 << 20  # the quotas
+HISTORY_BYTES, EVENTS_BYTES = 1 << 19, 1 << 19  # the quotas: both are full after some days
 SETTLED = 1 / 3  # of the time: what is needed once has been made by then
 UNIT = 'model = "slow-unit"\nkind = "io"\nprotocol = "modbus"\nmanual = "none: a unit of a proof"\n'
 POINT = '[[point]]\nname = "r{n}"\nat = "holding:{n}"\nformat = "u16"\nevery_s = 60.0\ndoc = "Register {n}"\n'
@@ -107,9 +107,11 @@ async def kept(days: float) -> dict[str, float]:
         assert settled is not None
         found = {f"kept_{what}": value for what, value in Size.now().grown(settled).items()}
         left = sum(total.records for total in journal.statistics.outbox.values())
+        crowded = {"history": journal.statistics.history_crowded, "events": journal.statistics.trimmed.events_crowded}
         await journal.close()
         size = sum(each.stat().st_size for each in Path(name).iterdir())
-    return {**found, "kept_days": days, "kept_alarms": delivered, "kept_left_in_outbox": left, "kept_mib": size / 2**20}
+    gone = {f"kept_{what}_gone_for_want_of_room": count for what, count in crowded.items()}
+    return {**found, **gone, "kept_days": days, "kept_alarms": delivered, "kept_left_in_outbox": left, "kept_mib": size / 2**20}
 
 
 def readings(minute: int, now: float) -> Iterator[Reading]:

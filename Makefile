@@ -2,7 +2,7 @@
 #
 #   make demo [SCENARIO=cable-cut] [ROUTES=main|reserve|both] [FIBRE_PAIRS=8] [SECONDS=60] [PORTS_FILE=PATH] [MQTT_URL=mqtt://host:1883]
 #     (MQTT_URL reaches the demo by the environment, as make hands on what is set on its command line.)
-#   make reliability [ROWS="R2 R4"]    make release-proof HOURS=72    make planted
+#   make reliability [ROWS="R2 R4"] [PART=0.1]    make release-proof HOURS=72    make planted
 #   make test [TESTS=tests/wire]    make lint    make bench [BENCH=bus]    make lock [UPGRADE=--upgrade]    make wheel    make man
 #   make deb [DEB="py3.13 --twice"]    make test-systemd [SYSTEMD="-k this-machine"]    (as root, boots a container)
 #   make fuzz [TARGET=modbus-rtu] [SECONDS=60] [INPUTS=10000] [FRAMES=1000000] [GUIDED=1]    make coverage [TESTS=tests/wire]
@@ -58,9 +58,10 @@ hil: $(DEV_READY)
 
 RIG ?= sim
 
-# The goals R1-R20 as proofs: their figures go into build/reliability.json, of which the README's table is made. ROWS="R2 R4" runs some.
+# The goals R1-R20 as proofs: their figures go into build/reliability.json, of which the README's table is made. ROWS="R2 R4" runs some,
+# PART=0.1 a tenth of each.
 reliability: $(DEV_READY)
-	$(BIN)/python -m tests.reliability $(ROWS); kept=$$?; $(BIN)/python -m tests.reliability.table; exit $$kept
+	$(BIN)/python -m tests.reliability $(ROWS) $(if $(PART),--part $(PART)); kept=$$?; $(BIN)/python -m tests.reliability.table; exit $$kept
 
 # The same at the size of a release, with soaks of HOURS hours. A proof is only worth what it finds: planted tries it.
 release-proof: $(DEV_READY)

@@ -55,6 +55,7 @@ class Life:
         self._state.mkdir()
         _sync(self._mount)  # on a station the service manager has made this directory long ago
         self._files.load()
+        self._take_up(0)  # as the first start does
         for share in (1, 2):
             journal = Journal.open(self._state / JOURNAL, QUICK, station="aktau")
             restored = await journal.start()
@@ -91,8 +92,11 @@ class Life:
             save_text(self._state, f"text-{number}", "x" * number)
             self.mark(f"saved text-{number} {number}")
         if number % (8 * BURST) == 0:
-            last_good.keep(Texts(STATION_FILE, station_text(number).encode(), {}), [self._state])
-            self.mark(f"taken-up {number}")
+            self._take_up(number)
+
+    def _take_up(self, number: int) -> None:
+        last_good.keep(Texts(STATION_FILE, station_text(number).encode(), {}), [self._state])
+        self.mark(f"taken-up {number}")
 
 
 def record_of(journal: Journal, number: int) -> Record:

@@ -3,7 +3,8 @@
     make test-systemd                         both roots
     pytest tests/systemd/booted.py -k this-machine
 
-Each line of the suite (inside/) is one test here, for each root; a system is booted once for each phase, and the first test of it waits.
+Each line of the suite (inside/) is one test here, for each root; a system is booted once for each phase, beside those of the other roots,
+and the first test of a phase waits for it.
 Not part of `make test`: it wants root, systemd-nspawn and the packages in dist/ (`make deb`), and a minute or two for each root.
 What it leaves (tables of the exposure, logs, journals) is in $SYSTEMD_TEST_OUT, default build/systemd, and the figures of its goals beside
 it in systemd.json.
@@ -16,7 +17,9 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -30,15 +33,14 @@ import recipe  # noqa: E402
 import roots  # noqa: E402
 import rows  # noqa: E402
 from inside.suite import PHASES  # noqa: E402
-from machine import Impossible, Machine, Report, machine  # noqa: E402
+from machine import Impossible, Report, machine  # noqa: E402
 
 PACKAGES = Path(os.environ.get("STATIOND_DEBS", ROOT / "dist"))
 OUT = Path(os.environ.get("SYSTEMD_TEST_OUT", ROOT / "build" / "systemd"))
 LONGEST_S = {"installed": 480.0, "nothing-there": 150.0, "removed": 90.0, "upgraded": 600.0}  # three times what they take here
 NAMES = (roots.OWN, *roots.MADE)
-# A group is one worker's: `--numprocesses 2 --dist loadgroup` boots both systems side by side, as both mostly wait.
 LINES = [
-    pytest.param(root, phase, line.__name__, id=f"{root}-{phase}-{line.__name__}", marks=pytest.mark.xdist_group(root))
+    pytest.param(root, phase, line.__name__, id=f"{root}-{phase}-{line.__name__}")
     for root in NAMES
     for phase, lines in PHASES.items()
     for line in lines
@@ -48,43 +50,55 @@ pytestmark = pytest.mark.timeout(900)
 
 
 class Machines:
-    """The machines of this run, each made and booted when its first line is asked for."""
+    """The machines of this run. Each lives its phases one after the other, beside the other ones, as a system mostly waits."""
 
-    def __init__(self, mounted: contextlib.ExitStack, scratch: Path) -> None:
+    def __init__(self, mounted: contextlib.ExitStack, scratch: Path, lives: Mapping[str, Sequence[str]]) -> None:
         self._mounted = mounted
         self._scratch = scratch
-        self._machines: dict[str, Machine | Impossible] = {}
-        self._reports: dict[tuple[str, str], Report] = {}
+        self._given_up = threading.Event()
+        self._reports: dict[tuple[str, str], Future[Report]] = {(root, phase): Future() for root in lives for phase in lives[root]}
+        self._living = [threading.Thread(target=self._live, args=life, name=life[0]) for life in lives.items()]
+        for each in self._living:
+            each.start()
 
     @property
     def booted(self) -> tuple[str, ...]:
         """Return the roots that were booted in this run."""
-        return tuple(name for name, made in self._machines.items() if not isinstance(made, Impossible))
+        return tuple(dict.fromkeys(root for (root, _), report in self._reports.items() if report.done() and report.exception() is None))
 
     def report(self, root: str, phase: str) -> Report:
-        """Return what came of a phase. Impossible where there is no such machine here."""
-        if (root, phase) not in self._reports:
-            for earlier in list(PHASES)[: list(PHASES).index(phase)]:  # a phase begins where the one before has ended
-                self.report(root, earlier)
-            self._reports[root, phase] = self._machine(root).boot(phase, LONGEST_S[phase])
-            self._keep(root)
-        return self._reports[root, phase]
+        """Return what came of a phase, when it has ended. Impossible where there is no such machine here."""
+        return self._reports[root, phase].result()
 
-    def _machine(self, name: str) -> Machine:
-        if name not in self._machines:
-            shutil.rmtree(OUT / name, ignore_errors=True)  # what an earlier run left is no figure of this one
-            try:
-                lower = roots.root_of(name)
-                self._machines[name] = self._mounted.enter_context(machine(lower, self._scratch / name, _package(lower)))
-            except Impossible as why:
-                self._machines[name] = why
-        made = self._machines[name]
-        if isinstance(made, Impossible):
-            raise made
-        return made
+    def end(self) -> None:
+        """Give up what is still to come."""
+        self._given_up.set()
+        for each in self._living:
+            each.join()
 
-    def _keep(self, root: str) -> None:
-        shutil.copytree(self._machine(root).out, OUT / root, dirs_exist_ok=True)
+    def _live(self, root: str, phases: Sequence[str]) -> None:
+        shutil.rmtree(OUT / root, ignore_errors=True)  # what an earlier run left is no figure of this one
+        try:
+            lower = roots.root_of(root)
+            made = self._mounted.enter_context(machine(lower, self._scratch / root, _package(lower)))
+            for phase in phases:
+                report = made.boot(phase, LONGEST_S[phase], self._given_up)
+                shutil.copytree(made.out, OUT / root, dirs_exist_ok=True)
+                self._reports[root, phase].set_result(report)
+        except BaseException as why:  # noqa: BLE001 - whoever asks for a report is told
+            for report in (self._reports[root, phase] for phase in phases):
+                if not report.done():
+                    report.set_exception(why)
+
+
+def lives_of(items: Iterable[pytest.Item]) -> Mapping[str, Sequence[str]]:
+    """Return the phases to live for each root of which a line is asked for: all that come before that line's, and its own."""
+    asked = [each.callspec.params for each in items if isinstance(each, pytest.Function) and hasattr(each, "callspec")]
+    last: dict[str, int] = {}
+    for words in asked:
+        if "root" in words:
+            last[words["root"]] = max(last.get(words["root"], 0), list(PHASES).index(words["phase"]))
+    return {root: list(PHASES)[: number + 1] for root, number in last.items()}
 
 
 def _package(lower: Path) -> Path:
@@ -106,11 +120,14 @@ def _of_this_tree(package: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
+def machines(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Machines]:
     """All of them, unmounted at the end."""
     with contextlib.ExitStack() as mounted:
-        made = Machines(mounted, tmp_path_factory.mktemp("booted"))
-        yield made
+        made = Machines(mounted, tmp_path_factory.mktemp("booted"), lives_of(request.session.items))
+        try:
+            yield made
+        finally:
+            made.end()
     rows.write(OUT, OUT.with_suffix(".json"), made.booted)
 
 

@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import subprocess
+import threading
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 CGROUPS = Path("/sys/fs/cgroup")
+LOOK_S = 0.2
+MANAGER = "systemd 2"  # the first line that a manager of any release of ours writes: "systemd 252.39-1~deb12u1 running in system mode"
 LAYER = "1G"  # of memory at most: the package, its bytecode and a journal are a tenth of it
 WANTS = "etc/systemd/system/multi-user.target.wants", "etc/systemd/system/timers.target.wants"
 # Into the group of its own, in each hierarchy that there is; then the limit that no hang outlives.
@@ -50,15 +53,21 @@ class Machine:
     out: Path
     package: Path
 
-    def boot(self, phase: str, limit_s: float) -> Report:
-        """Boot, run a phase of the suite, and return what came of it."""
+    def boot(self, phase: str, limit_s: float, given_up: threading.Event) -> Report:
+        """Boot, run a phase of the suite, and return what came of it. Impossible where not even the manager began."""
         (self.out / "phase").write_text(f"PHASE={phase}\n", encoding="ascii")
-        with _own_groups() as groups, (self.out / f"{phase}.console").open("wb") as console:
+        with _own_groups(self.root.parent.name) as groups, (self.out / f"{phase}.console").open("wb") as console:
             environment = {**os.environ, "GROUPS_OF_ITS_OWN": " ".join(map(str, groups)), "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"}
             words = ["sh", "-c", START, "sh", f"{limit_s:g}", *self._container()]
-            subprocess.run(words, env=environment, stdin=subprocess.DEVNULL, stdout=console, stderr=console, check=False)
+            with subprocess.Popen(words, env=environment, stdin=subprocess.DEVNULL, stdout=console, stderr=console) as running:
+                while running.poll() is None and not given_up.wait(LOOK_S):
+                    pass
+                running.terminate()  # timeout(1) hands it on, and that is the end of the container
         told = self.out / f"{phase}.json"
         lines = json.loads(told.read_text(encoding="utf-8")) if told.exists() else []
+        said = (self.out / f"{phase}.console").read_text(errors="replace")
+        if not lines and MANAGER not in said:
+            raise Impossible(f"no system can be booted here: {said.strip()[-300:]}")
         return Report({line["line"]: line for line in lines}, self._last_words(phase))
 
     def _container(self) -> list[str]:
@@ -124,10 +133,10 @@ def _prepare(root: Path) -> None:
 
 
 @contextlib.contextmanager
-def _own_groups() -> Iterator[list[Path]]:
+def _own_groups(name: str) -> Iterator[list[Path]]:
     """Make a control group in each hierarchy that a manager needs, where the host has no manager that would give it one."""
     there = [CGROUPS / name for name in ("systemd", "unified") if (CGROUPS / name / "cgroup.procs").exists()]
-    groups = [] if Path("/run/systemd/system").exists() else [place / f"booted-{os.getpid()}" for place in there]
+    groups = [] if Path("/run/systemd/system").exists() else [place / f"booted-{os.getpid()}-{name}" for place in there]
     for group in groups:
         group.mkdir(exist_ok=True)
     try:

@@ -106,7 +106,7 @@ def test_whatever_is_read_the_interval_holds_its_best_km_and_lies_on_the_line(v_
 @quick
 @given(st.floats(0, 500), st.floats(0.5, 40))
 def test_a_higher_voltage_at_a_is_never_a_nearer_shunt(v_a: float, more_v: float) -> None:
-    """The interval never goes back. The best km within it may, beside a repeater and at the shore: by 3.1 km at most over the whole range."""
+    """The interval never goes back. The best km in it may, beside a repeater and at the shore: by at most 3.1 km in the whole range."""
     near, far = (located(locate_shunt(CABLE, Ends(Feed(1000, volts, 0)))).place for volts in (v_a, v_a + more_v))
     assert near.low_km <= far.low_km + 0.1
     assert near.high_km <= far.high_km + 0.1

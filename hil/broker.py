@@ -6,7 +6,9 @@ it retained is gone when it ends, as with a broker whose disk is lost.
 
 from __future__ import annotations
 
+import contextlib
 import getpass
+import random
 import shutil
 import socket
 import subprocess
@@ -16,6 +18,7 @@ from pathlib import Path
 from hil.tether import TETHER
 
 PATIENCE_S = 10.0
+PORTS = range(16_000, 32_000)  # below those that a kernel gives to whoever does not care (32768 on)
 MISSING = "mosquitto is not installed; to run this: apt install mosquitto"
 
 
@@ -25,10 +28,12 @@ def mosquitto() -> str | None:
 
 
 def free_port() -> int:
-    """Return a TCP port of loopback that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a TCP port of loopback that nobody uses now, and that no kernel gives to another while our broker is dead."""
+    for port in random.sample(PORTS, len(PORTS)):
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("no port of loopback is free")
 
 
 class Broker:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import getpass
+import random
 import socket
 import subprocess
 import sys
@@ -27,10 +28,17 @@ asyncio.run(serve(int(sys.argv[1])))
 """
 
 
+# Below those that a kernel gives to whoever does not care (32768 on): nobody takes a port of ours while its broker is dead.
+PORTS = range(16_000, 32_000)
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a TCP port of loopback that nobody uses now."""
+    for port in random.sample(PORTS, len(PORTS)):
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError("no port is free")
 
 
 class BrokerProcess:

@@ -14,10 +14,12 @@ from hil.hang import Hanging
 
 PATIENCE_S = 20.0
 PROGRAM = """
-import sys, threading, time
+import os, sys, threading, time
 def count(path):
     for number in range(1000000):
-        open(path, "w").write(str(number))
+        with open(path + ".new", "w") as file:
+            file.write(str(number))
+        os.replace(path + ".new", path)  # whoever reads finds a whole number
         time.sleep(0.002)
 threading.Thread(target=count, args=(sys.argv[1],), daemon=True).start()
 count(sys.argv[2])
@@ -25,14 +27,14 @@ count(sys.argv[2])
 
 
 def number(path: Path) -> int:
-    return int(path.read_text() or 0) if path.exists() else 0
+    return int(path.read_text()) if path.exists() else 0
 
 
 def until(fits: Callable[[], bool]) -> bool:
     end = time.monotonic() + PATIENCE_S
-    while not fits() and time.monotonic() < end:
+    while not (fit := fits()) and time.monotonic() < end:
         time.sleep(0.005)
-    return fits()
+    return fit
 
 
 def test_the_loop_stands_still_while_other_threads_run_and_goes_on_afterwards(tmp_path: Path) -> None:

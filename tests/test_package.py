@@ -31,6 +31,7 @@ ROOTS = Path(os.environ.get("SYSTEMD_TEST_ROOTS", "/var/cache/stationd-test"))
 OTHER = "9" * len(stationd.__version__)
 RELEASES = ("py3.11", "py3.13")
 MAY_BE_PUT = ("./etc/stationd/", "./opt/stationd/", "./usr/bin/station", "./usr/sbin/stationd-", "./usr/lib/systemd/system/stationd",
+              "./usr/lib/systemd/system/systemd-journald@stationd.", "./usr/lib/systemd/system/systemd-journald-sync@stationd.",
               "./usr/lib/systemd/journald@stationd.conf.d/", "./usr/lib/sysusers.d/stationd.conf", "./usr/lib/tmpfiles.d/stationd.conf",
               "./usr/lib/udev/rules.d/60-stationd.rules", "./usr/share/doc/stationd/", "./usr/share/man/man",
               "./usr/share/lintian/overrides/stationd")  # fmt: skip

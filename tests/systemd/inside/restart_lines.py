@@ -29,6 +29,7 @@ from inside.systemctl import (
 )
 
 BACK_S = 5.0  # ruling 21: active again within 5 s of the abort
+OFTEN = 8  # DefaultStartLimitBurst= is 5 in 10 s
 CRASHES = 5
 PAUSE_S = 0.5  # RestartSec=
 CLIENTS = 2
@@ -119,6 +120,16 @@ def a_kill_keeps_every_letter_and_it_is_back_at_once() -> str:
     return f"back after {back_s:.1f} s"
 
 
+def however_often_it_is_started_it_starts() -> str:
+    """More starts in ten seconds than a manager allows by itself, of the daemon or of what is started with it."""
+    begun = time.monotonic()
+    for _ in range(OFTEN):
+        systemctl("restart", UNIT)
+    took_s = time.monotonic() - begun
+    until_polled()
+    return f"{OFTEN} times in {took_s:.1f} s"
+
+
 def crashes_are_followed_by_patience_without_an_end() -> str:
     """The pauses between crashes: even on 252, growing up to 3 s from 254 on; and it never gives up."""
     journal = Journal("")
@@ -154,5 +165,6 @@ LINES = (
     a_restart_keeps_every_letter,
     a_kill_keeps_every_letter_and_it_is_back_at_once,
     a_second_daemon_finds_the_state_held,
+    however_often_it_is_started_it_starts,
     crashes_are_followed_by_patience_without_an_end,
 )

@@ -5,6 +5,7 @@ The other versions are the package itself as other revisions, one of them spoile
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -111,7 +112,7 @@ def cut_off_anywhere_the_station_goes_on() -> str:
     letters, took = standing(), []
     (given,) = Path("/deb").glob("*.deb")
     for name, package, reached in (
-        ("unpacked", given, lambda: dpkg_says("unpacked")),
+        ("unpacked", given, lambda: dpkg_says("unpacked") or dpkg_says("half-configured")),  # the one may be too short to be seen
         ("restarting", SCRATCH / "2.deb", lambda: dpkg_says("half-configured") and state() != "active/running"),
     ):
         begun = time.monotonic()
@@ -140,7 +141,8 @@ def killed_when(package: Path, name: str, reached: Callable[[], bool]) -> None:
             until(lambda: reached() or dpkg.poll() is not None, f"it was never {name}")
             assert dpkg.poll() is None, f"dpkg ended before it was {name}"
         finally:
-            os.killpg(dpkg.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(dpkg.pid, signal.SIGKILL)
 
 
 def a_version_that_refuses_the_station_file_is_not_started() -> None:

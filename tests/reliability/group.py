@@ -39,6 +39,8 @@ class Group:
         self._scratch = [Path(tempfile.mkdtemp(prefix="p-"))]  # short: paths of sockets have at most 107 bytes (unix(7))
         if MEMORY.is_dir():
             self._scratch.append(Path(tempfile.mkdtemp(prefix="p-", dir=MEMORY)))
+        for place in self._scratch:
+            place.chmod(0o711)  # other users of a proof reach the sockets in it
         own = {"TMPDIR": str(self._scratch[0]), IN_MEMORY: str(self._scratch[-1]), SCRATCH: os.pathsep.join(map(str, self._scratch))}
         environment = {**os.environ, **(more or {}), **own}
         self._process = subprocess.Popen(

@@ -89,7 +89,7 @@ DEFECTS = (
     ),
     Defect(
         "no quarantine after a time-out", "stationd/links/units.py",
-        "        until = now + unit.turnaround.late_s\n", "        until = now\n", "R4", 0.05,
+        "        until = now + unit.turnaround.late_s\n", "        until = now\n", "R4", 0.1,
     ),
     Defect(
         "the check sum of Modbus is not looked at", "stationd/wire/modbus.py",

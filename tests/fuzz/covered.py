@@ -51,7 +51,8 @@ class Counted:
     @property
     def share(self) -> float:
         """Return the share of lines and branches together."""
-        return (self.covered + self.branches_covered) / max(1, self.there + self.branches)
+        there = self.there + self.branches
+        return (self.covered + self.branches_covered) / there if there else 1.0
 
     @property
     def share_of_branches(self) -> float:

@@ -38,8 +38,9 @@ class Answer:
 
 
 def surroundings(person: Person, place: Place, home: Path, **more: str) -> dict[str, str]:
-    """Return the environment of a person's processes: nothing of the tester's own but where programs are."""
-    own = {name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV") if name in os.environ}
+    """Return the environment of a person's processes: nothing of the tester's own but where programs are, and what measures coverage."""
+    kept = [name for name in os.environ if name in ("PATH", "LD_LIBRARY_PATH", "VIRTUAL_ENV") or name.startswith("COVERAGE_")]
+    own = {name: os.environ[name] for name in kept}
     return {**own, "HOME": str(home), "PYTHONPATH": str(ROOT), USER: person.name, PLACE: place.value, **more}
 
 

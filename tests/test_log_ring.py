@@ -52,3 +52,16 @@ def test_events_and_warnings_of_libraries_come_to_the_ring_and_to_the_stream() -
     first, second = ring.events()
     assert (first.level, first.event, first.fields) == ("warning", "port cannot be opened", {"bus": "pfe", "cause": "gone"})
     assert (second.level, second.event, second.fields) == ("warning", "odd: thing", {"library": "some.library"})
+
+
+def test_whatever_kept_events_back_before_the_log_is_set_up_whole() -> None:
+    ring, stream = Ring(), io.StringIO()
+    try:
+        structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+        log.set_up(stream, ring)
+        structlog.get_logger().info("station starts")
+    finally:
+        structlog.reset_defaults()
+        logging.getLogger().handlers[:] = [each for each in logging.getLogger().handlers if type(each).__module__ != log.__name__]
+    assert [each.event for each in ring.events()] == ["station starts"]
+    assert "station starts" in stream.getvalue()
